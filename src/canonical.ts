@@ -1,0 +1,34 @@
+import { sha256 } from "./ids.ts";
+
+/** What may be signed. Numbers are whole: a decimal is given as a string with stated places. */
+export type Canonical = null | boolean | number | string | Canonical[] | { [key: string]: Canonical };
+
+/**
+ * Canonical JSON: keys sorted by UTF-16 code unit, no blanks, whole numbers only. Two equal values
+ * give the same bytes on every machine, so the text can be hashed (signatures, audit chain).
+ * Throws TypeError on a number with decimals, NaN or infinity: say its places with `decimal()`.
+ */
+export function canonicalJson(value: Canonical): string {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "number") {
+    if (!Number.isSafeInteger(value)) throw new TypeError(`${value} has no canonical form: use decimal()`);
+    return String(value === 0 ? 0 : value);
+  }
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  const fields = Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] as Canonical)}`);
+  return `{${fields.join(",")}}`;
+}
+
+/** A number as text with a stated count of decimals; negative zero becomes zero. */
+export function decimal(value: number, places: number): string {
+  if (!Number.isFinite(value)) throw new TypeError(`${value} has no decimal form`);
+  const text = value.toFixed(places);
+  return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text;
+}
+
+/** SHA-256 over the canonical JSON, as hex. */
+export function signatureOf(value: Canonical): string {
+  return sha256(canonicalJson(value));
+}

@@ -1,0 +1,89 @@
+/**
+ * One table of errors: a kind decides the HTTP status, the exit code and whether a task that met it
+ * is tried again. Everything that can go wrong on purpose is an AppError of one of these kinds.
+ */
+export const ERROR_KINDS = {
+  usage: { http: 400, exit: 2, retry: "final" },
+  bad_input: { http: 422, exit: 1, retry: "final" },
+  unauthenticated: { http: 401, exit: 4, retry: "final" },
+  forbidden: { http: 403, exit: 4, retry: "final" },
+  quota: { http: 429, exit: 4, retry: "final" },
+  conflict: { http: 409, exit: 4, retry: "final" },
+  not_found: { http: 404, exit: 3, retry: "final" },
+  idempotency_mismatch: { http: 422, exit: 4, retry: "final" },
+  engine_refused: { http: 422, exit: 1, retry: "final" },
+  crashed: { http: 500, exit: 1, retry: "retry" },
+  timeout: { http: 500, exit: 1, retry: "retry" },
+  lost_lease: { http: 500, exit: 1, retry: "retry" },
+  unavailable: { http: 503, exit: 5, retry: "retry" },
+  store_unavailable: { http: 503, exit: 5, retry: "retry" },
+  org_upgrading: { http: 503, exit: 5, retry: "retry" },
+  app_too_old: { http: 503, exit: 5, retry: "final" },
+  internal: { http: 500, exit: 1, retry: "retry" },
+} as const satisfies Record<string, { http: number; exit: number; retry: "retry" | "final" }>;
+
+export type ErrorKind = keyof typeof ERROR_KINDS;
+
+/** Where in the input a rule was broken: a field path or an input line, and the rule in words. */
+export type FieldError = { path?: string; line?: number; rule: string };
+
+export type AppErrorOptions = {
+  cause?: unknown;
+  fields?: FieldError[];
+  /** A chemist's reason (`undefined_stereo`, `scf_not_converged`, …); the kind where there is none. */
+  code?: ChemistryCode;
+  /** What `--verbose` adds: program output, SQL, a stack. Never shown otherwise. */
+  detail?: string;
+};
+
+/** Reasons a chemist recognises, finer than the kind (design §5.7). */
+export const CHEMISTRY_CODES = [
+  "unparsable_input",
+  "ambiguous_parent",
+  "undefined_stereo",
+  "embedding_failed",
+  "unsupported_element",
+  "electron_parity",
+  "scf_not_converged",
+  "geometry_not_converged",
+  "connectivity_changed",
+  "box_misses_receptor",
+  "ligand_larger_than_box",
+  "too_large",
+] as const;
+export type ChemistryCode = (typeof CHEMISTRY_CODES)[number];
+
+/** An error with a kind. The message says what, why, and what to do, in one line. */
+export class AppError extends Error {
+  readonly kind: ErrorKind;
+  readonly code: ErrorKind | ChemistryCode;
+  readonly fields: FieldError[];
+  readonly detail: string | undefined;
+
+  constructor(kind: ErrorKind, message: string, options: AppErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "AppError";
+    this.kind = kind;
+    this.code = options.code ?? kind;
+    this.fields = options.fields ?? [];
+    this.detail = options.detail;
+  }
+
+  get exit(): number {
+    return ERROR_KINDS[this.kind].exit;
+  }
+  get http(): number {
+    return ERROR_KINDS[this.kind].http;
+  }
+  get retryable(): boolean {
+    return ERROR_KINDS[this.kind].retry === "retry";
+  }
+}
+
+/** Any thrown value as an AppError: what is not one already is `internal`, with its stack as detail. */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const detail = error instanceof Error ? (error.stack ?? message) : message;
+  return new AppError("internal", `something of ours broke: ${message}`, { cause: error, detail });
+}
