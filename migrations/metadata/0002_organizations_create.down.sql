@@ -1,0 +1,2 @@
+DROP TABLE org_settings;
+DROP TABLE organizations;

@@ -1,0 +1,2 @@
+DROP TABLE org_databases;
+DROP TABLE database_servers;

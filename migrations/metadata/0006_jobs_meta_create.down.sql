@@ -1,0 +1,3 @@
+DROP TABLE workers;
+DROP TABLE task_queue;
+DROP TABLE jobs_meta;

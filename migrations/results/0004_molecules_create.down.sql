@@ -1,0 +1,6 @@
+DROP FUNCTION relate_molecules(uuid, uuid, text, text, text);
+DROP FUNCTION register_molecule(jsonb, jsonb);
+DROP TABLE molecule_relations;
+DROP POLICY molecules_member ON molecules;
+DROP TABLE registrations;
+DROP TABLE molecules;

@@ -1,0 +1,2 @@
+DROP TABLE protocols;
+DROP TABLE structures;

@@ -1,0 +1,5 @@
+DROP TABLE job_outputs;
+DROP TABLE job_inputs;
+DROP TABLE jobs;
+DROP FUNCTION check_job_step();
+DROP TABLE pipeline_specs;

@@ -1,0 +1,2 @@
+DROP TABLE atomic_properties;
+DROP TABLE calculations;

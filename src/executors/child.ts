@@ -1,0 +1,175 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { AppError } from "../errors.ts";
+import type { RunOutcome, RunPlan } from "./executor.ts";
+import { signalGroup } from "./group.ts";
+import { readStat } from "./proc.ts";
+import { clearFolder } from "./scratch.ts";
+
+/** Beyond this a program is out of hand: xtb writes 25 KiB for water, 0.5 MiB for 200 atoms. */
+export const OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024;
+const GRACE_MS = 2000;
+const SAMPLE_MS = 150;
+/** How long pipes may stay open after the program's end before somebody is taken to hold them. */
+const DRAIN_MS = 300;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+type Ending = { exit_code: number | null; signal: NodeJS.Signals | null };
+
+/**
+ * One child from start to end in `folder`, behind the words of the guard. Resolves whatever it did;
+ * rejects with AppError `unavailable` (it could not be started) or `crashed` (endless output).
+ */
+export async function runChild(
+  plan: RunPlan,
+  folder: string,
+  guard: string[],
+  signal: AbortSignal,
+): Promise<RunOutcome> {
+  const started = performance.now();
+  if (signal.aborted) return { ...NEVER_STARTED, folder };
+  const child = start(plan, folder, guard);
+  const output = capture(child);
+  const cpu = sampleCpu(child);
+  const stops = armStops(child, plan.time_limit_seconds * 1000, signal);
+  try {
+    const ending = await ended(child, plan.program);
+    const wall_seconds = (performance.now() - started) / 1000;
+    stops.disarm(); // It ended by itself: a limit that passes while pipes drain is not its fault.
+    await drained(child, folder);
+    if (output.exceeded()) throw tooTalkative(plan.program);
+    const [stdout, stderr] = [output.stdout(), output.stderr()];
+    assertStarted(plan.program, guard, ending, stderr);
+    const why = { timed_out: stops.timedOut(), aborted: stops.aborted() };
+    return { folder, ...ending, ...why, stdout, stderr, wall_seconds, cpu_seconds: cpu.last() };
+  } finally {
+    stops.disarm();
+    cpu.stop();
+  }
+}
+
+const NEVER_STARTED = {
+  exit_code: null,
+  signal: null,
+  timed_out: false,
+  aborted: true,
+  stdout: "",
+  stderr: "",
+  wall_seconds: 0,
+  cpu_seconds: null,
+};
+
+/** `detached` makes the child lead a group (and session) of its own, so it can be ended with all it forks. */
+function start(plan: RunPlan, folder: string, guard: string[]): Child {
+  const [program, ...args] = [...guard, plan.program, ...plan.args];
+  if (program === undefined) throw new AppError("internal", "a plan without a program");
+  try {
+    return spawn(program, args, {
+      cwd: folder,
+      env: plan.env,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  } catch (cause) {
+    throw new AppError("unavailable", `${plan.program} can't be started`, { cause });
+  }
+}
+
+function ended(child: Child, program: string): Promise<Ending> {
+  return new Promise((resolve, reject) => {
+    child.once("error", (cause) => {
+      reject(new AppError("unavailable", `${program} can't be started: ${cause.message}`, { cause }));
+    });
+    child.once("exit", (exit_code, signal) => resolve({ exit_code, signal }));
+  });
+}
+
+/**
+ * After the program's end nothing of it may go on: its group is killed. Who left the group but keeps our
+ * pipes open is found by its working folder; if even that fails we stop listening.
+ */
+async function drained(child: Child, folder: string): Promise<void> {
+  if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
+  const closed = () => child.stdout.closed && child.stderr.closed;
+  if (closed() || (await closedWithin(child, DRAIN_MS))) return;
+  await clearFolder(folder);
+  if (!closed()) await closedWithin(child, DRAIN_MS);
+  child.stdout.destroy();
+  child.stderr.destroy();
+}
+
+function closedWithin(child: Child, limit_ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), limit_ms);
+    child.once("close", () => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
+
+/** Both streams in memory, up to the limit together; then the group is killed. */
+function capture(child: Child) {
+  const chunks: { stdout: Buffer[]; stderr: Buffer[] } = { stdout: [], stderr: [] };
+  let bytes = 0;
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= OUTPUT_LIMIT_BYTES) chunks[name].push(chunk);
+      else if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
+    });
+  }
+  return {
+    exceeded: () => bytes > OUTPUT_LIMIT_BYTES,
+    stdout: () => Buffer.concat(chunks.stdout).toString("utf8"),
+    stderr: () => Buffer.concat(chunks.stderr).toString("utf8"),
+  };
+}
+
+/** The last CPU time seen before the end: at most one sample too low, null for what ended before the first. */
+function sampleCpu(child: Child) {
+  let last: number | null = null;
+  const { pid } = child;
+  const timer = setInterval(async () => {
+    const stat = pid === undefined || child.exitCode !== null ? null : await readStat(pid);
+    if (stat !== null) last = stat.cpu_seconds;
+  }, SAMPLE_MS);
+  return { last: () => last, stop: () => clearInterval(timer) };
+}
+
+/** Time limit: asked to end, then made to. Abort: made to at once, as nobody will read what it wrote. */
+function armStops(child: Child, limit_ms: number, signal: AbortSignal) {
+  const [state, group] = [{ timed_out: false, aborted: false }, child.pid];
+  let grace: NodeJS.Timeout | undefined;
+  const expire = () => {
+    if (group === undefined) return;
+    state.timed_out = true;
+    signalGroup(group, "SIGTERM");
+    grace = setTimeout(() => signalGroup(group, "SIGKILL"), GRACE_MS);
+  };
+  const abort = () => {
+    state.aborted = true;
+    if (group !== undefined) signalGroup(group, "SIGKILL");
+  };
+  const timer = setTimeout(expire, Math.min(limit_ms, LONGEST_TIMER_MS));
+  signal.addEventListener("abort", abort, { once: true });
+  const disarm = () => {
+    clearTimeout(timer);
+    clearTimeout(grace);
+    signal.removeEventListener("abort", abort);
+  };
+  return { disarm, timedOut: () => state.timed_out, aborted: () => state.aborted };
+}
+
+/** 126 and 127 with the guard's own words: the kernel refused the program (no interpreter, other machine). */
+function assertStarted(program: string, guard: string[], ending: Ending, stderr: string): void {
+  if (guard.length === 0 || (ending.exit_code !== 126 && ending.exit_code !== 127)) return;
+  const said = /^\S*(?:setpriv|prlimit): .*$/m.exec(stderr)?.[0];
+  if (said !== undefined) throw new AppError("unavailable", `${program} can't be started: ${said}`);
+}
+
+function tooTalkative(program: string): AppError {
+  const limit = OUTPUT_LIMIT_BYTES / 1024 ** 2;
+  return new AppError("crashed", `${program} wrote more than ${limit} MiB of output and was ended`);
+}

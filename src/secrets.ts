@@ -1,0 +1,81 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { AppError } from "./errors.ts";
+
+/** Text that prints as `[secret]` wherever it is logged, inspected or serialised. */
+export class Secret {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+  reveal(): string {
+    return this.#text;
+  }
+  toString(): string {
+    return "[secret]";
+  }
+  toJSON(): string {
+    return "[secret]";
+  }
+  [inspect.custom](): string {
+    return "[secret]";
+  }
+}
+
+/**
+ * The installation's key: `ALIQUOT_SECRET_KEY` (or its `_FILE`), else the home's `secret`, made once
+ * with mode 0600. Every derived password hangs on it: losing it means rotating all of them.
+ * Throws AppError: usage (too short), unavailable (the home can't hold it).
+ */
+export function secretKey(env: Record<string, string | undefined>, home: string): Secret {
+  const given = env["ALIQUOT_SECRET_KEY"] ?? readGiven(env["ALIQUOT_SECRET_KEY_FILE"]);
+  if (given !== undefined && given !== "") {
+    if (given.length >= 32) return new Secret(given);
+    throw new AppError("usage", "settings: ALIQUOT_SECRET_KEY must have at least 32 characters");
+  }
+  const path = join(home, "secret");
+  try {
+    if (!existsSync(path)) makeSecret(path);
+    return new Secret(readFileSync(path, "utf8").trim());
+  } catch (cause) {
+    throw new AppError(
+      "unavailable",
+      `can't keep a secret in ${path}: give ALIQUOT_SECRET_KEY or a writable home`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function readGiven(file: string | undefined): string | undefined {
+  if (file === undefined || file === "") return undefined;
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw new AppError("usage", "settings: ALIQUOT_SECRET_KEY_FILE names a file that can't be read", {
+      cause,
+    });
+  }
+}
+
+/** Written aside and linked into place, so two first commands at once agree on one key. */
+function makeSecret(path: string): void {
+  const aside = `${path}.${process.pid}`;
+  writeFileSync(aside, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+  try {
+    linkSync(aside, path);
+  } catch (error) {
+    if (!existsSync(path)) throw error;
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}
+
+/** Password of a login role: HMAC-SHA256 of the key over its purpose; stored nowhere. */
+export function derivePassword(key: Secret, purpose: string): Secret {
+  return new Secret(createHmac("sha256", key.reveal()).update(purpose).digest("base64url"));
+}
