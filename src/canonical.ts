@@ -32,3 +32,20 @@ export function decimal(value: number, places: number): string {
 export function signatureOf(value: Canonical): string {
   return sha256(canonicalJson(value));
 }
+
+/**
+ * Any JSON value in canonical form: a number with decimals becomes the shortest text that reads back
+ * as the same double, undefined fields are left out. Throws TypeError on NaN and infinities.
+ */
+export function canonical(value: unknown): Canonical {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return value;
+  if (typeof value === "number") return Number.isSafeInteger(value) ? value : shortest(value);
+  if (Array.isArray(value)) return value.map(canonical);
+  const fields = Object.entries(value as object).filter(([, field]) => field !== undefined);
+  return Object.fromEntries(fields.map(([key, field]) => [key, canonical(field)]));
+}
+
+function shortest(value: number): string {
+  if (!Number.isFinite(value)) throw new TypeError(`${value} has no canonical form`);
+  return String(value);
+}

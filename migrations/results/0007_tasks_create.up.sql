@@ -145,7 +145,7 @@ CALL finish_table('job_events', 'Every step of a job, by month.', $${
 }$$);
 
 CREATE FUNCTION ensure_partitions() RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
-  SET search_path = pg_catalog, public, pg_temp
+  SET search_path = public, pg_temp -- the first schema is where tables are made
 AS $$
 DECLARE
   first timestamptz;

@@ -43,6 +43,9 @@ function sslOf(mode: string | null, local: boolean): ServerAddress["ssl"] {
 }
 
 /** The same server, another database and login. */
-export function addressOf(server: ServerAddress, login: { user: string; password: string; database: string }): ServerAddress {
+export function addressOf(
+  server: ServerAddress,
+  login: { user: string; password: string; database: string },
+): ServerAddress {
   return { ...server, ...login };
 }

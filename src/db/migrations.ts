@@ -43,7 +43,8 @@ export async function readMigrations(branch: Branch, folder = migrationsFolder()
   if (steps.length * 2 !== files.length) throw broken(branch, "a step lacks its .up.sql or .down.sql");
   return steps.map((file, index) => {
     const [, digits = "", name = ""] = FILE.exec(file) ?? [];
-    if (Number(digits) !== index + 1) throw broken(branch, `number ${digits} of ${file} leaves a gap or stands twice`);
+    if (Number(digits) !== index + 1)
+      throw broken(branch, `number ${digits} of ${file} leaves a gap or stands twice`);
     const up = texts.get(file) ?? "";
     const down = texts.get(file.replace(".up.sql", ".down.sql"));
     if (down === undefined) throw broken(branch, `${file} has no .down.sql`);

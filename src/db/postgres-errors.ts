@@ -14,7 +14,16 @@ const KINDS: [prefix: string, kind: ErrorKind, message: string][] = [
   ["22021", "bad_input", "text holds a NUL or is no UTF-8"],
 ];
 
-const NETWORK = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EACCES", "EAI_AGAIN"]);
+const NETWORK = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOENT",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "EACCES",
+  "EAI_AGAIN",
+]);
 
 /**
  * What PostgreSQL or its driver threw, as an AppError; anything else unchanged. The one place that
@@ -24,7 +33,10 @@ const NETWORK = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIME
 export function translateDbError(error: unknown): unknown {
   if (error instanceof AppError || !(error instanceof Error)) return error;
   const code = (error as { code?: string }).code ?? "";
-  if (NETWORK.has(code) || /Connection terminated|timeout exceeded when trying to connect/.test(error.message)) {
+  if (
+    NETWORK.has(code) ||
+    /Connection terminated|timeout exceeded when trying to connect/.test(error.message)
+  ) {
     return new AppError("unavailable", "PostgreSQL can't be reached: it is down, or DATABASE_URL is wrong", {
       cause: error,
       detail: error.message,

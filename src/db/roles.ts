@@ -10,7 +10,12 @@ import { scramVerifier } from "./scram.ts";
 export type Roles = { owner: string; system: string; member: string; app: string };
 
 export function rolesOf(prefix: string): Roles {
-  return { owner: `${prefix}owner`, system: `${prefix}system`, member: `${prefix}member`, app: `${prefix}app` };
+  return {
+    owner: `${prefix}owner`,
+    system: `${prefix}system`,
+    member: `${prefix}member`,
+    app: `${prefix}app`,
+  };
 }
 
 /** An identifier, quoted. */

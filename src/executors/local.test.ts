@@ -73,7 +73,12 @@ test("a child gets exactly the planned files, arguments, environment and an empt
   assert.equal(run.signal, null);
   assert.deepEqual([run.timed_out, run.aborted], [false, false]);
   assert.match(run.stdout, /^hello a b\|\$HOME;\|/);
-  const env = run.stdout.split("|").at(-1)?.trim().split("\n").map((line) => line.split("=")[0]);
+  const env = run.stdout
+    .split("|")
+    .at(-1)
+    ?.trim()
+    .split("\n")
+    .map((line) => line.split("=")[0]);
   assert.deepEqual(env?.filter((name) => name !== "PWD" && name !== "_").sort(), ["ONLY", "PATH"]);
   assert.equal(run.stderr, "oops\n");
   assert.equal(await readFile(join(run.folder, "out.txt"), "utf8"), "left\n");
@@ -89,7 +94,9 @@ test("the folder is private and carries a tame owner's name", { skip: linux }, a
   assert.match(run.folder, new RegExp(`/run-[0-9a-f]{8}-${process.pid}-\\d+-worker_1__-`));
 });
 
-test("the time limit ends the whole group, also who does not listen to SIGTERM", { skip: linux }, async (t) => {
+test("the time limit ends the whole group, also who does not listen to SIGTERM", {
+  skip: linux,
+}, async (t) => {
   const { executor } = await open(t);
   const script = "trap '' TERM; (trap '' TERM; sleep 300) & echo $!; sleep 300 & wait; wait";
   const before = performance.now();
@@ -106,7 +113,9 @@ test("a program that ends at SIGTERM is not killed", async (t) => {
   assert.deepEqual([run.timed_out, run.signal], [true, "SIGTERM"]);
 });
 
-test("an abort kills the group at once; aborted before the start, nothing starts", { skip: linux }, async (t) => {
+test("an abort kills the group at once; aborted before the start, nothing starts", {
+  skip: linux,
+}, async (t) => {
   const { executor, scratch } = await open(t);
   const control = new AbortController();
   const run = executor.run(sh("sleep 300 & echo $! > pid; wait"), { signal: control.signal });
@@ -139,20 +148,21 @@ test("what a program leaves running in its group ends with it", { skip: linux },
 
 test("who left the group but holds our pipes is found by the folder", { skip: linux }, async (t) => {
   const { executor } = await open(t);
-  const run = await executor.run(sh("setsid sleep 300 & sleep 0.1; echo done"), { signal: never });
+  const script =
+    "setsid sh -c 'echo $$ > pid; exec sleep 300' & while [ ! -s pid ]; do sleep 0.01; done; echo done";
+  const before = performance.now();
+  const run = await executor.run(sh(script), { signal: never });
   assert.equal(run.stdout, "done\n");
-  assert.ok(run.wall_seconds < 3);
-  assert.equal((await sweepLeftovers(run.folder)).processes, 0);
-  const left = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
-  const cwds = await Promise.all(left.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
-  assert.equal(cwds.filter((line) => line === "sleep\u0000300\u0000" && false).length, 0);
+  assert.ok(performance.now() - before < 4000);
+  assert.ok(await gone(Number(await readFile(join(run.folder, "pid"), "utf8"))));
 });
 
 test("endless output is cut and its writer ended", async (t) => {
   const { executor, scratch } = await open(t);
   await assert.rejects(
     executor.run(sh("yes yes yes yes"), { signal: never }),
-    (error) => error instanceof AppError && error.kind === "crashed" && /more than 32 MiB/.test(error.message),
+    (error) =>
+      error instanceof AppError && error.kind === "crashed" && /more than 32 MiB/.test(error.message),
   );
   assert.deepEqual(await readdir(scratch), [], "a rejected run leaves its folder");
 });

@@ -1,4 +1,289 @@
-import { AppError } from "../errors.ts";
-import { checkGeometry, SYMBOLS } from "./bonds.ts";
+import { checkGeometry } from "./bonds.ts";
 import type { Bond, Geometry, Position } from "./geometry.ts";
 import { badLine, decodeStructure, MAX_STRUCTURE_ATOMS, strictNumber, tooLarge } from "./xyz.ts";
+
+/** One record of an SD file. `charge` is the sum of the formal charges; `properties` the data items. */
+export type MolRecord = {
+  geometry: Geometry;
+  bonds: Bond[];
+  charge: number;
+  name: string;
+  properties: Record<string, string>;
+};
+
+/** What a molblock is written from; lists run over the atoms. Isotopes are mass numbers, 0 for natural. */
+export type MolblockParts = {
+  name: string;
+  geometry: Geometry;
+  bonds: Bond[];
+  charges: number[];
+  isotopes: number[];
+  radicals: number[];
+};
+
+/**
+ * The records of an SD file, each with its own `M  END` and data items, without the `$$$$` line. Blank text
+ * after the last one is no record. `line` is where a record starts, from 1.
+ */
+export function splitSdf(text: string): { text: string; line: number }[] {
+  const records: { text: string; line: number }[] = [];
+  let own: string[] = [];
+  let line = 1;
+  for (const [index, row] of text.split(/\r\n|\n|\r/).entries()) {
+    if (!row.startsWith("$$$$")) {
+      own.push(row);
+      continue;
+    }
+    records.push({ text: `${own.join("\n")}\n`, line });
+    own = [];
+    line = index + 2;
+  }
+  if (own.some((row) => row.trim() !== "")) records.push({ text: own.join("\n"), line });
+  return records;
+}
+
+/**
+ * One molblock, V2000 or V3000 (atoms, bonds, charges), with the data items of an SD record after it.
+ * Aromatic bonds have order 1.5. AppError `bad_input` naming the line; `too_large` above 400,000 bytes or
+ * 5,000 atoms.
+ */
+export function parseMolblock(source: string | Uint8Array): MolRecord {
+  const text = decodeStructure(typeof source === "string" ? new TextEncoder().encode(source) : source);
+  const [record, ...more] = splitSdf(text);
+  if (record === undefined) throw badLine(1, "the file is blank: a molblock has at least four lines");
+  if (more[0]) throw badLine(more[0].line, "is left over after the first record: split the file first");
+  const lines = record.text.split("\n");
+  const counts = lines[3];
+  if (counts === undefined || counts.trim() === "")
+    throw badLine(lines.length, "the file ends before the counts line (line 4): it is cut off");
+  const body = /V3000\s*$/.test(counts) ? readV3000(lines) : readV2000(lines, counts);
+  checkGeometry(body.geometry, (atom) => body.firstAtomLine + atom);
+  checkBonds(body.bonds, body.geometry.elements.length, body.firstBondLine);
+  const properties = readProperties(lines, body.end);
+  const { geometry, bonds, charge } = body;
+  return { geometry, bonds, charge, name: lines[0]?.trim() ?? "", properties };
+}
+
+/**
+ * A V2000 molblock marked 3D, coordinates at 4 decimals, LF line ends, no date: equal input, equal bytes.
+ * AppError `bad_input` code `too_large` above 999 atoms or bonds, which V2000 cannot count.
+ */
+export function formatMolblock(parts: MolblockParts): string {
+  const { geometry, bonds } = parts;
+  const atoms = geometry.elements.length;
+  if (atoms > 999 || bonds.length > 999) throw tooLarge(`${atoms} atoms: a V2000 molblock holds 999`);
+  const counts = `${pad(atoms)}${pad(bonds.length)}  0  0  0  0  0  0  0  0999 V2000`;
+  const atomLines = geometry.elements.map((element, index) => {
+    const cells = (geometry.positions_angstrom[index] ?? []).map((value) => fixed4(value).padStart(10));
+    return `${cells.join("")} ${element.padEnd(3)} 0  0  0  0  0  0  0  0  0  0  0  0`;
+  });
+  const bondLines = bonds.map(
+    ({ from, to, order }) => `${pad(from + 1)}${pad(to + 1)}${pad(order === 1.5 ? 4 : order)}  0`,
+  );
+  const tagged = [
+    ...tagLines("CHG", parts.charges),
+    ...tagLines("ISO", parts.isotopes),
+    ...tagLines("RAD", parts.radicals),
+  ];
+  const name = parts.name.replace(/[\r\n\0]+/g, " ").slice(0, 80);
+  return `${[name, "  Aliquot           3D", "", counts, ...atomLines, ...bondLines, ...tagged, "M  END"].join("\n")}\n`;
+}
+
+type Body = {
+  geometry: Geometry;
+  bonds: Bond[];
+  charge: number;
+  firstAtomLine: number;
+  firstBondLine: number;
+  /** Index of the line after `M  END`. */
+  end: number;
+};
+
+/** Old charge codes of the atom line; 4 is a doublet radical. */
+const CHARGE_CODES = [0, 3, 2, 1, 0, -1, -2, -3];
+
+function readV2000(lines: string[], counts: string): Body {
+  if (!/V2000\s*$/.test(counts)) throw badLine(4, "the counts line must end in V2000 or V3000");
+  const atoms = wholeNumber(counts.slice(0, 3), 4, "the number of atoms");
+  const bondCount = wholeNumber(counts.slice(3, 6), 4, "the number of bonds");
+  const end = lines.findIndex((line, index) => index > 3 && /^M {2}END/.test(line));
+  if (end < 0) throw badLine(lines.length, "there is no line `M  END`: the record is cut off");
+  if (end < 4 + atoms + bondCount)
+    throw badLine(end + 1, `M  END stands here, but line 4 promises ${atoms} atoms and ${bondCount} bonds`);
+  const geometry: Geometry = { elements: [], positions_angstrom: [] };
+  let charge = 0;
+  for (let index = 4; index < 4 + atoms; index += 1) {
+    const line = lines[index] ?? "";
+    geometry.positions_angstrom.push(
+      readPosition([line.slice(0, 10), line.slice(10, 20), line.slice(20, 30)], index + 1),
+    );
+    geometry.elements.push(line.slice(31, 34).trim());
+    charge += CHARGE_CODES[Number(line.slice(36, 39).trim() || "0")] ?? 0;
+  }
+  const bonds = lines
+    .slice(4 + atoms, 4 + atoms + bondCount)
+    .map((line, index) =>
+      readBond([line.slice(6, 9), line.slice(0, 3), line.slice(3, 6)], 5 + atoms + index),
+    );
+  const tail = lines.slice(4 + atoms + bondCount, end);
+  const tagged = readCharges(tail, 5 + atoms + bondCount);
+  return {
+    geometry,
+    bonds,
+    charge: tagged ?? charge,
+    firstAtomLine: 5,
+    firstBondLine: 5 + atoms,
+    end: end + 1,
+  };
+}
+
+/** The sum of `M  CHG`; null where no such line takes the place of the atom lines' codes. */
+function readCharges(lines: string[], first: number): number | null {
+  let sum: number | null = null;
+  for (const [index, line] of lines.entries()) {
+    if (!/^(M {2}|A {2}|V {2}|G {2}|S {2})/.test(line) && line.trim() !== "")
+      throw badLine(first + index, `"${line.slice(0, 60)}" is neither a bond nor a property line`);
+    if (/^M {2}RAD/.test(line)) sum ??= 0;
+    if (!/^M {2}CHG/.test(line)) continue;
+    const cells = line.slice(9).trim().split(/\s+/);
+    for (let at = 1; at < cells.length; at += 2)
+      sum = (sum ?? 0) + wholeNumber(cells[at] ?? "", first + index, "a charge");
+  }
+  return sum;
+}
+
+function readV3000(lines: string[]): Body {
+  const body: Body = {
+    geometry: { elements: [], positions_angstrom: [] },
+    bonds: [],
+    charge: 0,
+    firstAtomLine: 0,
+    firstBondLine: 0,
+    end: 0,
+  };
+  const numbers = new Map<string, number>();
+  let block = "";
+  let counts: [number, number] | null = null;
+  for (let index = 4; index < lines.length; index += 1) {
+    const row = lines[index] ?? "";
+    if (/^M {2}END/.test(row)) {
+      body.end = index + 1;
+      break;
+    }
+    if (!row.startsWith("M  V30 ")) throw badLine(index + 1, "must start with `M  V30 `");
+    const cells = row.slice(7).trim().split(/\s+/);
+    if (cells[0] === "COUNTS")
+      counts = [
+        wholeNumber(cells[1] ?? "", index + 1, "the number of atoms"),
+        wholeNumber(cells[2] ?? "", index + 1, "the number of bonds"),
+      ];
+    else if (cells[0] === "BEGIN") block = cells[1] ?? "";
+    else if (cells[0] === "END") block = "";
+    else if (block === "ATOM") readV3Atom(body, numbers, cells, index + 1);
+    else if (block === "BOND") readV3Bond(body, numbers, cells, index + 1);
+  }
+  if (body.end === 0) throw badLine(lines.length, "there is no line `M  END`: the record is cut off");
+  const found = [body.geometry.elements.length, body.bonds.length];
+  if (counts === null || counts[0] !== found[0] || counts[1] !== found[1])
+    throw badLine(
+      body.end,
+      `COUNTS promises ${counts?.join(" atoms, ") ?? "nothing"}; found ${found.join(" atoms, ")} bonds`,
+    );
+  return body;
+}
+
+function readV3Atom(body: Body, numbers: Map<string, number>, cells: string[], line: number): void {
+  const [number = "", element = "", x = "", y = "", z = ""] = cells;
+  if (body.firstAtomLine === 0) body.firstAtomLine = line;
+  if (numbers.has(number)) throw badLine(line, `atom ${number} is written twice`);
+  numbers.set(number, body.geometry.elements.length);
+  body.geometry.elements.push(element);
+  body.geometry.positions_angstrom.push(readPosition([x, y, z], line));
+  const charge = cells.find((cell) => cell.startsWith("CHG="));
+  if (charge) body.charge += wholeNumber(charge.slice(4), line, "a charge");
+}
+
+function readV3Bond(body: Body, numbers: Map<string, number>, cells: string[], line: number): void {
+  const [, order = "", from = "", to = ""] = cells;
+  if (body.firstBondLine === 0) body.firstBondLine = line;
+  const place = (number: string) => String((numbers.get(number) ?? -1) + 1);
+  body.bonds.push(readBond([order, place(from), place(to)], line));
+}
+
+function readPosition(cells: [string, string, string], line: number): Position {
+  const [x, y, z] = cells.map((cell) => strictNumber(cell.trim()));
+  if (x == null || y == null || z == null)
+    throw badLine(
+      line,
+      `"${cells.join(" ").trim().slice(0, 60)}": x, y and z must be finite decimal numbers in Å`,
+    );
+  return [x, y, z];
+}
+
+function readBond([type, first, second]: [string, string, string], line: number): Bond {
+  const order = { "1": 1, "2": 2, "3": 3, "4": 1.5 }[type.trim()];
+  if (order === undefined)
+    throw badLine(line, `bond type "${type.trim().slice(0, 20)}" is not 1, 2, 3 or 4 (aromatic)`);
+  const ends = [wholeNumber(first, line, "an atom"), wholeNumber(second, line, "an atom")].map(
+    (end) => end - 1,
+  );
+  return { from: Math.min(...ends), to: Math.max(...ends), order };
+}
+
+function checkBonds(bonds: Bond[], atoms: number, firstLine: number): void {
+  const seen = new Set<number>();
+  for (const [index, { from, to }] of bonds.entries()) {
+    const name = `bond ${from + 1}–${to + 1}`;
+    if (from < 0 || to >= atoms)
+      throw badLine(firstLine + index, `${name}: the atoms run from 1 to ${atoms}`);
+    if (from === to) throw badLine(firstLine + index, `${name} joins an atom to itself`);
+    if (seen.has(from * atoms + to)) throw badLine(firstLine + index, `${name} is written twice`);
+    seen.add(from * atoms + to);
+  }
+}
+
+function readProperties(lines: string[], start: number): Record<string, string> {
+  const properties: Record<string, string> = Object.create(null);
+  let name: string | null = null;
+  let value: string[] = [];
+  const keep = () => {
+    if (name !== null) properties[name] = value.join("\n").trimEnd();
+    [name, value] = [null, []];
+  };
+  for (const [index, line] of lines.slice(start).entries()) {
+    const tag = /^>.*<([^<>]+)>/.exec(line)?.[1];
+    if (tag !== undefined) {
+      keep();
+      name = tag;
+    } else if (name !== null && line.trim() === "") keep();
+    else if (name !== null) value.push(line);
+    else if (line.trim() !== "")
+      throw badLine(start + index + 1, `"${line.slice(0, 60)}" follows M  END but is no data item`);
+  }
+  keep();
+  return properties;
+}
+
+function wholeNumber(text: string, line: number, what: string): number {
+  const clean = text.trim();
+  if (!/^[+-]?\d{1,6}$/.test(clean)) throw badLine(line, `"${clean.slice(0, 20)}" must be ${what}`);
+  const value = Number(clean);
+  if (value > MAX_STRUCTURE_ATOMS) throw tooLarge(`line ${line}: ${value} is above ${MAX_STRUCTURE_ATOMS}`);
+  return value;
+}
+
+function tagLines(tag: string, values: number[]): string[] {
+  const set = values.flatMap((value, index) => (value === 0 ? [] : [`${pad(index + 1, 4)}${pad(value, 4)}`]));
+  const lines: string[] = [];
+  for (let at = 0; at < set.length; at += 8)
+    lines.push(`M  ${tag}${pad(set.slice(at, at + 8).length)}${set.slice(at, at + 8).join("")}`);
+  return lines;
+}
+
+function pad(value: number, width = 3): string {
+  return String(value).padStart(width);
+}
+
+function fixed4(value: number): string {
+  return value.toFixed(4);
+}

@@ -86,7 +86,10 @@ function parseFrame(lines: string[], start: number): Geometry {
   const extended = EXTENDED.test(lines[start + 1] ?? "");
   const missing = start + 2 + count - lines.length;
   if (missing > 0)
-    throw badLine(lines.length, `the file ends here, but ${missing} more of ${count} atom lines should follow`);
+    throw badLine(
+      lines.length,
+      `the file ends here, but ${missing} more of ${count} atom lines should follow`,
+    );
   const geometry: Geometry = { elements: [], positions_angstrom: [] };
   for (let line = start + 2; line < start + 2 + count; line += 1) {
     const [element, position] = parseAtom(lines[line] ?? "", line + 1, extended);
@@ -100,7 +103,8 @@ function parseFrame(lines: string[], start: number): Geometry {
 function atomCount(lines: string[], start: number): number {
   const text = lines[start]?.trim() ?? "";
   if (!/^\d{1,9}$/.test(text) || Number(text) === 0) {
-    const rule = start === 0 ? "must be the number of atoms, at least 1" : "is left over after the last frame";
+    const rule =
+      start === 0 ? "must be the number of atoms, at least 1" : "is left over after the last frame";
     throw badLine(start + 1, `"${text.slice(0, 60)}" ${rule}`);
   }
   const count = Number(text);

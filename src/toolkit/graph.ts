@@ -3,7 +3,14 @@
  * Kekulé. Rules edit this instead of running RDKit reactions: a charge or an order is changed in place, so
  * stereo, enhanced-stereo groups and isotopes of everything else stay untouched.
  */
-export type Atom = { z: number; hydrogens: number; charge: number; radicals: number; isotope: number; stereo: string };
+export type Atom = {
+  z: number;
+  hydrogens: number;
+  charge: number;
+  radicals: number;
+  isotope: number;
+  stereo: string;
+};
 /** Order 1–4; 17 is dative, 0 is "any". `stereo` is unspecified, cis, trans or either, about `stereoAtoms`. */
 export type GraphBond = { from: number; to: number; order: number; stereo: string; stereoAtoms: number[] };
 export type StereoGroup = { type: string; atoms: number[] };
@@ -23,7 +30,12 @@ type RawAtom = { z?: number; impHs?: number; chg?: number; nRad?: number; isotop
 type RawBond = { bo?: number; atoms: [number, number]; stereo?: string; stereoAtoms?: number[] };
 type RawGroup = { type: string; id?: number; atoms?: number[] };
 type RawExtension = { name: string; aromaticAtoms?: number[]; atomRings?: number[][] };
-type RawMolecule = { atoms?: RawAtom[]; bonds?: RawBond[]; stereoGroups?: RawGroup[]; extensions?: RawExtension[] };
+type RawMolecule = {
+  atoms?: RawAtom[];
+  bonds?: RawBond[];
+  stereoGroups?: RawGroup[];
+  extensions?: RawExtension[];
+};
 
 const UNSPECIFIED = "unspecified";
 
@@ -35,7 +47,9 @@ export function graphFromJson(json: string): Graph {
     atoms: (raw.atoms ?? []).map(readAtom),
     bonds: (raw.bonds ?? []).map(readBond),
     // An "abs" group says no more than the centres themselves.
-    groups: (raw.stereoGroups ?? []).flatMap(({ type, atoms }) => (type === "abs" || !atoms ? [] : [{ type, atoms }])),
+    groups: (raw.stereoGroups ?? []).flatMap(({ type, atoms }) =>
+      type === "abs" || !atoms ? [] : [{ type, atoms }],
+    ),
     aromatic: new Set(extension?.aromaticAtoms ?? []),
     rings: extension?.atomRings ?? [],
     isQuery: raw.extensions?.some((each) => each.name === "rdkitQueries") ?? false,

@@ -17,8 +17,17 @@ const MAX_INCHI_HEAVY_ATOMS = 150;
 export type Species = Omit<Identity, "compound_key" | "skeleton_key">;
 
 type Descriptors = Record<
-  | "amw" | "exactmw" | "CrippenClogP" | "tpsa" | "NumHBD" | "NumHBA" | "NumRotatableBonds" | "NumRings"
-  | "FractionCSP3" | "NumAtomStereoCenters" | "NumUnspecifiedAtomStereoCenters",
+  | "amw"
+  | "exactmw"
+  | "CrippenClogP"
+  | "tpsa"
+  | "NumHBD"
+  | "NumHBA"
+  | "NumRotatableBonds"
+  | "NumRings"
+  | "FractionCSP3"
+  | "NumAtomStereoCenters"
+  | "NumUnspecifiedAtomStereoCenters",
   number
 >;
 
@@ -28,7 +37,12 @@ export function describe(rdkit: Rdkit, mol: Mol, graph: Graph): Species {
   const counts = countElements(graph);
   const heavy = graph.atoms.filter((atom) => atom.z > 1).length;
   const hasMetal = graph.atoms.some((atom) => isMetal(atom.z));
-  const stereo = countStereo(graph, mol, descriptors.NumAtomStereoCenters, descriptors.NumUnspecifiedAtomStereoCenters);
+  const stereo = countStereo(
+    graph,
+    mol,
+    descriptors.NumAtomStereoCenters,
+    descriptors.NumUnspecifiedAtomStereoCenters,
+  );
   const standard = mol.get_inchi();
   const inchi = fixedHydrogenInchi(mol, standard);
   const asSmiles = inchi === "" || heavy > MAX_INCHI_HEAVY_ATOMS || hasMetal || graph.groups.length > 0;
@@ -45,15 +59,15 @@ export function describe(rdkit: Rdkit, mol: Mol, graph: Graph): Species {
     undefined_centres: stereo.undefined,
     toolkit_version: `rdkit ${rdkit.version()}`,
     heavy_atoms: heavy,
-    molecular_weight: descriptors.amw,
-    exact_mass: descriptors.exactmw,
-    clogp: descriptors.CrippenClogP,
-    tpsa_angstrom2: descriptors.tpsa,
+    molecular_weight: rounded(descriptors.amw, 4),
+    exact_mass: rounded(descriptors.exactmw, 6),
+    clogp: rounded(descriptors.CrippenClogP, 4),
+    tpsa_angstrom2: rounded(descriptors.tpsa, 2),
     hbd: descriptors.NumHBD,
     hba: descriptors.NumHBA,
     rotatable_bonds: descriptors.NumRotatableBonds,
     rings: descriptors.NumRings,
-    fsp3: descriptors.FractionCSP3,
+    fsp3: rounded(descriptors.FractionCSP3, 6),
     has_metal: hasMetal,
     radical_electrons: graph.atoms.reduce((sum, atom) => sum + atom.radicals, 0),
     elements: hillOrder([...counts.keys()]),
@@ -101,6 +115,11 @@ function fixedHydrogenInchi(mol: Mol, standard: string): string {
   if (inchi.startsWith("InChI=1S/") || (inchi === "") !== (standard === ""))
     throw new Error(`the toolkit gave no FixedH InChI: ${inchi.slice(0, 60)}`);
   return inchi;
+}
+
+/** Sums run in atom order, so their last bits differ between drawings of one species. */
+function rounded(value: number, places: number): number {
+  return Number(value.toFixed(places)) + 0;
 }
 
 function countElements(graph: Graph): Map<string, number> {

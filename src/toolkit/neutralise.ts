@@ -5,7 +5,8 @@ import { applyRules, atomOf, type Draft, near, type Rule, setOrder } from "./nor
 /**
  * How a species becomes the neutral form that its salts and protonation states share. Every charged atom
  * that can lose or gain hydrogen does so; nitro groups, N-oxides, azides, ylides and quaternary nitrogen
- * stay. A betaine thus becomes the cation with a neutral acid, as its hydrochloride does.
+ * stay. A betaine thus becomes the cation with a neutral acid, as its hydrochloride does. What holds a
+ * metal is left as drawn: its anions balance a charge that cannot go.
  */
 export const NEUTRALISATIONS: readonly Rule[] = [
   { name: "nitronate", apply: nitronate },
@@ -16,7 +17,8 @@ export const NEUTRALISATIONS: readonly Rule[] = [
 
 /** The same graph when nothing can be neutralised, else a changed copy. Running it again changes nothing. */
 export function neutralise(graph: Graph): Graph {
-  return graph.atoms.some((atom) => atom.charge !== 0) ? applyRules(graph, NEUTRALISATIONS) : graph;
+  const charged = graph.atoms.some((atom) => atom.charge !== 0);
+  return charged && !graph.atoms.some((atom) => isMetal(atom.z)) ? applyRules(graph, NEUTRALISATIONS) : graph;
 }
 
 /** How many bonds a neutral atom has, by atomic number; only these gain hydrogen. */
@@ -36,7 +38,7 @@ const VALENCE = new Map([
 
 function loseHydrogen(draft: Draft, index: number): boolean {
   const atom = atomOf(draft, index);
-  if (atom.charge < 1 || atom.hydrogens < 1 || isMetal(atom.z)) return false;
+  if (atom.charge < 1 || atom.hydrogens < 1) return false;
   atom.charge -= 1;
   atom.hydrogens -= 1;
   // A protonated amine that is a stereocentre inverts freely once neutral.
@@ -56,11 +58,19 @@ function gainHydrogen(draft: Draft, index: number): boolean {
   return true;
 }
 
-/** Next to a positive atom that keeps its charge: half of a nitro group, an N-oxide, an azide, an ylide, CO. */
+/**
+ * Next to a positive atom that keeps its charge and has no more negative neighbours than charge: half of a
+ * nitro group, an N-oxide, an azide, an ylide, CO. Of nitrate's two O⁻ one is free.
+ */
 function isCompensated(draft: Draft, index: number): boolean {
   return near(draft, index).some(({ atom }) => {
     const other = atomOf(draft, atom);
-    return other.charge > 0 && other.hydrogens === 0 && !isMetal(other.z);
+    if (other.charge <= 0 || other.hydrogens > 0) return false;
+    const negative = near(draft, atom).reduce(
+      (sum, each) => sum - Math.min(0, atomOf(draft, each.atom).charge),
+      0,
+    );
+    return negative <= other.charge;
   });
 }
 

@@ -64,7 +64,8 @@ function splitAlkali(draft: Draft, index: number): boolean {
   const [only, ...more] = near(draft, index);
   if (!ALKALI.has(metal.z) || metal.charge !== 0 || only === undefined || more.length > 0) return false;
   const partner = atomOf(draft, only.atom);
-  if (![N, O, S, SE, 9, 17, 35, 53].includes(partner.z) || partner.charge !== 0 || only.bond.order !== 1) return false;
+  if (![N, O, S, SE, 9, 17, 35, 53].includes(partner.z) || partner.charge !== 0 || only.bond.order !== 1)
+    return false;
   metal.charge = 1;
   partner.charge = -1;
   draft.graph.bonds = draft.graph.bonds.filter((bond) => bond !== only.bond);
@@ -78,7 +79,8 @@ function diazo(draft: Draft, index: number): boolean {
   if (middle.z !== N || middle.charge !== 1) return false;
   const end = near(draft, index).find(({ atom, bond }) => bond.order === 3 && isBareNitrogen(draft, atom));
   const donor = near(draft, index).find(
-    ({ atom, bond }) => bond.order === 1 && atomOf(draft, atom).charge === -1 && [C, N].includes(atomOf(draft, atom).z),
+    ({ atom, bond }) =>
+      bond.order === 1 && atomOf(draft, atom).charge === -1 && [C, N].includes(atomOf(draft, atom).z),
   );
   if (end === undefined || donor === undefined) return false;
   setOrder(end.bond, 2);
@@ -96,10 +98,16 @@ function isBareNitrogen(draft: Draft, index: number): boolean {
 /** X⁺–Y⁻ → X=Y for X = P, S, As, Se, Te and Y = O, S, Se, N, C: sulfoxides, sulfones, phosphine oxides, ylides. */
 function recombinePair(draft: Draft, index: number): boolean {
   const centre = atomOf(draft, index);
-  if (![P, S, AS, SE, TE].includes(centre.z) || centre.charge < 1 || draft.graph.aromatic.has(index)) return false;
+  if (![P, S, AS, SE, TE].includes(centre.z) || centre.charge < 1 || draft.graph.aromatic.has(index))
+    return false;
   const partner = near(draft, index).find(({ atom, bond }) => {
     const other = atomOf(draft, atom);
-    return other.charge === -1 && bond.order === 1 && [C, N, O, S, SE].includes(other.z) && !draft.graph.aromatic.has(atom);
+    return (
+      other.charge === -1 &&
+      bond.order === 1 &&
+      [C, N, O, S, SE].includes(other.z) &&
+      !draft.graph.aromatic.has(atom)
+    );
   });
   if (partner === undefined) return false;
   setOrder(partner.bond, 2);
@@ -111,13 +119,19 @@ function recombinePair(draft: Draft, index: number): boolean {
 /** Y⁻–A=X⁺ → Y=A–X outside aromatic rings, e.g. [O-]C(C)=[NH+]C is an amide. */
 function recombineOneThree(draft: Draft, index: number): boolean {
   const donor = atomOf(draft, index);
-  if (donor.charge !== -1 || ![N, O, S, SE].includes(donor.z) || draft.graph.aromatic.has(index)) return false;
+  if (donor.charge !== -1 || ![N, O, S, SE].includes(donor.z) || draft.graph.aromatic.has(index))
+    return false;
   for (const { atom: middle, bond } of near(draft, index)) {
     const centre = atomOf(draft, middle);
     if (bond.order !== 1 || centre.charge !== 0 || ![C, S, P].includes(centre.z)) continue;
     const accept = near(draft, middle).find(({ atom, bond: next }) => {
       const other = atomOf(draft, atom);
-      return next.order === 2 && other.charge === 1 && [N, O, S, P].includes(other.z) && !draft.graph.aromatic.has(atom);
+      return (
+        next.order === 2 &&
+        other.charge === 1 &&
+        [N, O, S, P].includes(other.z) &&
+        !draft.graph.aromatic.has(atom)
+      );
     });
     if (accept === undefined || draft.graph.aromatic.has(middle)) continue;
     setOrder(bond, 2);

@@ -24,7 +24,10 @@ export function countStereo(graph: Graph, mol: Mol, centres: number, unspecified
   }
   const candidates = graph.bonds.filter((bond) => bond.order === 2);
   const definedBonds = candidates.filter((bond) => bond.stereo === "cis" || bond.stereo === "trans").length;
-  return { defined: centres - unspecified + definedBonds, undefined: undefinedAtoms + openBonds(graph).length };
+  return {
+    defined: centres - unspecified + definedBonds,
+    undefined: undefinedAtoms + openBonds(graph).length,
+  };
 }
 
 /** Whether a double bond is drawn with stereo. */
@@ -53,7 +56,12 @@ function isMobileAcid(graph: Graph, neighbours: Neighbour[][], index: number): b
  * A ring atom shared by rings so that it cannot turn alone, and stereo only because of ring symmetry. The
  * fusion atoms of decalin are free (cis or trans); a real centre, with four different neighbours, counts.
  */
-function isLockedBridgehead(graph: Graph, neighbours: Neighbour[][], classes: number[], index: number): boolean {
+function isLockedBridgehead(
+  graph: Graph,
+  neighbours: Neighbour[][],
+  classes: number[],
+  index: number,
+): boolean {
   const around = neighbours[index] ?? [];
   if (new Set(around.map(({ atom }) => classes[atom])).size === around.length) return false;
   const rings = graph.rings.filter((ring) => ring.includes(index));
@@ -76,7 +84,12 @@ export function openBonds(graph: Graph): number[] {
   const classes = constitutionClasses(graph, neighbours);
   return possible.filter((index) => {
     const bond = graph.bonds[index];
-    return bond && [bond.from, bond.to].every((end) => hasTwoKinds(graph, neighbours, classes, end, bond.from + bond.to - end));
+    return (
+      bond &&
+      [bond.from, bond.to].every((end) =>
+        hasTwoKinds(graph, neighbours, classes, end, bond.from + bond.to - end),
+      )
+    );
   });
 }
 
@@ -87,12 +100,18 @@ function isAromatic(graph: Graph, from: number, to: number): boolean {
 function canBeStereo(graph: Graph, neighbours: Neighbour[][], index: number): boolean {
   const bond = graph.bonds[index];
   if (bond === undefined) return false;
-  if (graph.rings.some((ring) => ring.length < 8 && ring.includes(bond.from) && ring.includes(bond.to))) return false;
+  if (graph.rings.some((ring) => ring.length < 8 && ring.includes(bond.from) && ring.includes(bond.to)))
+    return false;
   return [bond.from, bond.to].every((end) => {
     const atom = graph.atoms[end];
     const others = (neighbours[end] ?? []).filter((each) => each.bond !== bond);
-    if (atom === undefined || others.length === 0 || others.some((each) => each.bond.order !== 1)) return false;
-    if (atom.z === 6) return others.length + atom.hydrogens === 2 && !isMobileImine(graph, neighbours, end, bond.from + bond.to - end);
+    if (atom === undefined || others.length === 0 || others.some((each) => each.bond.order !== 1))
+      return false;
+    if (atom.z === 6)
+      return (
+        others.length + atom.hydrogens === 2 &&
+        !isMobileImine(graph, neighbours, end, bond.from + bond.to - end)
+      );
     return atom.z === 7 && atom.hydrogens === 0;
   });
 }
@@ -102,11 +121,22 @@ function isMobileImine(graph: Graph, neighbours: Neighbour[][], carbon: number, 
   if (graph.atoms[other]?.z !== 7) return false;
   return (neighbours[carbon] ?? []).some(({ atom }) => {
     const next = graph.atoms[atom];
-    return atom !== other && next !== undefined && [7, 8, 16].includes(next.z) && (next.hydrogens > 0 || next.charge < 0);
+    return (
+      atom !== other &&
+      next !== undefined &&
+      [7, 8, 16].includes(next.z) &&
+      (next.hydrogens > 0 || next.charge < 0)
+    );
   });
 }
 
-function hasTwoKinds(graph: Graph, neighbours: Neighbour[][], classes: number[], end: number, other: number): boolean {
+function hasTwoKinds(
+  graph: Graph,
+  neighbours: Neighbour[][],
+  classes: number[],
+  end: number,
+  other: number,
+): boolean {
   const kinds = (neighbours[end] ?? []).flatMap(({ atom }) => (atom === other ? [] : [classes[atom]]));
   return kinds.length < 2 || kinds[0] !== kinds[1] || isMetal(graph.atoms[end]?.z ?? 0);
 }

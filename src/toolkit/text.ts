@@ -13,7 +13,8 @@ const CX_PATTERNS: readonly [RegExp, string][] = [
   [/(^|,)(m|LN|RG|LO):/, "variable attachments"],
   [/(^|,)Sg:/, "polymers"],
 ];
-const POLYMER = /^M {2}STY.*\b(SRU|MON|MER|COP|CRO|GRA|MOD|ANY|MIX|FOR)\b|^M {2}V30 \d+ (SRU|MON|MER|COP|CRO|GRA|MOD|ANY|MIX|FOR)\b/m;
+const POLYMER =
+  /^M {2}STY.*\b(SRU|MON|MER|COP|CRO|GRA|MOD|ANY|MIX|FOR)\b|^M {2}V30 \d+ (SRU|MON|MER|COP|CRO|GRA|MOD|ANY|MIX|FOR)\b/m;
 const MOLBLOCK_ATOM = /^(?:.{31}([A-Za-z*#]{1,3})|M {2}V30 \d+ ([A-Za-z*#]{1,3}) )/;
 
 export function reject(code: Rejected["code"], message: string): Rejected {
@@ -33,7 +34,8 @@ export function quote(text: string): string {
 export function refuseText(input: MoleculeInput): Rejected | null {
   if (typeof input.text !== "string" || input.text.trim() === "")
     return reject("bad_input", "the record is empty: give a SMILES or a molblock");
-  if (input.text.includes("\0")) return reject("bad_input", "there is a NUL byte in the record: this is not text");
+  if (input.text.includes("\0"))
+    return reject("bad_input", "there is a NUL byte in the record: this is not text");
   return input.format === "smiles" ? refuseSmiles(input.text.trim()) : refuseMolblock(input.text);
 }
 
@@ -47,7 +49,8 @@ function refuseSmiles(text: string): Rejected | null {
     return reject("bad_input", `${quote(text)} is not one SMILES: ${why}; names go in a field of their own`);
   }
   const pattern = CX_PATTERNS.find(([expression]) => expression.test(extension));
-  if (pattern) return reject("unsupported_element", `${quote(text)} has ${pattern[1]}: give one whole molecule`);
+  if (pattern)
+    return reject("unsupported_element", `${quote(text)} has ${pattern[1]}: give one whole molecule`);
   const heavy = countSmilesAtoms(smiles);
   return heavy > MAX_HEAVY_ATOMS ? tooManyAtoms(heavy) : null;
 }
@@ -58,7 +61,8 @@ function refuseMolblock(text: string): Rejected | null {
   if (!/^M {2}END/m.test(text))
     return reject("unparsable_input", "the molblock has no line `M  END`: it is cut off or not a molblock");
   if (/^\s*\{/.test(text)) return reject("unparsable_input", "the record is JSON, not a molblock");
-  if (POLYMER.test(text)) return reject("bad_input", "the molblock is a polymer or a mixture: give one whole molecule");
+  if (POLYMER.test(text))
+    return reject("bad_input", "the molblock is a polymer or a mixture: give one whole molecule");
   const heavy = countMolblockAtoms(text);
   return heavy > MAX_HEAVY_ATOMS ? tooManyAtoms(heavy) : null;
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { userInfo } from "node:os";
-import { codeOf, readOptional, unavailable } from "./files.ts";
+import { readOptional, unavailable } from "./files.ts";
 
 /** The operating-system account that owns a cluster and runs its server. */
 export type Account = {
@@ -63,7 +63,7 @@ export function requirePasswdEntry(uid: number, lookUp: () => unknown = userInfo
     lookUp();
   } catch (error) {
     throw unavailable(
-      `user ${uid} has no entry in /etc/passwd (${codeOf(error) || "unknown"}), and PostgreSQL needs one: add one, start the container as a user that has one, or set DATABASE_URL`,
+      `user ${uid} has no entry in /etc/passwd, and PostgreSQL needs one: add one, start the container as a user that has one, or set DATABASE_URL`,
       error,
     );
   }

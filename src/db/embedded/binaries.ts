@@ -10,7 +10,7 @@ import type { Home } from "./state.ts";
 export type Binaries = { folder: string; version: string; major: string };
 
 /** Where npm put the package of this platform, resolved from this file: works in a clone and installed. */
-type Package = { root: string; version: string };
+export type Package = { root: string; version: string };
 
 /** The package with the server for this platform. Throws `unavailable` where npm has not installed it. */
 export function findPackage(platform: string = process.platform, arch: string = process.arch): Package {
@@ -34,8 +34,8 @@ export function findPackage(platform: string = process.platform, arch: string = 
  * the package (a clone under /root) or its links cannot be made (a read-only node_modules).
  * Throws `unavailable` where neither runs.
  */
-export function findBinaries(home: Home, account: Account): Binaries {
-  const { root, version } = findPackage();
+export function findBinaries(home: Home, account: Account, from: Package = findPackage()): Binaries {
+  const { root, version } = from;
   const found = { version, major: version.split(".")[0] ?? version };
   const inPlace = join(root, "native");
   const linked = makeLinks(root);

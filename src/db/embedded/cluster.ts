@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, readdirSync, realpathSync, type Stats, statSync }
 import { basename, dirname, join } from "node:path";
 import { type Account, accountOf, canEnter, isRoot } from "./account.ts";
 import { codeOf, hashedName, readOptional, reasonOf, removeTree, unavailable } from "./files.ts";
-import { type Home, readState } from "./state.ts";
+import { endInitdb } from "./processes.ts";
+import { findHome, type Home, readState, type ServerState } from "./state.ts";
 
 /** A data folder that initdb has finished, with the account that owns it. */
 export type Cluster = { data_dir: string; account: Account; major: string };
@@ -24,7 +25,7 @@ export function outerDataDir(home: Home): string {
 export function findCluster(home: Home): Cluster | undefined {
   const state = readState(home);
   if (state === undefined) return openCluster(innerDataDir(home)) ?? openCluster(outerDataDir(home));
-  requireOwnFolder(home, state.data_dir);
+  requireOwnFolder(home, state);
   const cluster = openCluster(state.data_dir);
   if (cluster !== undefined && cluster.account.uid !== state.uid) {
     throw unavailable(
@@ -51,10 +52,13 @@ export function placeCluster(home: Home, account: Account): string {
 }
 
 /** Deletes what commands that died during initdb left. Only for the holder of the lock. */
-export function removeLeftovers(dataDir: string): boolean {
+export async function removeLeftovers(dataDir: string): Promise<boolean> {
   const prefix = `${basename(dataDir)}.tmp-`;
   const leftovers = listFolder(dirname(dataDir)).filter((name) => name.startsWith(prefix));
-  for (const name of leftovers) removeTree(join(dirname(dataDir), name));
+  for (const path of leftovers.map((name) => join(dirname(dataDir), name))) {
+    await endInitdb(path);
+    removeTree(path);
+  }
   return leftovers.length > 0;
 }
 
@@ -96,12 +100,23 @@ export function listFolder(folder: string): string[] {
   }
 }
 
-/** Throws `unavailable` unless a path from `state.json` is one that this code makes: `--purge` deletes it. */
-export function requireOwnFolder(home: Home, dataDir: string): void {
-  const outer = basename(dirname(dataDir)) === "clusters" && /^[0-9a-f]{16}$/.test(basename(dataDir));
-  if (outer || dataDir === innerDataDir(home)) return;
+/**
+ * Throws `unavailable` unless a path from `state.json` is one that this code makes, and this home's own:
+ * `--purge` deletes it. A copied home would name the original's cluster where that lies outside of it.
+ */
+export function requireOwnFolder(home: Home, state: ServerState): void {
+  const { data_dir: dataDir, home: origin = home.path } = state;
+  if (dataDir === innerDataDir(home)) return;
+  const file = join(home.path, "state.json");
+  if (basename(dirname(dataDir)) !== "clusters" || !/^[0-9a-f]{16}$/.test(basename(dataDir))) {
+    throw unavailable(
+      `${file} names ${dataDir}, which is no place for a cluster: delete that file, the cluster is found without it`,
+    );
+  }
+  const original = origin === home.path ? undefined : findHome(origin, home.systemRoot);
+  if (original === undefined || readState(original)?.data_dir !== dataDir) return;
   throw unavailable(
-    `${join(home.path, "state.json")} names ${dataDir}, which is no place for a cluster: delete that file, the cluster is found without it`,
+    `${home.path} is a copy of ${origin}, and the cluster ${dataDir} belongs to that: use the original, or delete ${file}, postgres-password and admin-password to start empty here`,
   );
 }
 

@@ -17,7 +17,7 @@ export type InitdbOptions = { binaries: Binaries; account: Account; password: st
  * a whole cluster or none. Throws `unavailable` with initdb's last line.
  */
 export async function makeCluster(dataDir: string, options: InitdbOptions): Promise<void> {
-  removeLeftovers(dataDir);
+  await removeLeftovers(dataDir);
   const aside = `${dataDir}.tmp-${process.pid}`;
   const passwordFile = `${aside}.password`;
   try {

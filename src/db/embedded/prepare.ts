@@ -30,7 +30,14 @@ export async function prepareCluster(home: Home, options: PrepareOptions): Promi
   const postmaster = running ?? (await startAfresh(home, cluster, binaries, options));
   const { uid, gid } = cluster.account;
   const { socket_dir } = postmaster;
-  writeState(home, { data_dir: cluster.data_dir, uid, gid, socket_dir, version: binaries.version });
+  writeState(home, {
+    data_dir: cluster.data_dir,
+    uid,
+    gid,
+    socket_dir,
+    version: binaries.version,
+    home: home.path,
+  });
   await finishBootstrap(home, postmaster, options.report);
   return running === undefined;
 }

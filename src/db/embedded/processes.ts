@@ -55,8 +55,11 @@ export function isAlive(pid: number): boolean {
 /** Every PostgreSQL process of this data folder. Outside Linux none are found. */
 export function findProcesses(dataDir: string): number[] {
   if (process.platform !== "linux") return [];
-  const pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
-  return pids.filter((pid) => serves(pid, dataDir));
+  return listPids().filter((pid) => serves(pid, dataDir));
+}
+
+function listPids(): number[] {
+  return readdirSync("/proc").map(Number).filter(Number.isInteger);
 }
 
 /**
@@ -73,6 +76,23 @@ export async function endOrphans(dataDir: string): Promise<number> {
   throw unavailable(
     `processes ${orphans.join(", ")} of the dead server in ${dataDir} do not end: end them, then try again`,
   );
+}
+
+/**
+ * Ends an initdb that outlives its command, and waits for the servers that it runs: it closes their input,
+ * and they leave no shared memory behind, as they would where their folder was deleted under them.
+ */
+export async function endInitdb(dataDir: string): Promise<void> {
+  for (const pid of findInitdb(dataDir)) sendSignal(pid, "SIGTERM");
+  const running = () => findInitdb(dataDir).length + findProcesses(dataDir).length;
+  await waitUntil(() => running() === 0, 10_000);
+}
+
+/** Every initdb that makes this data folder. Outside Linux none are found. */
+export function findInitdb(dataDir: string): number[] {
+  if (process.platform !== "linux") return [];
+  const makes = (pid: number) => readProc(pid, "cmdline").split("\0").includes(dataDir);
+  return listPids().filter((pid) => readProc(pid, "comm").trim() === "initdb" && makes(pid));
 }
 
 /**

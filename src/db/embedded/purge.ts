@@ -13,7 +13,7 @@ import { forgetState, type Home, readState } from "./state.ts";
  */
 export async function purgeCluster(home: Home): Promise<boolean> {
   const state = readState(home);
-  if (state !== undefined) requireOwnFolder(home, state.data_dir);
+  if (state !== undefined) requireOwnFolder(home, state);
   const sockets = [state?.socket_dir];
   let found = state !== undefined;
   // All places: a lost `state.json` must not leave a cluster behind.
@@ -26,7 +26,7 @@ export async function purgeCluster(home: Home): Promise<boolean> {
       // Out of the way in one step: a kill from here on leaves a leftover, not half a cluster.
       renameSync(dataDir, `${dataDir}.tmp-${process.pid}`);
     }
-    found = removeLeftovers(dataDir) || found;
+    found = (await removeLeftovers(dataDir)) || found;
   }
   for (const folder of sockets) if (folder !== undefined) removeSocketDir(folder);
   for (const log of [logFile(home), `${logFile(home)}.1`]) removeTree(log);

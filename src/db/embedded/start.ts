@@ -14,7 +14,14 @@ import type { Account } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 import { reasonOf, unavailable, waitUntil } from "./files.ts";
 import { telling } from "./initdb.ts";
-import { clusterName, findPostmaster, type Postmaster, readPidFile, stopPostmaster } from "./processes.ts";
+import {
+  clusterName,
+  findPostmaster,
+  type Postmaster,
+  readPidFile,
+  serves,
+  stopPostmaster,
+} from "./processes.ts";
 import { PORT, socketPath } from "./sockets.ts";
 import type { Home } from "./state.ts";
 
@@ -76,8 +83,9 @@ export async function startPostmaster(home: Home, options: StartOptions): Promis
  * still be recovering, and goes on doing so.
  */
 export async function awaitReady(home: Home, running: Postmaster, dataDir: string): Promise<Postmaster> {
-  await waitUntil(() => isReady(dataDir, running.pid), START_LIMIT_MS);
-  const postmaster = readPidFile(dataDir);
+  const decided = () => isReady(dataDir, running.pid) || !serves(running.pid, dataDir);
+  await waitUntil(decided, START_LIMIT_MS);
+  const postmaster = findPostmaster(dataDir);
   if (postmaster?.status === "ready") return postmaster;
   throw unavailable(
     `the embedded server (process ${running.pid}) takes no connections yet (${postmaster?.status || "starting"}): try again in a minute, or see ${logFile(home)}`,

@@ -8,7 +8,15 @@ import { type Owner, readOptional, reasonOf, unavailable, writeAside } from "./f
 export type Home = { path: string; systemRoot: string; owner: Owner | undefined };
 
 /** What a home remembers of its cluster: the truth about the rest lies in the data folder. */
-export type ServerState = { data_dir: string; uid: number; gid: number; socket_dir: string; version: string };
+export type ServerState = {
+  data_dir: string;
+  uid: number;
+  gid: number;
+  socket_dir: string;
+  version: string;
+  /** Where the home lay when this was written: tells a copied home from a moved one. */
+  home?: string;
+};
 
 export type PasswordName = "postgres-password" | "admin-password";
 
@@ -59,8 +67,9 @@ export function writeState(home: Home, state: ServerState | undefined): void {
   const inside = state !== undefined && !relative(home.path, state.data_dir).startsWith("..");
   const entry = inside ? { ...state, data_dir: relative(home.path, state.data_dir) } : state;
   const whole = entry === undefined ? others : { ...others, [KEY]: entry };
-  if (Object.keys(whole).length === 0) return rmSync(join(home.path, "state.json"), { force: true });
-  writeAside(join(home.path, "state.json"), `${JSON.stringify(whole, null, 2)}\n`, home.owner);
+  const file = join(home.path, "state.json");
+  if (Object.keys(whole).length === 0) rmSync(file, { force: true });
+  else writeAside(file, `${JSON.stringify(whole, null, 2)}\n`, home.owner);
 }
 
 /** A password of this home, or undefined where its file is absent or empty. Throws `unavailable`. */

@@ -30,7 +30,8 @@ export function unpairedElectrons(multiplicity: number): number {
   return multiplicity - 1;
 }
 
-function checkElectrons(elements: string[], charge: number, multiplicity: number): void {
+/** Refuses a charge or multiplicity that such atoms can't have. Throws AppError engine_refused, code electron_parity. */
+export function checkElectrons(elements: string[], charge: number, multiplicity: number): void {
   if (!Number.isSafeInteger(charge)) throw spin("charge", `the charge must be a whole number, not ${charge}`);
   if (!Number.isSafeInteger(multiplicity) || multiplicity < 1)
     throw spin("multiplicity", `the multiplicity must be 1, 2, 3, …, not ${multiplicity}`);
@@ -48,12 +49,11 @@ function checkElectrons(elements: string[], charge: number, multiplicity: number
   }
 }
 
-/** The multiplicities that such a count of electrons can have, lowest first, at most three named. */
+/** The multiplicities that such a count of electrons can have, lowest first, two of them named. */
 function possible(electrons: number, valence: number): string {
   const first = (electrons % 2) + 1;
-  const all = [first, first + 2, first + 4].filter((multiplicity) => multiplicity - 1 <= valence);
-  const named = all.length > 1 ? `${all.slice(0, -1).join(", ")} or ${all.at(-1)}` : `${all[0]}`;
-  return valence + 1 > (all.at(-1) ?? 0) + 1 ? `${named}…` : named;
+  const fitting = [first, first + 2, first + 4].filter((multiplicity) => multiplicity - 1 <= valence);
+  return `${fitting.slice(0, 2).join(" or ")}${fitting.length > 2 ? "…" : ""}`;
 }
 
 function sum(values: number[]): number {

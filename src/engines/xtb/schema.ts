@@ -24,7 +24,7 @@ export const OPTIMIZATION_LEVELS = [
   ...(["crude", "sloppy", "loose", "lax", "normal", "tight", "verytight", "extreme"] as const),
 ] as const;
 
-export const QUALITY_FLAGS = ["small_gap", "connectivity_changed"] as const;
+export const QUALITY_FLAGS = ["small_gap", "no_virtual_orbital", "connectivity_changed"] as const;
 
 const nullable = (options: { unit: string; description?: string; minimum?: number }) =>
   Type.Union([Type.Number(options), Type.Null()]);
@@ -44,7 +44,7 @@ export const XtbParams = Type.Object(
       maximum: 1000,
       description: "factor on the SCF thresholds; smaller is stricter",
     }),
-    electronic_temperature_k: Type.Number({ unit: "K", minimum: 0, maximum: 100_000 }),
+    electronic_temperature_k: Type.Number({ unit: "K", minimum: 1, maximum: 100_000 }),
     max_optimization_cycles: Type.Union(
       [Type.Integer({ unit: "1", minimum: 1, maximum: 100_000 }), Type.Null()],
       {

@@ -1,0 +1,184 @@
+import { type Static, Type } from "typebox";
+import type { OrgPrincipal } from "../access/principal.ts";
+import { viewerOf } from "../access/principal.ts";
+import type { ResultsScope } from "../db/results.ts";
+import { ALPB_SOLVENTS, OPTIMIZATION_LEVELS, XTB_METHODS } from "../engines/xtb/schema.ts";
+import { AppError } from "../errors.ts";
+import { SubmittedJob, Uuid, VISIBILITIES } from "../jobs/schema.ts";
+import { type JobRequest, submitJobs } from "../jobs/submit.ts";
+import { type IdentifiedRecord, identifyRecords, rejectedRecord } from "../molecules/identify.ts";
+import { registerRecords } from "../molecules/register.ts";
+import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
+import { type PublishedPipeline, selectOptionalPublished } from "../pipelines/store.ts";
+import type { Services } from "../services.ts";
+import { type StructureRow, selectStructuresByIds } from "../structures/store.ts";
+import { refuseSpecies, speciesElectrons } from "./species.ts";
+
+/** What a person may ask of xtb for molecules and structures. */
+export const SubmitCalculations = Type.Object(
+  {
+    molecules: Type.Optional(Type.Array(MoleculeRecord, { maxItems: 1000 })),
+    structure_ids: Type.Optional(Type.Array(Uuid, { maxItems: 1000 })),
+    task: Type.Enum(["optimize", "single_point"] as const),
+    method: Type.Optional(Type.Enum(XTB_METHODS)),
+    solvent: Type.Optional(Type.Enum(ALPB_SOLVENTS)),
+    charge: Type.Optional(Type.Integer({ unit: "e", minimum: -100, maximum: 100 })),
+    multiplicity: Type.Optional(Type.Integer({ unit: "1", minimum: 1, maximum: 100 })),
+    /** Allows a charge other than the drawn one, at the drawn geometry's species. */
+    vertical: Type.Optional(Type.Boolean()),
+    seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647 })),
+    optimization_level: Type.Optional(Type.Enum(OPTIMIZATION_LEVELS)),
+    max_optimization_cycles: Type.Optional(Type.Integer({ unit: "1", minimum: 1, maximum: 100_000 })),
+    large: Type.Optional(Type.Boolean()),
+    visibility: Type.Optional(Type.Enum(VISIBILITIES)),
+    priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })),
+    /** False: run again even where a completed job asked the same. */
+    reuse: Type.Optional(Type.Boolean()),
+    /** refuse: one bad record refuses all; skip: it is listed and the rest go on. */
+    on_reject: Type.Optional(Type.Enum(["refuse", "skip"] as const)),
+    source_file: Type.Optional(Type.String({ maxLength: 500 })),
+  },
+  { additionalProperties: false },
+);
+export type SubmitCalculations = Static<typeof SubmitCalculations>;
+
+export const SubmittedCalculations = Type.Object({
+  batch_id: Type.Null(),
+  jobs: Type.Array(SubmittedJob),
+  rejected: Type.Array(RejectedRecord),
+});
+export type SubmittedCalculations = Static<typeof SubmittedCalculations>;
+
+/** What was found out before the transaction: chemistry of the records, and the recipe. */
+export type PreparedSubmission = {
+  accepted: IdentifiedRecord[];
+  rejected: RejectedRecord[];
+  pipeline: PublishedPipeline;
+};
+
+const MOST = 1000;
+
+/**
+ * Chemistry and recipe, with no transaction on the organization open. Throws AppError bad_input (nothing
+ * or too much was asked, all rejected, or one rejected where that refuses all), engine_refused.
+ */
+export async function prepareCalculations(
+  call: { services: Services; principal: OrgPrincipal },
+  input: SubmitCalculations,
+): Promise<PreparedSubmission> {
+  const records = input.molecules ?? [];
+  const count = records.length + (input.structure_ids?.length ?? 0);
+  if (count === 0)
+    throw new AppError("bad_input", "there is nothing to compute: give a SMILES, a file or a structure");
+  if (count > MOST)
+    throw new AppError("bad_input", `${count} inputs are more than ${MOST} in one call: split them`);
+  if (input.method === "gfnff" && input.task === "single_point" && input.solvent !== undefined) {
+    throw new AppError("bad_input", "GFN-FF has no solvent here: leave --solvent out or use GFN2");
+  }
+  const { accepted, rejected } = await identifyRecords(call.services.toolkit, records);
+  const fit: IdentifiedRecord[] = [];
+  for (const item of accepted) {
+    const refusal = refuseSpecies(item.found, input);
+    if (refusal === undefined) fit.push(item);
+    else rejected.push(rejectedRecord(item.record, item.line, refusal.code, refusal.message));
+  }
+  rejected.sort((a, b) => a.line - b.line);
+  const none = fit.length === 0 && (input.structure_ids ?? []).length === 0;
+  if (rejected.length > 0 && (none || input.on_reject !== "skip")) throw allRefused(rejected, records.length);
+  return { accepted: fit, rejected, pipeline: await recipeOf(call, input) };
+}
+
+function allRefused(rejected: RejectedRecord[], of: number): AppError {
+  const [first] = rejected;
+  const what =
+    rejected.length === 1
+      ? (first?.message ?? "")
+      : `${rejected.length} of ${of} refused, the first: ${first?.message}`;
+  const fields = rejected.map(({ line, message }) => ({
+    path: `molecules/${line - 1}`,
+    line,
+    rule: message,
+  }));
+  const chemistry = first?.code as "unparsable_input" | undefined;
+  return new AppError("bad_input", what, { fields, ...(chemistry === undefined ? {} : { code: chemistry }) });
+}
+
+async function recipeOf(
+  call: { services: Services; principal: OrgPrincipal },
+  input: SubmitCalculations,
+): Promise<PublishedPipeline> {
+  const name = input.task === "optimize" ? "xtb-optimize" : "xtb-singlepoint";
+  const pipeline = await call.services.metadata.member(viewerOf(call.principal), (tx) =>
+    selectOptionalPublished(tx, name),
+  );
+  if (pipeline === undefined)
+    throw new AppError("unavailable", `pipeline ${name} is missing: run \`aliquot seed\``);
+  return pipeline;
+}
+
+/** Registers the molecules and births one job each, in one transaction. */
+export async function submitCalculations(
+  call: { scope: ResultsScope; principal: OrgPrincipal; prepared: PreparedSubmission },
+  input: SubmitCalculations,
+): Promise<SubmittedCalculations> {
+  const { scope, principal, prepared } = call;
+  const visibility = input.visibility ?? "organization";
+  const source_file = input.source_file ?? null;
+  const registered = await registerRecords(
+    scope,
+    { owner_id: principal.user_id, visibility, source_file },
+    prepared.accepted,
+  );
+  const structures = await structuresOf(scope, input.structure_ids ?? []);
+  const common = commonParams(input);
+  const requests: JobRequest[] = [
+    ...registered.map(({ molecule_id, species }) => ({
+      input: { key: "molecule", molecule_id, structure_id: null },
+      identity: species.identity_key,
+      params: { ...common, seed: input.seed ?? 42, ...speciesElectrons(species, input) },
+    })),
+    ...structures.map((row) => ({
+      input: { key: "structure", molecule_id: row.molecule_id, structure_id: row.structure_id },
+      identity: `${row.geometry_hash ?? row.checksum} ${row.molecule_id ?? ""}`,
+      params: {
+        ...common,
+        charge: input.charge ?? row.charge ?? 0,
+        multiplicity: input.multiplicity ?? row.multiplicity ?? 1,
+      },
+    })),
+  ];
+  const jobs = await submitJobs(
+    scope,
+    {
+      pipeline: prepared.pipeline,
+      owner_id: principal.user_id,
+      visibility,
+      priority: input.priority ?? 5,
+      reuse: input.reuse ?? true,
+    },
+    requests,
+  );
+  return { batch_id: null, jobs, rejected: prepared.rejected };
+}
+
+function commonParams(input: SubmitCalculations): { [key: string]: unknown } {
+  const { task, method, solvent, optimization_level, max_optimization_cycles, large } = input;
+  return {
+    task,
+    method: method ?? "gfn2",
+    solvent: solvent ?? null,
+    ...(optimization_level === undefined ? {} : { optimization_level }),
+    ...(max_optimization_cycles === undefined ? {} : { max_optimization_cycles }),
+    ...(large === true ? { large } : {}),
+  };
+}
+
+async function structuresOf(scope: ResultsScope, ids: string[]): Promise<StructureRow[]> {
+  const rows = await selectStructuresByIds(scope.tx, ids);
+  const byId = new Map(rows.map((row) => [row.structure_id, row]));
+  return ids.map((id) => {
+    const row = byId.get(id.toLowerCase());
+    if (row === undefined) throw new AppError("not_found", "no such structure");
+    return row;
+  });
+}

@@ -1,0 +1,168 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Config } from "./config.ts";
+import { parseAddress, type ServerAddress } from "./db/address.ts";
+import { openPool } from "./db/connect.ts";
+import { MetadataDoor } from "./db/metadata.ts";
+import { type Migration, readMigrations } from "./db/migrations.ts";
+import { isLoginRefused } from "./db/postgres-errors.ts";
+import { type Roles, rolesOf } from "./db/roles.ts";
+import { AppError } from "./errors.ts";
+import { type Logger, SILENT } from "./log.ts";
+import { openFileStore } from "./objects/file.ts";
+import { ResultsDoor } from "./orgs/door.ts";
+import { migrateFleet } from "./orgs/fleet.ts";
+import { Provisioner } from "./orgs/provision.ts";
+import type { Secret } from "./secrets.ts";
+import { seed } from "./seeds/seed.ts";
+import type { Services } from "./services.ts";
+import { appPassword, metadataVersion, prepareMetadata } from "./setup.ts";
+import { openToolkit } from "./toolkit/toolkit.ts";
+import { relayOrg } from "./worker/relay.ts";
+
+/** Everything that is open, closed together and in reverse order. */
+export type Context = Services & {
+  config: Config;
+  home: string;
+  admin: ServerAddress;
+  roles: Roles;
+  secret: Secret;
+  migrations: { metadata: Migration[]; results: Migration[] };
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+export type ContextOptions = {
+  config: Config;
+  home: string;
+  secret: Secret;
+  /** One line to the person at the terminal. */
+  say: (line: string) => void;
+  log?: Logger;
+  /** Make roles, schema and seeds where they are missing; always done for the embedded server. */
+  prepare?: boolean;
+  /** Test only: an embedded server without fsync. */
+  fast?: boolean;
+  toolkitThreads?: number;
+};
+
+/**
+ * Opens pools, stores and doors; the only place that chooses adapters.
+ * Throws AppError unavailable (no server; a metadata database that nobody prepared), app_too_old.
+ */
+export async function openContext(options: ContextOptions): Promise<Context> {
+  const { config, home, secret } = options;
+  const stack = new AsyncDisposableStack();
+  try {
+    const admin = await adminAddress(options);
+    const roles = rolesOf(config.role_prefix);
+    const migrations = {
+      metadata: await readMigrations("metadata"),
+      results: await readMigrations("results"),
+    };
+    const metadata = openMetadata(stack, admin, roles, options);
+    const results = new ResultsDoor(metadata, {
+      server: admin,
+      roles,
+      secret,
+      poolSize: config.results_pool_size,
+      budget: config.connections_max,
+      schemaVersion: migrations.results.length,
+    });
+    stack.use(results);
+    results.relay = (orgId) => relayOrg(metadata, results, orgId).then(() => {});
+    const provisioner = new Provisioner(metadata, { admin, roles, secret, migrations: migrations.results });
+    const toolkit = stack.use(openToolkit({ threads: options.toolkitThreads ?? config.worker_slots }));
+    const objects = openFileStore(storageRoot(config, home));
+    const context: Context = {
+      config,
+      home,
+      admin,
+      roles,
+      secret,
+      migrations,
+      metadata,
+      results,
+      provisioner,
+      objects,
+      toolkit,
+      log: options.log ?? SILENT,
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    };
+    await makeReady(context, options);
+    return context;
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+async function adminAddress(options: ContextOptions): Promise<ServerAddress> {
+  const { config, home } = options;
+  if (config.database_url !== undefined) return parseAddress(config.database_url);
+  const { ensureServer } = await import("./db/embedded/server.ts");
+  const server = await ensureServer({
+    home,
+    ...(options.fast === undefined ? {} : { fast: options.fast }),
+    report: options.say,
+  });
+  return server.admin;
+}
+
+function openMetadata(
+  stack: AsyncDisposableStack,
+  admin: ServerAddress,
+  roles: Roles,
+  options: ContextOptions,
+): MetadataDoor {
+  const login = { ...admin, user: roles.app, password: appPassword(options.secret).reveal() };
+  const pool = openPool(login, `aliquot ${process.pid}`, options.config.pool_size);
+  stack.defer(() => pool.end());
+  return new MetadataDoor(pool, roles);
+}
+
+/** The metadata database has this program's schema and seeds, or it gets them, or an error says how. */
+async function makeReady(context: Context, options: ContextOptions): Promise<void> {
+  const version = await versionOrNone(context.metadata);
+  const latest = context.migrations.metadata.length;
+  if (version === latest && options.prepare !== true) return;
+  if (version > latest) {
+    throw new AppError(
+      "app_too_old",
+      "the metadata database is newer than this program: use a newer Aliquot",
+    );
+  }
+  if (context.config.database_url !== undefined && options.prepare !== true) {
+    throw new AppError(
+      "unavailable",
+      "the metadata database is not prepared for this program: run `aliquot migrate up`",
+    );
+  }
+  await prepare(context);
+}
+
+/** Roles, schema of both branches, seeds. Repeating it changes nothing. */
+export async function prepare(context: Context): Promise<void> {
+  const { admin, roles, secret, migrations, metadata, config } = context;
+  await prepareMetadata({ admin, roles, secret, migrations: migrations.metadata });
+  await seed(metadata, { adminEmail: config.admin_email, force: false });
+  await migrateFleet(metadata, { admin, roles, migrations: migrations.results }, { direction: "up" });
+}
+
+async function versionOrNone(metadata: MetadataDoor): Promise<number> {
+  try {
+    return await metadataVersion(metadata);
+  } catch (error) {
+    if (isLoginRefused(error) || isMissing(error)) return -1;
+    throw error;
+  }
+}
+
+/** No such table, or a role that may not see it yet: nobody prepared this database. */
+function isMissing(error: unknown): boolean {
+  const code = (error as { code?: string }).code;
+  return code === "42P01" || code === "42501" || code === "22023" || code === "42704";
+}
+
+function storageRoot(config: Config, home: string): string {
+  return config.storage_url === undefined ? join(home, "objects") : fileURLToPath(config.storage_url);
+}

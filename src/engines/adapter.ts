@@ -1,0 +1,68 @@
+import type { ResultsScope, ResultsTx } from "../db/results.ts";
+import type { StoredObject } from "../objects/store.ts";
+import type { Services } from "../services.ts";
+import type { EngineCheck, EngineInstall, EngineProgram } from "./engine.ts";
+
+/** A task as an engine meets it: the job's own recipe, parameters and inputs. */
+export type TaskContext = {
+  org_id: string;
+  job_id: string;
+  task_name: string;
+  exec_id: string;
+  owner_id: string;
+  visibility: "private" | "organization";
+  /** Parameters of the recipe's node under those of the job. */
+  params: Record<string, unknown>;
+  inputs: { key: string; molecule_id: string | null; structure_id: string | null }[];
+};
+
+/** What an engine computes from: validated parameters, its input, and where that came from. */
+export type Prepared<P, I> = {
+  params: P;
+  input: I;
+  molecule_id: string | null;
+  structure_id: string;
+};
+
+/** A file that a run leaves for good; its bytes are stored before any row names it. */
+export type OutputFile = { key: string; content_type: string; bytes: Uint8Array };
+
+export type RecordInput<P, I, R> = {
+  task: TaskContext;
+  install: EngineInstall;
+  prepared: Prepared<P, I>;
+  result: R;
+  /** Where the output files are now, by key. */
+  stored: Map<string, StoredObject & { content_type: string }>;
+  logs_uri: string | null;
+};
+
+/** What the worker writes of a result whatever the engine: the summary, its checks, the job's metrics. */
+export type Recorded = {
+  schema_version: string;
+  checks: EngineCheck[];
+  confidence_score: number;
+  result_data: object;
+  wall_seconds: number;
+  cpu_seconds: number | null;
+};
+
+/**
+ * An engine whole: the stages without a database, and the three that meet it. `load` reads in a short
+ * transaction, `prepare` makes 3D and fetches bytes with none open, `record` writes in the one that
+ * completes the task.
+ */
+export type EngineAdapter<P, I, R, L> = EngineProgram<P, I, R> & {
+  load(scope: ResultsScope, task: TaskContext): Promise<L>;
+  prepare(services: Services, lend: Lend, task: TaskContext, loaded: L): Promise<Prepared<P, I>>;
+  outputs(result: R): OutputFile[];
+  /** The program's own output, kept compressed. */
+  log(result: R): string;
+  record(tx: ResultsTx, input: RecordInput<P, I, R>): Promise<Recorded>;
+};
+
+/** Lends a transaction on the organization's database to a stage that needs a short one. */
+export type Lend = <T>(work: (scope: ResultsScope) => Promise<T>) => Promise<T>;
+
+/** An engine as the worker holds it: its types are its own business. */
+export type AnyEngine = EngineAdapter<never, never, never, never>;

@@ -1,0 +1,17 @@
+import * as calculations from "./calculations/operations.ts";
+import * as jobs from "./jobs/operations.ts";
+import * as molecules from "./molecules/operations.ts";
+import * as orgs from "./orgs/operations.ts";
+import * as structures from "./structures/operations.ts";
+
+/** One line a feature. Routes, the client and the generated security tests are made from this list. */
+export const FEATURES = { orgs, molecules, structures, jobs, calculations } as const;
+
+/** Every operation there is. */
+export const OPERATIONS = Object.values(FEATURES).flatMap((feature) =>
+  Object.values(feature).filter(isOperation),
+);
+
+function isOperation(value: unknown): value is { name: string; permission: string; tx: string } {
+  return typeof value === "object" && value !== null && "permission" in value && "tx" in value;
+}

@@ -1,0 +1,68 @@
+import type { OrgPrincipal } from "../access/principal.ts";
+import type { ResultsScope } from "../db/results.ts";
+import { AppError } from "../errors.ts";
+import type { PipelineSpec } from "../pipelines/schema.ts";
+import type { SubmittedJob } from "./schema.ts";
+import { submitJobs } from "./submit.ts";
+
+/** A new job with the recipe, input and parameters of another. Throws AppError not_found. */
+export async function submitAgain(
+  scope: ResultsScope,
+  principal: OrgPrincipal,
+  jobId: string,
+): Promise<SubmittedJob> {
+  const { tx } = scope;
+  const job = await tx
+    .selectFrom("jobs as j")
+    .innerJoin("pipeline_specs as s", "s.spec_hash", "j.spec_hash")
+    .select([
+      "j.params",
+      "j.priority",
+      "j.visibility",
+      "s.pipeline_id",
+      "s.pipeline_version_id",
+      "s.name",
+      "s.version",
+      "s.spec",
+    ])
+    .where("j.job_id", "=", jobId)
+    .executeTakeFirst();
+  const input = await tx
+    .selectFrom("job_inputs as i")
+    .leftJoin("molecules as m", "m.molecule_id", "i.molecule_id")
+    .leftJoin("structures as t", "t.structure_id", "i.structure_id")
+    .select(["i.key", "i.molecule_id", "i.structure_id", "m.identity_key", "t.geometry_hash", "t.checksum"])
+    .where("i.job_id", "=", jobId)
+    .executeTakeFirst();
+  if (job === undefined || input === undefined) throw new AppError("not_found", "no such job");
+  const { key, molecule_id, structure_id } = input;
+  const identity =
+    structure_id === null
+      ? (input.identity_key ?? "")
+      : `${input.geometry_hash ?? input.checksum} ${molecule_id ?? ""}`;
+  const [submitted] = await submitJobs(
+    scope,
+    {
+      pipeline: {
+        pipeline_id: job.pipeline_id ?? "",
+        pipeline_version_id: job.pipeline_version_id ?? "",
+        name: job.name,
+        version: job.version,
+        spec: job.spec as unknown as PipelineSpec,
+      },
+      owner_id: principal.user_id,
+      visibility: job.visibility as "private" | "organization",
+      priority: job.priority,
+      reuse: false,
+    },
+    [
+      {
+        input: { key, molecule_id, structure_id },
+        identity,
+        params: job.params as { [key: string]: unknown },
+      },
+    ],
+  );
+  if (submitted === undefined) throw new AppError("internal", "a submission had no answer");
+  return submitted;
+}

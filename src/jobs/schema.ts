@@ -1,0 +1,56 @@
+import { type Static, Type } from "typebox";
+
+export const JOB_STATUSES = ["pending", "queued", "running", "completed", "failed", "cancelled"] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+/** States that a job does not leave by itself. */
+export const TERMINAL: readonly JobStatus[] = ["completed", "failed", "cancelled"];
+
+export const TASK_STATUSES = ["waiting", "ready", "running", "completed", "failed", "cancelled"] as const;
+export const VISIBILITIES = ["private", "organization"] as const;
+
+export const Uuid = Type.String({
+  pattern: "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+});
+
+const Status = Type.Enum(JOB_STATUSES);
+
+/** What a submission answers for each thing that was asked. */
+export const SubmittedJob = Type.Object({
+  job_id: Uuid,
+  status: Status,
+  /** True: a completed job that asked the same question; nothing new runs. */
+  cached: Type.Boolean(),
+});
+export type SubmittedJob = Static<typeof SubmittedJob>;
+
+export const JobRow = Type.Object({
+  job_id: Uuid,
+  pipeline: Type.String(),
+  pipeline_version: Type.String(),
+  status: Status,
+  params: Type.Unknown(),
+  timings: Type.Unknown(),
+  metrics: Type.Unknown(),
+  error: Type.Unknown(),
+  priority: Type.Integer(),
+  batch_id: Type.Union([Uuid, Type.Null()]),
+  owner_id: Uuid,
+  visibility: Type.Enum(VISIBILITIES),
+  created_at: Type.String(),
+  updated_at: Type.String(),
+});
+export type JobRow = Static<typeof JobRow>;
+
+const Row = Type.Record(Type.String(), Type.Unknown());
+
+export const JobDetail = Type.Intersect([
+  JobRow,
+  Type.Object({
+    tasks: Type.Array(Row),
+    inputs: Type.Array(Row),
+    outputs: Type.Array(Row),
+    events: Type.Array(Row),
+    executions: Type.Array(Row),
+  }),
+]);
+export type JobDetail = Static<typeof JobDetail>;

@@ -1,0 +1,39 @@
+import type { Identified, Toolkit } from "../toolkit/toolkit.ts";
+import type { MoleculeRecord, RejectedRecord } from "./schema.ts";
+
+/** A record with its chemistry, and where it stood in the input (from 1). */
+export type IdentifiedRecord = { record: MoleculeRecord; line: number; found: Identified };
+
+export type IdentifiedRecords = { accepted: IdentifiedRecord[]; rejected: RejectedRecord[] };
+
+const SHOWN = 60;
+
+/** Asks the toolkit for every record; what it refuses is listed with line, input, code and reason. */
+export async function identifyRecords(
+  toolkit: Toolkit,
+  records: MoleculeRecord[],
+): Promise<IdentifiedRecords> {
+  const answers = await toolkit.identify(records.map(({ text, format }) => ({ text, format })));
+  const accepted: IdentifiedRecord[] = [];
+  const rejected: RejectedRecord[] = [];
+  for (const [index, record] of records.entries()) {
+    const line = record.line ?? index + 1;
+    const found = answers[index];
+    if (found?.ok) accepted.push({ record, line, found });
+    else {
+      const { code, message } = found ?? { code: "bad_input", message: "the toolkit gave no answer" };
+      rejected.push(rejectedRecord(record, line, code, message));
+    }
+  }
+  return { accepted, rejected };
+}
+
+export function rejectedRecord(
+  record: MoleculeRecord,
+  line: number,
+  code: string,
+  message: string,
+): RejectedRecord {
+  const first = record.text.split("\n", 1)[0] ?? "";
+  return { line, input: first.slice(0, SHOWN), code, message };
+}

@@ -1,0 +1,85 @@
+import { Type } from "typebox";
+import { AppError } from "../errors.ts";
+import { Uuid } from "../jobs/schema.ts";
+import { operation } from "../operation.ts";
+import { decodeCursor, encodeCursor, PageInput } from "../paging.ts";
+import { type IdentifiedRecords, identifyRecords } from "./identify.ts";
+import { registerRecords } from "./register.ts";
+import { AddedMolecules, AddMolecules, Molecule } from "./schema.ts";
+import { selectMoleculeParts, selectMolecules, selectOptionalMolecule } from "./store.ts";
+
+export const addMolecules = operation<typeof AddMolecules, typeof AddedMolecules, IdentifiedRecords>({
+  name: "molecule.add",
+  summary: "Register molecules; one bad record never stops the rest",
+  permission: "molecules:write",
+  http: { method: "POST", path: "/molecules" },
+  tx: "results",
+  input: AddMolecules,
+  output: AddedMolecules,
+  prepare: ({ services }, input) => identifyRecords(services.toolkit, input.records),
+  async run({ scope, principal, prepared }, input) {
+    const registered = await registerRecords(
+      scope,
+      {
+        owner_id: principal.user_id,
+        visibility: input.visibility ?? "organization",
+        source_file: input.source_file ?? null,
+      },
+      prepared.accepted,
+    );
+    const items = registered.map(({ molecule_id, created, species }) => {
+      const { identity_key, inchikey, smiles, formula, charge, stereo_status } = species;
+      return { molecule_id, identity_key, inchikey, smiles, formula, charge, stereo_status, created };
+    });
+    return { items, rejected: prepared.rejected };
+  },
+  told: (_input, answer) => ({
+    entity_type: "molecule",
+    metadata: { registered: answer.items.length, rejected: answer.rejected.length },
+  }),
+});
+
+const Listed = Type.Intersect([
+  Molecule,
+  Type.Object({ name: Type.Union([Type.String(), Type.Null()]), registered_at: Type.String() }),
+]);
+
+export const listMolecules = operation({
+  name: "molecule.list",
+  summary: "Molecules that you may see, newest first",
+  permission: "molecules:read",
+  http: { method: "GET", path: "/molecules" },
+  tx: "results",
+  input: PageInput,
+  output: Type.Object({ items: Type.Array(Listed), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+  async run({ scope }, input) {
+    const limit = input.limit ?? 50;
+    const cursor = decodeCursor(input.cursor);
+    const before = cursor === undefined ? {} : { before: { registered_at: cursor.at, id: cursor.id } };
+    const items = await selectMolecules(scope.tx, { limit: limit + 1, ...before });
+    const last = items[limit - 1];
+    const more = items.length > limit && last !== undefined;
+    return {
+      items: items.slice(0, limit),
+      next_cursor: more ? encodeCursor(last.registered_at, last.molecule_id) : null,
+    };
+  },
+});
+
+export const showMolecule = operation({
+  name: "molecule.show",
+  summary: "One molecule with its registrations and relations",
+  permission: "molecules:read",
+  http: { method: "GET", path: "/molecules/{molecule_id}" },
+  tx: "results",
+  input: Type.Object({ molecule_id: Uuid }, { additionalProperties: false }),
+  output: Type.Intersect([
+    Molecule,
+    Type.Object({ registrations: Type.Array(Type.Unknown()), relations: Type.Array(Type.Unknown()) }),
+  ]),
+  async run({ scope }, { molecule_id }) {
+    const molecule = await selectOptionalMolecule(scope.tx, molecule_id);
+    if (molecule === undefined) throw new AppError("not_found", "no such molecule");
+    return { ...molecule, ...(await selectMoleculeParts(scope.tx, molecule_id)) };
+  },
+});

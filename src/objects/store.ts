@@ -1,0 +1,14 @@
+/** Bytes that were stored: found again by what they are. */
+export type StoredObject = { uri: string; size_bytes: number; checksum: string };
+
+/**
+ * Keeps the bytes of organizations apart, each under its own prefix, named by their SHA-256. The same
+ * bytes stored twice are one object.
+ */
+export type ObjectStore = {
+  /** Durable and verified when it resolves. Throws AppError store_unavailable, bad_input (0 bytes). */
+  put(orgId: string, bytes: Uint8Array): Promise<StoredObject>;
+  /** The bytes, checked against their name. Throws AppError not_found, store_unavailable. */
+  get(orgId: string, uri: string): Promise<Uint8Array>;
+  has(orgId: string, uri: string): Promise<boolean>;
+};

@@ -1,0 +1,94 @@
+import type { Principal } from "../access/principal.ts";
+import { insertMembership } from "../access/store.ts";
+import { violates } from "../db/postgres-errors.ts";
+import { AppError } from "../errors.ts";
+import { newId } from "../ids.ts";
+import type { OwnTools } from "../operation.ts";
+import type { Services } from "../services.ts";
+import type { OrgPlace } from "./place.ts";
+import type { Org } from "./schema.ts";
+import { insertOrganization, selectOptionalPlaceByText, slugExists } from "./store.ts";
+
+/**
+ * Makes an organization with its own database. First the intent, then the database, and only then
+ * the row turns active; one that was killed on the way is finished by the same call.
+ * Throws AppError conflict (the name is taken), unavailable.
+ */
+export async function createOrg(
+  call: { services: Services; principal: Principal; tools: OwnTools },
+  input: { name: string },
+): Promise<Org> {
+  const { services, principal, tools } = call;
+  const started = await services.metadata.system(async (tx) => {
+    const known = await tools.find(tx);
+    if (known !== undefined) return { answer: known.answer as Org };
+    const there = await selectOptionalPlaceByText(tx, input.name);
+    if (there !== undefined && there.status !== "provisioning") {
+      throw new AppError(
+        "conflict",
+        `an organization called "${input.name}" exists already: choose another name`,
+      );
+    }
+    return { org_id: there?.org_id };
+  });
+  if ("answer" in started) return started.answer;
+  const orgId = started.org_id ?? (await request(services, principal, input.name));
+  const place = await services.provisioner.provision(orgId);
+  services.results.forget(orgId);
+  const org = orgOf(place);
+  await services.metadata.system(async (tx) => {
+    await tools.audit(tx, {
+      entity_type: "organization",
+      entity_id: orgId,
+      org_id: orgId,
+      metadata: { slug: org.slug },
+    });
+    await tools.keep(tx, org);
+  });
+  return org;
+}
+
+async function request(services: Services, principal: Principal, name: string): Promise<string> {
+  const org_id = newId();
+  const opaque = org_id.replaceAll("-", "");
+  try {
+    await services.metadata.system(async (tx) => {
+      const slug = await freeSlug(name, (candidate) => slugExists(tx, candidate));
+      await insertOrganization(tx, {
+        org_id,
+        name,
+        slug,
+        database_name: `results_${opaque}`,
+        role_name: `results_${opaque}`,
+      });
+      await insertMembership(tx, { user_id: principal.user_id, org_id, role: "owner" });
+    });
+    return org_id;
+  } catch (error) {
+    if (violates(error, "organizations_name_key")) {
+      throw new AppError("conflict", `an organization called "${name}" exists already: choose another name`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+async function freeSlug(name: string, taken: (slug: string) => Promise<boolean>): Promise<string> {
+  const base =
+    name
+      .normalize("NFKD")
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, "-")
+      .replace(/^-+|-+$/g, "")
+      .slice(0, 90) || "org";
+  for (let n = 1; ; n++) {
+    const slug = n === 1 ? base : `${base}-${n}`;
+    if (!(await taken(slug))) return slug;
+  }
+}
+
+export function orgOf(place: OrgPlace): Org {
+  const { org_id, name, slug, status, database_name, schema_version } = place;
+  return { org_id, name, slug, status: status as Org["status"], database_name, schema_version };
+}

@@ -1,0 +1,14 @@
+/** Where the database of an organization is, as the directory says it. */
+export type OrgPlace = {
+  org_id: string;
+  name: string;
+  slug: string;
+  status: string;
+  server_address: string;
+  database_name: string;
+  role_name: string;
+  generation: number;
+  state: string;
+  schema_version: number;
+  credential_version: number;
+};

@@ -1,0 +1,135 @@
+import type { Static, TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { inOrganization, require } from "./access/policy.ts";
+import { type Principal, viewerOf } from "./access/principal.ts";
+import { type AuditEntry, auditTime } from "./audit/entry.ts";
+import { appendAudit } from "./audit/store.ts";
+import type { Canonical } from "./canonical.ts";
+import type { MetadataTx } from "./db/metadata.ts";
+import { AppError } from "./errors.ts";
+import { findAnswer, keepAnswer, type Request, requestHash } from "./idempotency.ts";
+import { newId } from "./ids.ts";
+import type { Operation, OwnTools, Told } from "./operation.ts";
+import { insertOutbox } from "./outbox.ts";
+import type { Services } from "./services.ts";
+
+export type PerformOptions = { idempotencyKey?: string };
+
+/**
+ * The one door: checks the input and the permission, opens the transaction that the operation asks
+ * for with the principal's role, answers a repeated request from what was answered, calls the use
+ * case, and writes answer and audit before it commits.
+ * Throws AppError: bad_input (with fields), forbidden, idempotency_mismatch, and what the use case throws.
+ */
+export async function perform<I extends TSchema, O extends TSchema, P>(
+  services: Services,
+  operation: Operation<I, O, P>,
+  principal: Principal,
+  rawInput: unknown,
+  options: PerformOptions = {},
+): Promise<Static<O>> {
+  require(principal, operation.permission);
+  const input = checked(operation, rawInput);
+  const request: Request = {
+    principal_id: principal.user_id,
+    operation: operation.name,
+    key: options.idempotencyKey,
+    request_hash: requestHash(input),
+  };
+  if (operation.tx === "own") return performOwn(services, operation, principal, input, request);
+  if (operation.tx === "metadata") {
+    return services.metadata.member(viewerOf(principal), (tx) =>
+      answered(tx, request, async () => {
+        const answer = await operation.run({ tx, services, principal }, input);
+        if (operation.told)
+          await appendAudit(tx, [entryOf(operation.name, principal, operation.told(input, answer))]);
+        return answer;
+      }),
+    );
+  }
+  return performResults(services, operation, principal, input, request);
+}
+
+async function performResults<I extends TSchema, O extends TSchema, P>(
+  services: Services,
+  operation: Extract<Operation<I, O, P>, { tx: "results" }>,
+  principal: Principal,
+  input: Static<I>,
+  request: Request,
+): Promise<Static<O>> {
+  const person = inOrganization(principal);
+  // Chemistry, files and other outside work, before any transaction is open.
+  const prepared = (await operation.prepare?.({ services, principal: person }, input)) as P;
+  if (!operation.told) {
+    return services.results.read(person, (scope) =>
+      operation.run({ scope, services, principal: person, prepared }, input),
+    );
+  }
+  const told = operation.told;
+  await services.results.touch(person.org_id);
+  const answer = await services.results.transact(person, (scope) =>
+    answered(scope.tx, request, async () => {
+      const result = await operation.run({ scope, services, principal: person, prepared }, input);
+      const entry = entryOf(operation.name, principal, told(input, result));
+      await insertOutbox(scope.tx, [{ topic: "audit", payload: entry }]);
+      return result;
+    }),
+  );
+  await services.results.relay(person.org_id);
+  return answer;
+}
+
+async function performOwn<I extends TSchema, O extends TSchema, P>(
+  services: Services,
+  operation: Extract<Operation<I, O, P>, { tx: "own" }>,
+  principal: Principal,
+  input: Static<I>,
+  request: Request,
+): Promise<Static<O>> {
+  const tools: OwnTools = {
+    audit: async (tx: MetadataTx, told: Told) => {
+      await appendAudit(tx, [entryOf(operation.name, principal, told)]);
+    },
+    find: (tx) => findAnswer(tx, request),
+    keep: (tx, answer) => keepAnswer(tx, request, answer),
+  };
+  return operation.run({ services, principal, tools }, input);
+}
+
+async function answered<T>(
+  tx: Parameters<typeof findAnswer>[0],
+  request: Request,
+  work: () => Promise<T>,
+): Promise<T> {
+  const known = await findAnswer(tx, request);
+  if (known !== undefined) return known.answer as T;
+  const answer = await work();
+  await keepAnswer(tx, request, answer);
+  return answer;
+}
+
+function checked<I extends TSchema>(operation: { name: string; input: I }, rawInput: unknown): Static<I> {
+  const validator = Compile(operation.input);
+  if (validator.Check(rawInput)) return rawInput as Static<I>;
+  const fields = [...validator.Errors(rawInput)].slice(0, 20).map((error) => ({
+    path: error.instancePath === "" ? "/" : error.instancePath,
+    rule: error.message,
+  }));
+  const first = fields[0] ?? { path: "/", rule: "is not as expected" };
+  throw new AppError("bad_input", `${operation.name}: ${first.path} ${first.rule}`, { fields });
+}
+
+function entryOf(action: string, principal: Principal, told: Told): AuditEntry {
+  return {
+    org_id: told.org_id === undefined ? principal.org_id : told.org_id,
+    user_id: principal.user_id,
+    action,
+    entity_type: told.entity_type,
+    entity_id: told.entity_id ?? null,
+    pipeline_id: told.pipeline_id ?? null,
+    job_id: told.job_id ?? null,
+    metadata: (told.metadata ?? {}) as { [key: string]: Canonical },
+    ts: auditTime(new Date()),
+    source_id: newId(),
+  };
+}

@@ -1,0 +1,127 @@
+import { type Static, Type } from "typebox";
+import { checkElectrons } from "../engines/xtb/check.ts";
+import { AppError } from "../errors.ts";
+import { Uuid, VISIBILITIES } from "../jobs/schema.ts";
+import type { StoredObject } from "../objects/store.ts";
+import { operation } from "../operation.ts";
+import { decodeCursor, encodeCursor, PageInput } from "../paging.ts";
+import { checkGeometry } from "./bonds.ts";
+import { type Geometry, geometryHash } from "./geometry.ts";
+import { readStructure } from "./read.ts";
+import {
+  insertStructure,
+  STRUCTURE_FORMATS,
+  STRUCTURE_KINDS,
+  selectOptionalStructure,
+  selectStructures,
+} from "./store.ts";
+
+const optionalText = Type.Union([Type.String(), Type.Null()]);
+
+export const Structure = Type.Object({
+  structure_id: Uuid,
+  molecule_id: Type.Union([Uuid, Type.Null()]),
+  kind: Type.Enum(STRUCTURE_KINDS),
+  name: optionalText,
+  format: Type.Enum(STRUCTURE_FORMATS),
+  uri: Type.String(),
+  size_bytes: Type.Integer({ unit: "byte" }),
+  checksum: Type.String(),
+  charge: Type.Union([Type.Integer({ unit: "e" }), Type.Null()]),
+  multiplicity: Type.Union([Type.Integer({ unit: "1" }), Type.Null()]),
+  geometry_hash: optionalText,
+  preparation: Type.Unknown(),
+  source: Type.String(),
+  owner_id: Uuid,
+  visibility: Type.Enum(VISIBILITIES),
+  created_at: Type.String(),
+});
+
+const AddStructure = Type.Object(
+  {
+    file_name: Type.String({ minLength: 1, maxLength: 200 }),
+    format: Type.Enum(["xyz", "sdf"] as const),
+    /** The file's bytes, base64. */
+    content_base64: Type.String({ maxLength: 1_000_000 }),
+    charge: Type.Optional(Type.Integer({ unit: "e", minimum: -100, maximum: 100 })),
+    multiplicity: Type.Optional(Type.Integer({ unit: "1", minimum: 1, maximum: 100 })),
+    visibility: Type.Optional(Type.Enum(VISIBILITIES)),
+  },
+  { additionalProperties: false },
+);
+type AddStructure = Static<typeof AddStructure>;
+
+type Read = { stored: StoredObject; geometry: Geometry; charge: number | null };
+
+export const addStructure = operation<typeof AddStructure, typeof Structure, Read>({
+  name: "structure.add",
+  summary: "Keep coordinates from a file",
+  permission: "structures:write",
+  http: { method: "POST", path: "/structures" },
+  tx: "results",
+  input: AddStructure,
+  output: Structure,
+  async prepare({ services, principal }, input) {
+    const bytes = Buffer.from(input.content_base64, "base64");
+    const { geometry, charge } = readStructure(input.format, bytes);
+    checkGeometry(geometry);
+    const net = input.charge ?? charge;
+    if (input.multiplicity !== undefined) checkElectrons(geometry.elements, net ?? 0, input.multiplicity);
+    return { stored: await services.objects.put(principal.org_id, bytes), geometry, charge: net };
+  },
+  async run({ scope, principal, prepared }, input) {
+    return insertStructure(scope.tx, {
+      ...prepared.stored,
+      molecule_id: null,
+      kind: "conformer",
+      name: input.file_name,
+      format: input.format,
+      charge: prepared.charge,
+      multiplicity: input.multiplicity ?? null,
+      geometry_hash: geometryHash(prepared.geometry),
+      preparation: {},
+      source: `upload:${input.file_name}`,
+      owner_id: principal.user_id,
+      visibility: input.visibility ?? "organization",
+    });
+  },
+  told: (_input, row) => ({ entity_type: "structure", entity_id: row.structure_id }),
+});
+
+export const listStructures = operation({
+  name: "structure.list",
+  summary: "Structures that you may see, newest first",
+  permission: "structures:read",
+  http: { method: "GET", path: "/structures" },
+  tx: "results",
+  input: PageInput,
+  output: Type.Object({ items: Type.Array(Structure), next_cursor: optionalText }),
+  async run({ scope }, input) {
+    const limit = input.limit ?? 50;
+    const cursor = decodeCursor(input.cursor);
+    const before = cursor === undefined ? {} : { before: { created_at: cursor.at, id: cursor.id } };
+    const items = await selectStructures(scope.tx, { limit: limit + 1, ...before });
+    const last = items[limit - 1];
+    const more = items.length > limit && last !== undefined;
+    return {
+      items: items.slice(0, limit),
+      next_cursor: more ? encodeCursor(last.created_at, last.structure_id) : null,
+    };
+  },
+});
+
+export const showStructure = operation({
+  name: "structure.show",
+  summary: "One structure with its bytes",
+  permission: "structures:read",
+  http: { method: "GET", path: "/structures/{structure_id}" },
+  tx: "results",
+  input: Type.Object({ structure_id: Uuid }, { additionalProperties: false }),
+  output: Type.Intersect([Structure, Type.Object({ content: Type.String() })]),
+  async run({ scope, services }, { structure_id }) {
+    const row = await selectOptionalStructure(scope.tx, structure_id);
+    if (row === undefined) throw new AppError("not_found", "no such structure");
+    const bytes = await services.objects.get(scope.org_id, row.uri);
+    return { ...row, content: Buffer.from(bytes).toString("utf8") };
+  },
+});

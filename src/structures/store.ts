@@ -1,0 +1,116 @@
+import { sql } from "kysely";
+import type { ResultsDb, ResultsTx } from "../db/results.ts";
+
+export const STRUCTURE_KINDS = ["conformer", "receptor", "ligand", "pose", "reference_ligand"] as const;
+export const STRUCTURE_FORMATS = ["xyz", "sdf", "pdb", "mmcif", "pdbqt"] as const;
+
+export type NewStructure = {
+  molecule_id: string | null;
+  kind: (typeof STRUCTURE_KINDS)[number];
+  name: string | null;
+  format: (typeof STRUCTURE_FORMATS)[number];
+  uri: string;
+  size_bytes: number;
+  checksum: string;
+  charge: number | null;
+  multiplicity: number | null;
+  geometry_hash: string | null;
+  preparation: object;
+  source: string;
+  owner_id: string;
+  visibility: "private" | "organization";
+};
+
+export type StructureRow = NewStructure & { structure_id: string; created_at: string };
+
+const COLUMNS = [
+  "structure_id",
+  "molecule_id",
+  "kind",
+  "name",
+  "format",
+  "uri",
+  "size_bytes",
+  "checksum",
+  "charge",
+  "multiplicity",
+  "geometry_hash",
+  "preparation",
+  "source",
+  "owner_id",
+  "visibility",
+  "created_at",
+] as const;
+
+export async function insertStructure(tx: ResultsTx, row: NewStructure): Promise<StructureRow> {
+  const inserted = await tx
+    .insertInto("structures")
+    .values({ ...row, preparation: sql`${JSON.stringify(row.preparation)}::jsonb` })
+    .returning(COLUMNS)
+    .executeTakeFirstOrThrow();
+  return inserted as StructureRow;
+}
+
+export async function selectOptionalStructure(
+  db: ResultsDb,
+  structureId: string,
+): Promise<StructureRow | undefined> {
+  const row = await db
+    .selectFrom("structures")
+    .select(COLUMNS)
+    .where("structure_id", "=", structureId)
+    .executeTakeFirst();
+  return row as StructureRow | undefined;
+}
+
+export async function selectStructuresByIds(db: ResultsDb, ids: string[]): Promise<StructureRow[]> {
+  if (ids.length === 0) return [];
+  return (await db
+    .selectFrom("structures")
+    .select(COLUMNS)
+    .where("structure_id", "in", ids)
+    .execute()) as StructureRow[];
+}
+
+/** Structures, newest first, by keyset. */
+export async function selectStructures(
+  db: ResultsDb,
+  page: { limit: number; before?: { created_at: string; id: string }; molecule_id?: string },
+): Promise<StructureRow[]> {
+  let query = db
+    .selectFrom("structures")
+    .select(COLUMNS)
+    .orderBy("created_at", "desc")
+    .orderBy("structure_id", "desc")
+    .limit(page.limit);
+  if (page.molecule_id !== undefined) query = query.where("molecule_id", "=", page.molecule_id);
+  if (page.before !== undefined) {
+    query = query.where(
+      sql<boolean>`(created_at, structure_id) < (${page.before.created_at}::timestamptz, ${page.before.id}::uuid)`,
+    );
+  }
+  return (await query.execute()) as StructureRow[];
+}
+
+/**
+ * A conformer that a generator made of a molecule, which somebody with this ownership may be shown:
+ * their own, or the organization's where the asker's is the organization's too.
+ */
+export async function selectOptionalConformer(
+  db: ResultsDb,
+  wanted: { molecule_id: string; source: string; owner_id: string; visibility: string },
+): Promise<StructureRow | undefined> {
+  const row = await db
+    .selectFrom("structures")
+    .select(COLUMNS)
+    .where("molecule_id", "=", wanted.molecule_id)
+    .where("kind", "=", "conformer")
+    .where("source", "=", wanted.source)
+    .where((eb) =>
+      wanted.visibility === "private"
+        ? eb.or([eb("visibility", "=", "organization"), eb("owner_id", "=", wanted.owner_id)])
+        : eb("visibility", "=", "organization"),
+    )
+    .executeTakeFirst();
+  return row as StructureRow | undefined;
+}

@@ -1,0 +1,4 @@
+import { openEmbedder } from "./conformers.ts";
+import { serve } from "./serve.ts";
+
+serve(openEmbedder);

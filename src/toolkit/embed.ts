@@ -1,0 +1,144 @@
+import { AppError, type ChemistryCode } from "../errors.ts";
+import type { Geometry } from "../structures/geometry.ts";
+import { formatMolblock } from "../structures/sdf.ts";
+import { type Conformers, type EmbeddedAtoms, FORCE_FIELD } from "./conformers.ts";
+import type { Identities } from "./identities.ts";
+import { ThreadFailure } from "./pool.ts";
+import { quote, refuseText } from "./text.ts";
+import type { Conformer, Identity, Rejected } from "./toolkit.ts";
+
+export type { Conformers };
+
+type Threads = { identities: Identities; conformers: Conformers };
+
+const IDENTITY_SECONDS = 30;
+/** openchemlib's seed is a Java int. */
+const MAX_SEED = 2 ** 31 - 1;
+
+/** See `Toolkit.embed`. */
+export async function embedOne(
+  threads: Threads,
+  smiles: string,
+  seed: number,
+  seconds: number,
+): Promise<Conformer> {
+  if (!Number.isInteger(seed) || seed < 0 || seed > MAX_SEED)
+    throw new AppError("bad_input", `the seed must be a whole number from 0 to ${MAX_SEED}`);
+  if (!(seconds > 0 && seconds <= 86_400))
+    throw new AppError("bad_input", "the time limit of an embedding must be above 0 s and at most 86,400 s");
+  const species = await identifyOne(threads.identities, smiles);
+  refuseSpecies(species, smiles);
+  const lone = loneAtom(species);
+  if (lone !== null)
+    return conformer(species, lone, seed, { generator: "one atom at the origin", minimised: false });
+  const reply = await askConformer(threads.conformers, species.smiles, seed, seconds);
+  if (reply.kind === "failed") throw failed(`${quote(smiles)} got no 3D structure: ${reply.reason}`);
+  const { minimised, version } = reply;
+  const generator = `openchemlib ${version} seed ${seed}${minimised ? ` ${FORCE_FIELD}` : ""}`;
+  const made = conformer(species, reply.atoms, seed, { generator, minimised });
+  await checkIdentity(threads.identities, species, made);
+  return made;
+}
+
+async function identifyOne(identities: Identities, smiles: string): Promise<Identity> {
+  const inputs = [{ text: smiles, format: "smiles" as const }];
+  const early = inputs.map(refuseText)[0];
+  if (early) throw refused(early);
+  const reply = await asked(identities.ask({ kind: "identify", inputs }, IDENTITY_SECONDS), smiles);
+  const [result] = reply.kind === "identified" ? reply.results : [];
+  if (result === undefined) throw new AppError("internal", "the toolkit gave no identity");
+  if (!result.ok) throw refused(result);
+  return result.species;
+}
+
+function refuseSpecies(species: Identity, smiles: string): void {
+  if (species.smiles.includes("."))
+    throw refuse(`${quote(smiles)} has several parts: embed the parent alone`, "ambiguous_parent");
+  if (species.smiles.includes("|"))
+    throw refuse(
+      `${quote(smiles)} is a mixture or a choice of stereoisomers (&, o): give one of them`,
+      "undefined_stereo",
+    );
+  const open = species.undefined_centres;
+  if (open === 0) return;
+  const what = open === 1 ? "1 stereocentre is not defined" : `${open} stereocentres are not defined`;
+  throw refuse(`${what} in ${quote(smiles)}: draw them, or list the isomers and choose`, "undefined_stereo");
+}
+
+function loneAtom(species: Identity): EmbeddedAtoms | null {
+  const [element, ...more] = species.elements;
+  if (element === undefined || more.length > 0 || species.formula !== element) return null;
+  return {
+    elements: [element],
+    positions_angstrom: [[0, 0, 0]],
+    charges: [species.charge],
+    isotopes: [0],
+    radicals: [0],
+    bonds: [],
+  };
+}
+
+async function askConformer(conformers: Conformers, smiles: string, seed: number, seconds: number) {
+  try {
+    return await conformers.ask({ smiles, seed }, seconds);
+  } catch (error) {
+    if (!(error instanceof ThreadFailure)) throw error;
+    const why = error.timedOut ? `took longer than ${seconds} s` : `failed (${error.message})`;
+    throw failed(`the 3D structure of ${quote(smiles)} ${why}: try another seed or give coordinates`, error);
+  }
+}
+
+function conformer(
+  species: Identity,
+  atoms: EmbeddedAtoms,
+  seed: number,
+  made: { generator: string; minimised: boolean },
+): Conformer {
+  const geometry: Geometry = {
+    elements: atoms.elements,
+    // The molblock's own 4 decimals, so that both are one geometry with one hash.
+    positions_angstrom: atoms.positions_angstrom.map(([x, y, z]) => [round4(x), round4(y), round4(z)]),
+  };
+  const bonds = atoms.bonds.toSorted((a, b) => a.from - b.from || a.to - b.to);
+  const molblock = formatMolblock({ ...atoms, geometry, bonds, name: species.identity_key });
+  return { molblock, geometry, bonds, seed, force_field: made.minimised ? FORCE_FIELD : "none", ...made };
+}
+
+function round4(value: number): number {
+  return Number(value.toFixed(4)) + 0;
+}
+
+async function checkIdentity(identities: Identities, species: Identity, made: Conformer): Promise<void> {
+  const request = { kind: "compare", smiles: species.smiles, molblock: made.molblock } as const;
+  const reply = await asked(identities.ask(request, IDENTITY_SECONDS), species.smiles);
+  if (reply.kind === "compared" && reply.same) return;
+  const found = reply.kind === "compared" ? quote(reply.found) : "nothing";
+  throw failed(`the 3D structure of ${quote(species.smiles)} came out as ${found}: try another seed`);
+}
+
+async function asked<T>(reply: Promise<T>, smiles: string): Promise<T> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (!(error instanceof ThreadFailure)) throw error;
+    throw refuse(
+      `the toolkit ${error.message} on ${quote(smiles)}: give a smaller molecule`,
+      "too_large",
+      error,
+    );
+  }
+}
+
+function refused(rejected: Rejected): AppError {
+  return rejected.code === "bad_input"
+    ? new AppError("bad_input", rejected.message)
+    : refuse(rejected.message, rejected.code);
+}
+
+function refuse(message: string, code: ChemistryCode, cause?: unknown): AppError {
+  return new AppError("engine_refused", message, { code, cause });
+}
+
+function failed(message: string, cause?: unknown): AppError {
+  return refuse(message, "embedding_failed", cause);
+}

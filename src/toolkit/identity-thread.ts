@@ -1,0 +1,4 @@
+import { openIdentifier } from "./identities.ts";
+import { serve } from "./serve.ts";
+
+serve(() => openIdentifier());

@@ -1,0 +1,152 @@
+import type { Bond, Geometry } from "../structures/geometry.ts";
+import { type Conformers, embedOne } from "./embed.ts";
+import type { Identities } from "./identities.ts";
+import { openPool, ThreadFailure } from "./pool.ts";
+import { quote, refuseText, reject } from "./text.ts";
+
+/** One record: a SMILES (with at most a CXSMILES extension) or a molblock (V2000 or V3000). */
+export type MoleculeInput = { text: string; format: "smiles" | "molblock" };
+
+/** One species and what decides it (design §7.1). Masses in g/mol and Da, TPSA in Å². */
+export type Identity = {
+  /** InChIKey of the FixedH InChI, or `S1-` and a hash of the canonical CXSMILES. */
+  identity_key: string;
+  identity_kind: "inchi" | "smiles";
+  identity_version: number;
+  /** FixedH InChI; null where InChI has none. */
+  inchi: string | null;
+  /** Standard InChIKey. */
+  inchikey: string | null;
+  compound_key: string;
+  skeleton_key: string;
+  /** Canonical SMILES of the normalised species, with CXSMILES groups where it has enhanced stereo. */
+  smiles: string;
+  /** Hill formula of the species as drawn, every hydrogen counted, without its charge. */
+  formula: string;
+  charge: number;
+  stereo_status: "none" | "defined" | "partly" | "undefined";
+  /** Stereo elements, atoms and double bonds, that are possible and not drawn. */
+  undefined_centres: number;
+  toolkit_version: string;
+  heavy_atoms: number;
+  molecular_weight: number;
+  exact_mass: number;
+  clogp: number;
+  tpsa_angstrom2: number;
+  hbd: number;
+  hba: number;
+  rotatable_bonds: number;
+  rings: number;
+  fsp3: number;
+  has_metal: boolean;
+  radical_electrons: number;
+  /** Symbols in Hill order. */
+  elements: string[];
+};
+
+export type Identified = {
+  ok: true;
+  /** Exactly what was drawn, the whole record. */
+  species: Identity;
+  /** Null when the species is its own parent; `removed` are SMILES of the parts on the counter-ion list. */
+  parent: { identity: Identity; rule: string; removed: string[] } | null;
+  /** The neutralised parent, where it differs from the parent or, without one, from the species. */
+  compound_parent: Identity | null;
+};
+
+export type Rejected = {
+  ok: false;
+  code: "unparsable_input" | "ambiguous_parent" | "unsupported_element" | "too_large" | "bad_input";
+  message: string;
+};
+
+/** One set of coordinates made from a SMILES: right-handed, Å, all hydrogens. */
+export type Conformer = {
+  molblock: string;
+  /** The coordinates of the molblock, to its 4 decimals. */
+  geometry: Geometry;
+  bonds: Bond[];
+  generator: string;
+  seed: number;
+  force_field: string;
+  minimised: boolean;
+};
+
+export type Toolkit = {
+  /** The identity of each record, in order. One bad record is a Rejected value and never spoils the rest. */
+  identify(inputs: MoleculeInput[]): Promise<(Identified | Rejected)[]>;
+  /**
+   * One conformer of a one-part species with all stereo defined; the same seed gives the same bytes. The
+   * identity is computed again from the coordinates. AppError `engine_refused` with code `embedding_failed`,
+   * `undefined_stereo`, `unsupported_element`, `too_large` or `unparsable_input`.
+   */
+  embed(smiles: string, options: { seed: number; timeLimitSeconds?: number }): Promise<Conformer>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/** How many records travel together: one message costs about as much as one record's identity. */
+const CHUNK = 200;
+const CHUNK_SECONDS = 30;
+const EMBED_SECONDS = 120;
+/**
+ * RDKit and OpenChemLib in worker threads, `threads` (default 1) of each, started on first use. An idle
+ * toolkit keeps no process alive; disposing ends the threads.
+ */
+export function openToolkit(options: { threads?: number } = {}): Toolkit {
+  const threads = Math.max(1, Math.trunc(options.threads ?? 1));
+  const identities: Identities = openPool(threadFile("identity-thread"), threads);
+  const conformers: Conformers = openPool(threadFile("conformer-thread"), threads);
+  return {
+    identify: (inputs) => identifyAll(identities, inputs),
+    embed: (smiles, { seed, timeLimitSeconds }) =>
+      embedOne({ identities, conformers }, smiles, seed, timeLimitSeconds ?? EMBED_SECONDS),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([identities.close(), conformers.close()]);
+    },
+  };
+}
+
+/** The thread's file beside this one, `.ts` in a checkout and `.js` in the built package. */
+function threadFile(name: string): URL {
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+  return new URL(`./${name}${extension}`, import.meta.url);
+}
+
+async function identifyAll(pool: Identities, inputs: MoleculeInput[]): Promise<(Identified | Rejected)[]> {
+  const chunks: MoleculeInput[][] = [];
+  for (let start = 0; start < inputs.length; start += CHUNK) chunks.push(inputs.slice(start, start + CHUNK));
+  return (await Promise.all(chunks.map((chunk) => identifyChunk(pool, chunk)))).flat();
+}
+
+async function identifyChunk(pool: Identities, chunk: MoleculeInput[]): Promise<(Identified | Rejected)[]> {
+  // Huge texts are refused here, so that they are not copied to a thread to be refused there.
+  const early = chunk.map((input) => refuseText(input));
+  const rest = chunk.filter((_, index) => early[index] === null);
+  const answers = rest.length === 0 ? [] : await askIdentities(pool, rest);
+  return early.map((refused) => refused ?? answers.shift() ?? lostRecord());
+}
+
+async function askIdentities(pool: Identities, inputs: MoleculeInput[]): Promise<(Identified | Rejected)[]> {
+  try {
+    const reply = await pool.ask({ kind: "identify", inputs }, CHUNK_SECONDS);
+    if (reply.kind === "identified") return reply.results;
+    return inputs.map(lostRecord);
+  } catch (error) {
+    if (!(error instanceof ThreadFailure)) throw error;
+    const [only, ...more] = inputs;
+    if (only !== undefined && more.length === 0) return [guilty(only, error)];
+    // One at a time on a new thread: the record at fault costs one more failure, the others one message each.
+    const answers: (Identified | Rejected)[] = [];
+    for (const input of inputs) answers.push(...(await askIdentities(pool, [input])));
+    return answers;
+  }
+}
+
+function guilty(input: MoleculeInput, failure: ThreadFailure): Rejected {
+  const why = failure.timedOut ? `took longer than ${CHUNK_SECONDS} s over` : "died of";
+  return reject("too_large", `the toolkit ${why} ${quote(input.text)}: give a smaller or simpler molecule`);
+}
+
+function lostRecord(): Rejected {
+  return reject("unparsable_input", "the toolkit gave no answer for this record: try it again on its own");
+}

@@ -1,0 +1,60 @@
+import { sql } from "kysely";
+import type { MetadataDoor } from "../db/metadata.ts";
+import type { EngineProbe } from "../engines/engine.ts";
+
+/** Workers seen within this many seconds count as alive. */
+export const ALIVE_SECONDS = 45;
+
+export type WorkerRow = {
+  worker_id: string;
+  host: string;
+  pid: number;
+  version: string;
+  engines: string[];
+  slots: number;
+};
+
+/** Says that a worker is here and what it found; engines' versions go to `task_services`. */
+export async function announceWorker(
+  metadata: MetadataDoor,
+  worker: WorkerRow,
+  probes: EngineProbe[],
+): Promise<void> {
+  await metadata.system(async (tx) => {
+    await tx.insertInto("workers").values(worker).execute();
+    for (const probe of probes) {
+      await tx
+        .updateTable("task_services")
+        .set({
+          status: probe.found ? "available" : "missing",
+          version: probe.found ? probe.install.version : null,
+          last_seen_at: sql`now()`,
+        })
+        .where("name", "=", probe.name)
+        .execute();
+    }
+    await tx
+      .deleteFrom("workers")
+      .where("last_seen_at", "<", sql<string>`now() - interval '1 day'`)
+      .execute();
+  });
+}
+
+/** A worker that leaves in good order: no leases remain, so its row goes. */
+export async function dismissWorker(metadata: MetadataDoor, workerId: string): Promise<void> {
+  await metadata.system((tx) => tx.deleteFrom("workers").where("worker_id", "=", workerId).execute());
+}
+
+/** Live workers that offer an engine. */
+export async function countWorkers(metadata: MetadataDoor, engine: string): Promise<number> {
+  return metadata.system(async (tx) => {
+    const row = await tx
+      .selectFrom("workers")
+      .select((eb) => eb.fn.countAll<number>().as("count"))
+      .where("last_seen_at", ">", sql<string>`now() - make_interval(secs => ${ALIVE_SECONDS})`)
+      .where("draining", "=", false)
+      .where(sql<boolean>`${engine} = ANY (engines)`)
+      .executeTakeFirstOrThrow();
+    return row.count;
+  });
+}

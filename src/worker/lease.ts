@@ -1,0 +1,66 @@
+import { toAppError } from "../errors.ts";
+import type { Services } from "../services.ts";
+import { type Claim, claimKey, renewLeases } from "./claim.ts";
+
+/**
+ * Keeps the leases of a worker alive: one statement for all of them, three times a lease. A lease that
+ * is not renewed because the row says otherwise is lost, and its run is stopped; while the metadata
+ * database can't be reached runs go on, and the fence decides in the end.
+ */
+export class LeaseKeeper {
+  readonly #services: Services;
+  readonly #worker: { worker_id: string; lease_seconds: number };
+  readonly #kill: AbortSignal;
+  readonly #held = new Map<string, { claim: Claim; lost: AbortController }>();
+  readonly #timer: NodeJS.Timeout;
+  #busy = false;
+
+  constructor(services: Services, worker: { worker_id: string; lease_seconds: number }, kill: AbortSignal) {
+    this.#services = services;
+    this.#worker = worker;
+    this.#kill = kill;
+    this.#timer = setInterval(() => void this.#renew(), (worker.lease_seconds * 1000) / 3);
+  }
+
+  /** From now on the claim is renewed; the signal aborts when it is lost or the worker is told to die. */
+  hold(claim: Claim): AbortSignal {
+    const lost = new AbortController();
+    this.#held.set(claimKey(claim), { claim, lost });
+    return AbortSignal.any([lost.signal, this.#kill]);
+  }
+
+  letGo(claim: Claim): void {
+    this.#held.delete(claimKey(claim));
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    // Only those that were held before the statement began may be found missing by it.
+    const asked = [...this.#held.values()];
+    try {
+      const kept = await renewLeases(
+        this.#services.metadata,
+        this.#worker,
+        asked.map((held) => held.claim),
+      );
+      for (const { claim, lost } of asked) {
+        const key = claimKey(claim);
+        if (kept.has(key) || !this.#held.has(key)) continue;
+        this.#services.log.warn(
+          { job_id: claim.job_id, task: claim.task_name },
+          "lease lost: stopping its run",
+        );
+        lost.abort();
+      }
+    } catch (error) {
+      this.#services.log.warn({ err: toAppError(error).message }, "leases could not be renewed: runs go on");
+    } finally {
+      this.#busy = false;
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { toAppError } from "../errors.ts";
+import { selectPlaces, selectTouchedOrgs } from "../orgs/store.ts";
+import type { Services } from "../services.ts";
+import { sweepLeases } from "./claim.ts";
+
+const TOUCHED_SECONDS = 600;
+const ALL_EVERY_MS = 15 * 60 * 1000;
+
+/** What one round of the reconciler repaired. */
+export type RoundReport = { leases: number; failed: { org_id: string; error: string }[] };
+
+/** Takes over facts that nobody relayed, of the organizations given, and gives back leases that ran out. */
+export async function reconcileOnce(services: Services, orgIds: string[]): Promise<RoundReport> {
+  const report: RoundReport = { leases: await sweepLeases(services.metadata), failed: [] };
+  for (const org_id of orgIds) {
+    try {
+      await services.results.relay(org_id);
+    } catch (error) {
+      report.failed.push({ org_id, error: toAppError(error).message });
+    }
+  }
+  return report;
+}
+
+/**
+ * The reconciler: every few seconds the databases touched in the last ten minutes, every quarter of an
+ * hour all of them. Resolves when `stop` aborts; an error of one round is logged and the next goes on.
+ */
+export async function runReconciler(
+  services: Services,
+  everySeconds: number,
+  stop: AbortSignal,
+): Promise<void> {
+  let allAt = 0;
+  while (!stop.aborted) {
+    try {
+      const all = Date.now() >= allAt;
+      const orgs = await services.metadata.system(async (tx) =>
+        all
+          ? (await selectPlaces(tx)).filter((place) => place.state === "active").map((place) => place.org_id)
+          : selectTouchedOrgs(tx, TOUCHED_SECONDS),
+      );
+      if (all) allAt = Date.now() + ALL_EVERY_MS;
+      const report = await reconcileOnce(services, orgs);
+      if (report.leases > 0 || report.failed.length > 0) services.log.warn(report, "reconciled");
+    } catch (error) {
+      services.log.warn({ err: toAppError(error).message }, "reconciling failed: trying again");
+    }
+    await sleep(everySeconds * 1000, undefined, { signal: stop }).catch(() => {});
+  }
+}

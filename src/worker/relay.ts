@@ -1,0 +1,90 @@
+import { sql } from "kysely";
+import type { AuditEntry } from "../audit/entry.ts";
+import { appendAudit } from "../audit/store.ts";
+import type { MetadataDoor, MetadataTx } from "../db/metadata.ts";
+import type { ResultsScope, ResultsTx } from "../db/results.ts";
+import type { ResultsDoor } from "../orgs/door.ts";
+import type { JobFact, TaskGoneFact, TaskReadyFact } from "../outbox.ts";
+import { deleteQueueRows, upsertJobs, upsertQueueRows } from "./projection-store.ts";
+
+const BATCH = 1000;
+/** Only one relay works on a database at a time; the next waits, so that what it just committed is taken. */
+const RELAY_LOCK = 7_242_010;
+
+type OutboxRow = { outbox_id: number; topic: string; payload: unknown };
+
+/**
+ * Takes facts of one organization to the metadata database: reads up to 1,000 under a lock in the
+ * results database, commits them there in one metadata transaction, then marks exactly those rows.
+ * Killed anywhere, it may be repeated: every fact is taken once or changes nothing the second time.
+ * This is the one place where a transaction in one database waits for another (design §5.2).
+ * Returns how many facts were taken.
+ */
+export async function relayOrg(metadata: MetadataDoor, results: ResultsDoor, orgId: string): Promise<number> {
+  let taken = 0;
+  for (;;) {
+    const count = await results.forMachinery(orgId, (scope) => relayBatch(metadata, scope));
+    taken += count;
+    if (count < BATCH) return taken;
+  }
+}
+
+async function relayBatch(metadata: MetadataDoor, scope: ResultsScope): Promise<number> {
+  await sql`SELECT pg_advisory_xact_lock(${RELAY_LOCK})`.execute(scope.tx);
+  const rows = await selectPending(scope.tx);
+  if (rows.length === 0) return 0;
+  await metadata.system((tx) => project(tx, scope, rows));
+  await markRelayed(
+    scope.tx,
+    rows.map((row) => row.outbox_id),
+  );
+  return rows.length;
+}
+
+/** Facts in their order; of one task only the last about its place in the queue counts. */
+async function project(tx: MetadataTx, scope: ResultsScope, rows: OutboxRow[]): Promise<void> {
+  const jobs = rows.flatMap((row) => (row.topic === "job" ? [row.payload as JobFact] : []));
+  await upsertJobs(
+    tx,
+    scope,
+    lastOf(jobs, (job) => job.job_id),
+  );
+  const queue = rows.flatMap((row) =>
+    row.topic === "task_ready" || row.topic === "task_gone"
+      ? [{ topic: row.topic, fact: row.payload as TaskReadyFact | TaskGoneFact }]
+      : [],
+  );
+  const latest = lastOf(queue, (row) => `${row.fact.job_id} ${row.fact.task_name}`);
+  await upsertQueueRows(
+    tx,
+    scope,
+    latest.flatMap((row) => (row.topic === "task_ready" ? [row.fact as TaskReadyFact] : [])),
+  );
+  await deleteQueueRows(
+    tx,
+    scope,
+    latest.flatMap((row) => (row.topic === "task_gone" ? [row.fact] : [])),
+  );
+  await appendAudit(
+    tx,
+    rows.flatMap((row) => (row.topic === "audit" ? [row.payload as AuditEntry] : [])),
+  );
+}
+
+function lastOf<T>(items: T[], key: (item: T) => string): T[] {
+  return [...new Map(items.map((item) => [key(item), item])).values()];
+}
+
+async function selectPending(tx: ResultsTx): Promise<OutboxRow[]> {
+  return tx
+    .selectFrom("outbox")
+    .select(["outbox_id", "topic", "payload"])
+    .where("relayed_at", "is", null)
+    .orderBy("outbox_id")
+    .limit(BATCH)
+    .execute();
+}
+
+async function markRelayed(tx: ResultsTx, ids: number[]): Promise<void> {
+  await tx.updateTable("outbox").set({ relayed_at: sql`now()` }).where("outbox_id", "in", ids).execute();
+}
