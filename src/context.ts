@@ -28,6 +28,8 @@ export type Context = Services & {
   roles: Roles;
   secret: Secret;
   migrations: { metadata: Migration[]; results: Migration[] };
+  /** Starts the embedded server again where it died; an external one is left to its operators. */
+  revive(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -86,6 +88,7 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       objects,
       toolkit,
       log: options.log ?? SILENT,
+      revive: async () => void (await adminAddress(options)),
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
     await makeReady(context, options);

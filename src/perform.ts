@@ -9,6 +9,7 @@ import type { MetadataTx } from "./db/metadata.ts";
 import { AppError } from "./errors.ts";
 import { findAnswer, keepAnswer, type Request, requestHash } from "./idempotency.ts";
 import { newId } from "./ids.ts";
+import { UUID_PATTERN } from "./jobs/schema.ts";
 import type { Operation, OwnTools, Told } from "./operation.ts";
 import { insertOutbox } from "./outbox.ts";
 import type { Services } from "./services.ts";
@@ -113,10 +114,15 @@ function checked<I extends TSchema>(operation: { name: string; input: I }, rawIn
   if (validator.Check(rawInput)) return rawInput as Static<I>;
   const fields = [...validator.Errors(rawInput)].slice(0, 20).map((error) => ({
     path: error.instancePath === "" ? "/" : error.instancePath,
-    rule: error.message,
+    rule: isIdPattern(error) ? "must be an id such as 01a1fe1e-adee-71d3-b047-cb8dccb58f15" : error.message,
   }));
   const first = fields[0] ?? { path: "/", rule: "is not as expected" };
   throw new AppError("bad_input", `${operation.name}: ${first.path} ${first.rule}`, { fields });
+}
+
+/** An id's own pattern is no help to a reader. */
+function isIdPattern(error: { params?: unknown }): boolean {
+  return (error.params as { pattern?: unknown } | undefined)?.pattern === UUID_PATTERN;
 }
 
 function entryOf(action: string, principal: Principal, told: Told): AuditEntry {

@@ -112,7 +112,7 @@ const COLUMNS = [
   "m.smiles",
 ] as const;
 
-/** Calculations of jobs, each with the SMILES of its molecule, oldest first. */
+/** Calculations of jobs, each with the SMILES of its molecule, in the order of the jobs. */
 export async function selectCalculationsOfJobs(db: ResultsDb, jobIds: string[]): Promise<Calculation[]> {
   if (jobIds.length === 0) return [];
   const rows = await db
@@ -120,7 +120,7 @@ export async function selectCalculationsOfJobs(db: ResultsDb, jobIds: string[]):
     .leftJoin("molecules as m", "m.molecule_id", "c.molecule_id")
     .select(COLUMNS)
     .where("c.job_id", "in", jobIds)
-    .orderBy("c.created_at")
+    .orderBy(sql`array_position(${jobIds}::uuid[], c.job_id)`)
     .orderBy("c.calculation_id")
     .execute();
   return rows as Calculation[];

@@ -8,9 +8,8 @@ export const TERMINAL: readonly JobStatus[] = ["completed", "failed", "cancelled
 export const TASK_STATUSES = ["waiting", "ready", "running", "completed", "failed", "cancelled"] as const;
 export const VISIBILITIES = ["private", "organization"] as const;
 
-export const Uuid = Type.String({
-  pattern: "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
-});
+export const UUID_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
+export const Uuid = Type.String({ pattern: UUID_PATTERN });
 
 const Status = Type.Enum(JOB_STATUSES);
 

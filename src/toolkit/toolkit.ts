@@ -1,8 +1,8 @@
 import type { Bond, Geometry } from "../structures/geometry.ts";
+import { identifyAll } from "./batches.ts";
 import { type Conformers, embedOne } from "./embed.ts";
 import type { Identities } from "./identities.ts";
-import { openPool, ThreadFailure } from "./pool.ts";
-import { quote, refuseText, reject } from "./text.ts";
+import { openPool } from "./pool.ts";
 
 /** One record: a SMILES (with at most a CXSMILES extension) or a molblock (V2000 or V3000). */
 export type MoleculeInput = { text: string; format: "smiles" | "molblock" };
@@ -84,9 +84,6 @@ export type Toolkit = {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-/** How many records travel together: one message costs about as much as one record's identity. */
-const CHUNK = 200;
-const CHUNK_SECONDS = 30;
 const EMBED_SECONDS = 120;
 /**
  * RDKit and OpenChemLib in worker threads, `threads` (default 1) of each, started on first use. An idle
@@ -110,43 +107,4 @@ export function openToolkit(options: { threads?: number } = {}): Toolkit {
 function threadFile(name: string): URL {
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
   return new URL(`./${name}${extension}`, import.meta.url);
-}
-
-async function identifyAll(pool: Identities, inputs: MoleculeInput[]): Promise<(Identified | Rejected)[]> {
-  const chunks: MoleculeInput[][] = [];
-  for (let start = 0; start < inputs.length; start += CHUNK) chunks.push(inputs.slice(start, start + CHUNK));
-  return (await Promise.all(chunks.map((chunk) => identifyChunk(pool, chunk)))).flat();
-}
-
-async function identifyChunk(pool: Identities, chunk: MoleculeInput[]): Promise<(Identified | Rejected)[]> {
-  // Huge texts are refused here, so that they are not copied to a thread to be refused there.
-  const early = chunk.map((input) => refuseText(input));
-  const rest = chunk.filter((_, index) => early[index] === null);
-  const answers = rest.length === 0 ? [] : await askIdentities(pool, rest);
-  return early.map((refused) => refused ?? answers.shift() ?? lostRecord());
-}
-
-async function askIdentities(pool: Identities, inputs: MoleculeInput[]): Promise<(Identified | Rejected)[]> {
-  try {
-    const reply = await pool.ask({ kind: "identify", inputs }, CHUNK_SECONDS);
-    if (reply.kind === "identified") return reply.results;
-    return inputs.map(lostRecord);
-  } catch (error) {
-    if (!(error instanceof ThreadFailure)) throw error;
-    const [only, ...more] = inputs;
-    if (only !== undefined && more.length === 0) return [guilty(only, error)];
-    // One at a time on a new thread: the record at fault costs one more failure, the others one message each.
-    const answers: (Identified | Rejected)[] = [];
-    for (const input of inputs) answers.push(...(await askIdentities(pool, [input])));
-    return answers;
-  }
-}
-
-function guilty(input: MoleculeInput, failure: ThreadFailure): Rejected {
-  const why = failure.timedOut ? `took longer than ${CHUNK_SECONDS} s over` : "died of";
-  return reject("too_large", `the toolkit ${why} ${quote(input.text)}: give a smaller or simpler molecule`);
-}
-
-function lostRecord(): Rejected {
-  return reject("unparsable_input", "the toolkit gave no answer for this record: try it again on its own");
 }

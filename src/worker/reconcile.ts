@@ -25,7 +25,8 @@ export async function reconcileOnce(services: Services, orgIds: string[]): Promi
 
 /**
  * The reconciler: every few seconds the databases touched in the last ten minutes, every quarter of an
- * hour all of them. Resolves when `stop` aborts; an error of one round is logged and the next goes on.
+ * hour all of them. Resolves when `stop` aborts; an error of one round is logged, `onTrouble` may mend
+ * what it can (start the embedded server again), and the next round goes on.
  */
 export async function runReconciler(
   services: Services,
@@ -46,6 +47,7 @@ export async function runReconciler(
       if (report.leases > 0 || report.failed.length > 0) services.log.warn(report, "reconciled");
     } catch (error) {
       services.log.warn({ err: toAppError(error).message }, "reconciling failed: trying again");
+      await onTrouble().catch(() => {});
     }
     await sleep(everySeconds * 1000, undefined, { signal: stop }).catch(() => {});
   }

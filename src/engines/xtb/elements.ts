@@ -49,6 +49,5 @@ export function valenceElectrons(number: number): number {
   if (core === 2 || core === 10) return outer;
   if (core === 54 && outer >= 3 && outer <= 17) return 3;
   const group = core === 54 && outer > 17 ? outer - 14 : outer;
-  if (group <= 11) return group;
-  return group === 12 ? 2 : group - 10;
+  return group <= 11 ? group : group - 10;
 }

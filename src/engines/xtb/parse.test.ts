@@ -1,17 +1,12 @@
 import assert from "node:assert/strict";
-import { readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Value } from "typebox/value";
-import type { RunOutcome } from "../../executors/executor.ts";
 import { confidence } from "./checks.ts";
-import { parseXtb } from "./parse.ts";
-import { XtbAtom, XtbCalculation, type XtbInput, type XtbParams } from "./schema.ts";
+import { edit, inJson, parse } from "./damage.test.ts";
+import { XtbAtom, XtbCalculation } from "./schema.ts";
 import { recorded } from "./support.test.ts";
-
-type Run = { params: XtbParams; input: XtbInput; outcome: RunOutcome };
-
-const parse = ({ params, input, outcome }: Run) => parseXtb(params, input, outcome);
 
 async function parsed(t: TestContext, name: string) {
   const result = await parse(await recorded(t, name));
@@ -110,8 +105,7 @@ test("one atom is done without a word about convergence", async (t) => {
 test("ALPB: the solvation energy of the last geometry", async (t) => {
   const result = await parsed(t, "water_alpb_opt");
   near(result.energy_eh, -5.0850212, 1e-7);
-  near(result.solvation_energy_eh, -0.0196, 1e-3);
-  assert.notEqual(result.solvation_energy_eh, -0.019244494407, "that is the first geometry's");
+  assert.equal(result.solvation_energy_eh, -0.019251422276, "the first geometry's is -0.019244493682");
 });
 
 test("GFN1 prints its dipole elsewhere", async (t) => {
@@ -171,105 +165,6 @@ test("a crash is a crash, by signal or by a shell's exit code", async (t) => {
     await assert.rejects(parse({ ...run, outcome }), { kind: "crashed", message: new RegExp(word) });
   }
 });
-
-/** A good run with one thing wrong; none of them may be taken for a result. */
-const SPOILED: [string, (run: Run) => Promise<void> | void, { kind: string; code?: string }][] = [
-  ["ended at the time limit", set({ timed_out: true }), { kind: "timeout" }],
-  ["ended on request", set({ aborted: true }), { kind: "lost_lease" }],
-  ["exit code 1", set({ exit_code: 1 }), { kind: "crashed" }],
-  ["killed", set({ signal: "SIGKILL" }), { kind: "crashed" }],
-  ["no normal termination", set({ stderr: "" }), { kind: "crashed" }],
-  ["nothing on stdout", set({ stdout: "" }), { kind: "crashed" }],
-  ["no word of convergence", edit("CONVERGED AFTER", "ended AFTER"), { kind: "crashed" }],
-  ["another Hamiltonian", edit(/GFN2-xTB {10}:/, "GFN1-xTB          :"), { kind: "internal" }],
-  ["no Hamiltonian", edit(/Hamiltonian {2}/g, "Something   "), { kind: "internal" }],
-  ["another level", edit(/normal {10}:/, "crude           :"), { kind: "internal" }],
-  ["another temperature", edit(/300\.0000000/g, "500.0000000"), { kind: "internal" }],
-  ["no solvent where one was asked for", askFor({ solvent: "water" }), { kind: "internal" }],
-  ["energy printed as stars", edit(/TOTAL ENERGY +\S+/, "TOTAL ENERGY ********"), { kind: "crashed" }],
-  ["an absurd energy", edit(/TOTAL ENERGY +\S+/, "TOTAL ENERGY 3597.1"), { kind: "engine_refused" }],
-  ["a file of failure", leave("NOT_CONVERGED"), { kind: "engine_refused", code: "geometry_not_converged" }],
-  ["the SCF's file", leave(".sccnotconverged"), { kind: "engine_refused", code: "scf_not_converged" }],
-  [
-    "the last geometry's file",
-    leave("xtblast.xyz"),
-    { kind: "engine_refused", code: "geometry_not_converged" },
-  ],
-  ["JSON cut short", cut("xtbout.json", 400), { kind: "crashed" }],
-  ["JSON empty", cut("xtbout.json", 0), { kind: "crashed" }],
-  ["JSON of another shape", leave("xtbout.json", "[1, 2]"), { kind: "crashed" }],
-  ["NaN in the JSON", inJson(/-0\.56472\d+/, "NaN"), { kind: "engine_refused" }],
-  ["charges that miss the charge", inJson(/-0\.56472\d+/, "-0.66"), { kind: "engine_refused" }],
-  ["one charge too few", inJson(/-0\.56472\d+,/, ""), { kind: "engine_refused" }],
-  [
-    "unpaired electrons nobody asked for",
-    inJson(/unpaired electrons": 0/, 'unpaired electrons": 2'),
-    { kind: "engine_refused" },
-  ],
-  ["an odd count of electrons", inJson(/of electrons": 8/, 'of electrons": 7'), { kind: "engine_refused" }],
-  ["another method's JSON", inJson(/GFN2-xTB/, "GFN1-xTB"), { kind: "engine_refused" }],
-  ["gradient cut short", cut("mol.engrad", 300), { kind: "crashed" }],
-  ["gradient of other atoms", inFile("mol.engrad", /^ {3}8 /m, "   7 "), { kind: "crashed" }],
-  ["geometry cut short", cut("xtbopt.xyz", 200), { kind: "crashed" }],
-  ["atoms in another order", inFile("xtbopt.xyz", /^O ([^\n]*)\nH /m, "H $1\nO "), { kind: "crashed" }],
-  ["no JSON", remove("xtbout.json"), { kind: "crashed" }],
-  ["no gradient", remove("mol.engrad"), { kind: "crashed" }],
-  ["no geometry", remove("xtbopt.xyz"), { kind: "crashed" }],
-];
-
-for (const [what, spoil, expected] of SPOILED) {
-  test(`no result: ${what}`, async (t) => {
-    const run = await recorded(t, "water_opt");
-    await parse(run);
-    const { stdout } = run.outcome;
-    await spoil(run);
-    if (/stars|word|Hamil|level|temper|absurd/.test(what)) assert.notEqual(run.outcome.stdout, stdout);
-    await assert.rejects(parse(run), { name: "AppError", code: expected.kind, ...expected });
-  });
-}
-
-function set(change: Partial<RunOutcome>) {
-  return ({ outcome }: Run) => {
-    Object.assign(outcome, change);
-  };
-}
-
-function askFor(change: Partial<XtbParams>) {
-  return ({ params }: Run) => {
-    Object.assign(params, change);
-  };
-}
-
-function edit(from: string | RegExp, to: string) {
-  return ({ outcome }: Run) => {
-    outcome.stdout = outcome.stdout.replace(from, to);
-  };
-}
-
-function inFile(name: string, from: RegExp, to: string) {
-  return async ({ outcome }: Run) => {
-    const path = join(outcome.folder, name);
-    const text = await readFile(path, "utf8");
-    assert.match(text, from);
-    await writeFile(path, text.replace(from, to));
-  };
-}
-
-function inJson(from: RegExp, to: string) {
-  return inFile("xtbout.json", from, to);
-}
-
-function leave(name: string, content = "") {
-  return ({ outcome }: Run) => writeFile(join(outcome.folder, name), content);
-}
-
-function remove(name: string) {
-  return ({ outcome }: Run) => rm(join(outcome.folder, name));
-}
-
-function cut(name: string, bytes: number) {
-  return ({ outcome }: Run) => truncate(join(outcome.folder, name), bytes);
-}
 
 test("numbers that disagree lower the confidence and are named", async (t) => {
   for (const [name, spoil] of [

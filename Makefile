@@ -1,0 +1,117 @@
+# `make` lists the targets. STEPS=2 ORG_ID=name YES=1 pass through to the commands that know them.
+
+SYSTEM_PATH := $(PATH)
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+ALIQUOT := node bin/aliquot.js
+ORG := $(if $(ORG_ID),--org $(ORG_ID))
+SAY_YES := $(if $(YES),--yes)
+STEP_COUNT := $(if $(STEPS),--steps $(STEPS))
+# Taking back is of one branch: an organization's when one is named, else the shared database's.
+DOWN_BRANCH := $(if $(ORG_ID),results,metadata)
+
+.DEFAULT_GOAL := help
+.PHONY: help install engines demo test test-reference test-faults test-docs test-migrations check format types \
+  up down restart status health health-continuous clean reset quick-reset dev-setup \
+  migrate migrate-results migrate-status migrate-history migrate-down seed seed-force shell
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+
+# npm runs under the Node that the system has; everything else under the one that npm brings.
+node_modules/.stamp: package.json package-lock.json
+	PATH="$(SYSTEM_PATH)" npm ci --no-audit --no-fund --loglevel=error
+	@node -e 'if (Number(process.versions.node.split(".")[0]) < 24) { console.error("Aliquot needs Node 24 and this is " + process.version + ": npm brings none for this platform, so put one first on PATH"); process.exit(1) }'
+	@touch $@
+
+install: node_modules/.stamp ## Node packages, where they are missing or old
+
+engines: ## chemistry engines, where they are missing: through apt as root on Debian, else says how
+	@scripts/engines.sh
+
+demo: install engines ## a first session: an organization and twenty molecules through xtb
+	@$(ALIQUOT) demo
+
+test: install engines ## every test but the slow references
+	@node scripts/test.mjs "src/**/*.test.ts" "test/**/*.test.ts" "!test/reference/**" "!test/bench/**"
+
+test-reference: install engines ## numbers held against published ones (slow)
+	@node scripts/test.mjs "test/reference/**/*.test.ts"
+
+test-faults: install engines ## killed processes, lost leases, servers that go away
+	@node scripts/test.mjs "test/faults/**/*.test.ts"
+
+test-docs: install engines ## what the documents say, held against the program
+	@node scripts/test.mjs "test/docs/**/*.test.ts"
+
+test-migrations: install ## every migration up, down and up again, on scratch databases
+	@$(ALIQUOT) migrate test
+
+check: install ## lint with format and import cycles, types
+	@biome check --error-on-warnings .
+	@tsc -p tsconfig.json
+
+format: install ## put the format right
+	@biome check --write .
+
+types: install ## table types from the migrations: src/db/tables/
+	@node scripts/generate-types.ts
+
+up: install ## start everything in the background
+	@$(ALIQUOT) up --detach
+
+down: install ## stop every process of this home
+	@$(ALIQUOT) down
+
+restart: install ## down, then up
+	@$(ALIQUOT) down
+	@$(ALIQUOT) up --detach
+
+status: install ## what runs, and where
+	@$(ALIQUOT) status
+
+health: install ## whether everything works
+	@$(ALIQUOT) health
+
+health-continuous: install ## the same every 30 s until Ctrl-C
+	@$(ALIQUOT) health --watch --interval 30
+
+clean: install ## delete the embedded database with all that is in it (asks; YES=1) and what was built
+	@$(ALIQUOT) down --purge $(SAY_YES)
+	@rm -rf dist coverage
+
+reset: install ## delete the embedded database (asks; YES=1) and start everything on a new one
+	@$(ALIQUOT) down --purge $(SAY_YES)
+	@$(ALIQUOT) up --detach
+
+quick-reset: install ## the same without waiting for what runs, and with only the database started
+	@$(ALIQUOT) down --now --purge $(SAY_YES)
+	@$(ALIQUOT) seed
+
+dev-setup: install engines ## all that developing needs, and what is still missing
+	@$(ALIQUOT) seed
+	@$(ALIQUOT) doctor
+
+migrate: install ## apply missing migrations to all databases (STEPS=)
+	@$(ALIQUOT) migrate up $(STEP_COUNT)
+
+migrate-results: install ## apply missing migrations to the organizations' databases (ORG_ID= STEPS=)
+	@$(ALIQUOT) $(ORG) migrate up --branch results $(STEP_COUNT)
+
+migrate-status: install ## version of every schema (ORG_ID=)
+	@$(ALIQUOT) $(ORG) migrate status
+
+migrate-history: install ## migrations that were applied (ORG_ID=)
+	@$(ALIQUOT) $(ORG) migrate history
+
+migrate-down: install ## take one migration back (asks; YES=1 STEPS=): of ORG_ID= where given, else of the shared database
+	@$(ALIQUOT) $(ORG) $(SAY_YES) migrate down --branch $(DOWN_BRANCH) $(STEP_COUNT)
+
+seed: install ## put in what the system itself needs
+	@$(ALIQUOT) seed
+
+seed-force: install ## the same, and put back what was changed of it
+	@$(ALIQUOT) seed --force
+
+shell: install ## SQL in an organization's database (ORG_ID=)
+	@$(ALIQUOT) $(ORG) shell

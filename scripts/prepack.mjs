@@ -1,0 +1,20 @@
+// Builds dist/ before the package is packed: Node strips no types below node_modules, so an installed
+// package runs JavaScript. Migrations and seeds are packed as they are and found beside dist/.
+import { spawnSync } from "node:child_process";
+import { existsSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, "dist");
+// A file that is no longer in src must not be packed.
+rmSync(dist, { recursive: true, force: true });
+const tsc = join(root, "node_modules/.bin/tsc");
+// Standard output belongs to npm: `npm pack --json` prints there.
+const build = spawnSync(tsc, ["-p", "tsconfig.build.json"], { cwd: root, stdio: ["ignore", 2, 2] });
+if (build.error !== undefined) console.error(`can't run ${tsc}: ${build.error.message}; run npm ci first`);
+if (build.status !== 0) process.exit(1);
+if (!existsSync(join(dist, "main.js"))) {
+  console.error("the build made no dist/main.js");
+  process.exit(1);
+}

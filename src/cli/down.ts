@@ -1,0 +1,39 @@
+import type { Command } from "commander";
+import { endProcesses, listProcesses } from "../processes.ts";
+import type { Cli } from "./cli.ts";
+
+const PATIENCE_MS = 30_000;
+
+export function register(program: Command, cli: Cli): void {
+  program
+    .command("down")
+    .description("stop every process of this home: workers finish what they run, then the database stops")
+    .option("--now", "end running engines at once; their tasks go back to the queue")
+    .option("--purge", "also delete the embedded database (asks first)")
+    .action((options: { now?: boolean; purge?: boolean }) => down(cli, options));
+}
+
+async function down(cli: Cli, options: { now?: boolean; purge?: boolean }): Promise<void> {
+  const home = cli.home();
+  const question = `This deletes the database of ${home} with everything in it.`;
+  if (options.purge === true && !(await cli.out.confirm(question, cli.options.yes ?? false))) {
+    cli.out.say("nothing was done");
+    return;
+  }
+  const processes = (await listProcesses(home)).filter(({ pid }) => pid !== process.pid);
+  if (processes.length > 0) cli.out.say(`stopping ${processes.length} process(es)`);
+  const { ended, killed } = await endProcesses(processes, options.now === true ? 0 : PATIENCE_MS);
+  const { stopServer, purgeServer } = await import("../db/embedded/server.ts");
+  const database = cli.config.database_url === undefined ? await stopServer({ home }) : "external";
+  const purged =
+    options.purge === true && cli.config.database_url === undefined && (await purgeServer({ home }));
+  cli.out.result({ ended, killed, database, purged }, () => {
+    const server = {
+      stopped: "the database is stopped",
+      not_running: "the database was not running",
+      absent: "there is no database",
+      external: "the external database is left alone",
+    };
+    return `${ended + killed} process(es) ended, ${server[database]}${purged ? " and deleted" : ""}`;
+  });
+}

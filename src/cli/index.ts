@@ -1,0 +1,46 @@
+import type { Command } from "commander";
+import type { Cli } from "./cli.ts";
+
+/** A command's module: adds itself, with its options and actions, to the program. */
+export type CommandModule = { register(program: Command, cli: Cli): void };
+
+export type CommandEntry = { name: string; summary: string; load: () => Promise<CommandModule> };
+
+/** One line a command; nothing of a command is loaded before it is used. */
+export const COMMANDS: CommandEntry[] = [
+  {
+    name: "up",
+    summary: "start everything: database, migrations, seed, relay, workers",
+    load: () => import("./up.ts"),
+  },
+  { name: "down", summary: "stop every process of this home", load: () => import("./down.ts") },
+  { name: "status", summary: "what runs, and where", load: () => import("./status.ts") },
+  {
+    name: "demo",
+    summary: "optimise twenty molecules in an organization called demo",
+    load: () => import("./demo.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "what is installed, and how to get what is not",
+    load: () => import("./doctor.ts"),
+  },
+  { name: "health", summary: "whether everything works", load: () => import("./health.ts") },
+  { name: "worker", summary: "run tasks until told to stop", load: () => import("./worker.ts") },
+  { name: "org", summary: "organizations: create, use, list, show", load: () => import("./org.ts") },
+  { name: "molecule", summary: "molecules: add, import, list, show", load: () => import("./molecule.ts") },
+  { name: "structure", summary: "coordinates: add, list, show", load: () => import("./structure.ts") },
+  { name: "xtb", summary: "quantum chemistry of molecules and structures", load: () => import("./xtb.ts") },
+  {
+    name: "job",
+    summary: "jobs: submit, list, show, watch, logs, cancel, retry",
+    load: () => import("./job.ts"),
+  },
+  {
+    name: "migrate",
+    summary: "schemas: up, down, status, history, test, new",
+    load: () => import("./migrate.ts"),
+  },
+  { name: "seed", summary: "put in what the system itself needs", load: () => import("./seed.ts") },
+  { name: "shell", summary: "SQL in an organization's database", load: () => import("./shell.ts") },
+];

@@ -1,0 +1,119 @@
+import { basename } from "node:path";
+import type { Command } from "commander";
+import { AppError } from "../errors.ts";
+import { addMolecules, listMolecules, showMolecule } from "../molecules/operations.ts";
+import { readMoleculeFile } from "../molecules/read-file.ts";
+import type { AddedMolecules, MoleculeRecord } from "../molecules/schema.ts";
+import { perform } from "../perform.ts";
+import type { Cli } from "./cli.ts";
+import { ExitWith } from "./exit.ts";
+import { whole } from "./options.ts";
+import { fixed, table } from "./out.ts";
+
+const CHUNK = 1000;
+
+export function register(program: Command, cli: Cli): void {
+  const molecule = program.command("molecule").description("chemical species and who brought them");
+  molecule
+    .command("add <smiles...>")
+    .description("register molecules")
+    .option("--name <name>", "what you call it (one SMILES)")
+    .option("--private", "only you and the organization's admins see it")
+    .action(async (smiles: string[], options: { name?: string; private?: boolean }) => {
+      if (options.name !== undefined && smiles.length > 1)
+        throw new AppError("usage", "--name needs a single SMILES");
+      const records = smiles.map(
+        (text): MoleculeRecord => ({
+          text,
+          format: "smiles",
+          ...(options.name === undefined ? {} : { name: options.name }),
+        }),
+      );
+      await addAll(cli, records, options.private === true, undefined);
+    });
+  molecule
+    .command("import <file>")
+    .description("register the records of a SMILES list or SDF; bad ones are listed and left out")
+    .option("--private", "only you and the organization's admins see it")
+    .action(async (file: string, options: { private?: boolean }) => {
+      await addAll(cli, await readMoleculeFile(file), options.private === true, basename(file));
+    });
+  molecule
+    .command("list")
+    .description("molecules that you may see, newest first")
+    .option("--limit <n>", "how many (50)", whole)
+    .option("--cursor <cursor>", "go on after an earlier page")
+    .action(async (options: { limit?: number; cursor?: string }) => {
+      const { principal } = await cli.member();
+      const page = await perform(await cli.context(), listMolecules, principal, { ...options });
+      cli.out.result(page, ({ items, next_cursor }) =>
+        [
+          table(
+            ["molecule", "name", "smiles", "formula", "charge", "MW"],
+            items.map((row) => [
+              row.molecule_id,
+              row.name,
+              row.smiles,
+              row.formula,
+              row.charge,
+              fixed(row.molecular_weight, 2),
+            ]),
+            "no molecule yet: add one with `aliquot molecule add SMILES`",
+          ),
+          ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
+        ].join("\n"),
+      );
+    });
+  molecule
+    .command("show <id>")
+    .description("one molecule with its registrations and relations")
+    .action(async (id: string) => {
+      const { principal } = await cli.member();
+      const found = await perform(await cli.context(), showMolecule, principal, { molecule_id: id });
+      cli.out.result(found, (row) => JSON.stringify(row, null, 2));
+    });
+}
+
+async function addAll(
+  cli: Cli,
+  records: MoleculeRecord[],
+  isPrivate: boolean,
+  source: string | undefined,
+): Promise<void> {
+  const { principal } = await cli.member();
+  const context = await cli.context();
+  const all: AddedMolecules = { items: [], rejected: [] };
+  for (let at = 0; at < records.length; at += CHUNK) {
+    const part = await perform(context, addMolecules, principal, {
+      records: records.slice(at, at + CHUNK).map((record, index) => ({ line: at + index + 1, ...record })),
+      visibility: isPrivate ? "private" : "organization",
+      ...(source === undefined ? {} : { source_file: source }),
+    });
+    all.items.push(...part.items);
+    all.rejected.push(...part.rejected);
+    cli.out.progress(Math.min(at + CHUNK, records.length), records.length, "records");
+  }
+  cli.out.result(all, describe);
+  if (all.items.length === 0) throw new ExitWith(1);
+}
+
+function describe({ items, rejected }: AddedMolecules): string {
+  const shown = items
+    .slice(0, 20)
+    .map((row) => [
+      row.molecule_id,
+      row.smiles,
+      row.inchikey,
+      row.formula,
+      row.charge,
+      row.created ? "new" : "known",
+    ]);
+  const lines = [
+    table(["molecule", "smiles", "inchikey", "formula", "charge", ""], shown, "no molecule was registered"),
+  ];
+  if (items.length > shown.length) lines.push(`… and ${items.length - shown.length} more`);
+  for (const { line, input, code, message } of rejected.slice(0, 20))
+    lines.push(`line ${line} rejected (${code}): ${message}${input === "" ? "" : ` [${input}]`}`);
+  if (rejected.length > 20) lines.push(`… and ${rejected.length - 20} more rejected: --json lists them`);
+  return lines.join("\n");
+}

@@ -1,0 +1,115 @@
+import { AppError } from "../errors.ts";
+
+/** What a command may touch of the process. */
+export type Io = {
+  env: Record<string, string | undefined>;
+  cwd: string;
+  stdout: NodeJS.WritableStream & { isTTY?: boolean };
+  stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+  stdin: NodeJS.ReadableStream & { isTTY?: boolean; unref?: () => void };
+};
+
+/** Whatever reaches the terminal goes through here: results on stdout, the rest on stderr. */
+export class Out {
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly #io: Io;
+  #bar = false;
+
+  constructor(io: Io, options: { json: boolean; verbose: boolean }) {
+    this.#io = io;
+    this.json = options.json;
+    this.verbose = options.verbose;
+  }
+
+  /** The result: one JSON document with --json, else what `human` makes of it. */
+  result<T>(value: T, human: (value: T) => string): void {
+    this.#clear();
+    const text = this.json ? JSON.stringify(value) : human(value);
+    if (text !== "") this.#io.stdout.write(`${text}\n`);
+  }
+
+  /** One of many results, as they come (watch, follow). */
+  line<T>(value: T, human: (value: T) => string): void {
+    this.result(value, human);
+  }
+
+  /** A word to the person; never part of the result. */
+  say(line: string): void {
+    this.#clear();
+    this.#io.stderr.write(`${line}\n`);
+  }
+
+  /** Progress: a line that is rewritten on a terminal, and nothing elsewhere (say() is for milestones). */
+  progress(done: number, total: number, note: string): void {
+    if (this.#io.stderr.isTTY !== true) return;
+    const width = 24;
+    const filled = total === 0 ? width : Math.round((done / total) * width);
+    const bar = "█".repeat(filled) + "░".repeat(width - filled);
+    const text = `${bar} ${done}/${total} ${note}`.slice(0, (this.#io.stderr.columns ?? 80) - 1);
+    this.#io.stderr.write(`\r\x1b[2K${text}`);
+    this.#bar = true;
+  }
+
+  /** An error as one line, or as JSON; more with --verbose. */
+  error(error: AppError): void {
+    this.#clear();
+    if (this.json) {
+      const { code, message, fields } = error;
+      this.#io.stdout.write(`${JSON.stringify({ error: { code, message, fields } })}\n`);
+    }
+    this.#io.stderr.write(`aliquot: ${error.message}\n`);
+    for (const field of error.fields.slice(0, this.verbose ? 100 : 10)) {
+      const place = field.line === undefined ? (field.path ?? "") : `line ${field.line}`;
+      if (error.fields.length > 1) this.#io.stderr.write(`  ${place}: ${field.rule}\n`);
+    }
+    if (this.verbose && error.detail !== undefined) this.#io.stderr.write(`${error.detail}\n`);
+  }
+
+  /** Asks before destruction. Throws AppError usage where nobody can answer. */
+  async confirm(question: string, yes: boolean): Promise<boolean> {
+    if (yes) return true;
+    if (this.#io.stdin.isTTY !== true) {
+      throw new AppError("usage", `${question} Say --yes to do it without a terminal.`);
+    }
+    const { createInterface } = await import("node:readline/promises");
+    const reader = createInterface({ input: this.#io.stdin, output: this.#io.stderr });
+    try {
+      return /^y(es)?$/i.test((await reader.question(`${question} [y/N] `)).trim());
+    } finally {
+      reader.close();
+    }
+  }
+
+  #clear(): void {
+    if (!this.#bar) return;
+    this.#io.stderr.write("\r\x1b[2K");
+    this.#bar = false;
+  }
+}
+
+/** A table with aligned columns; numbers to the right. Empty: what `none` says. */
+export function table(headers: string[], rows: (string | number | null)[][], none = "nothing"): string {
+  if (rows.length === 0) return none;
+  const cells = rows.map((row) => row.map((cell) => (cell === null ? "–" : String(cell))));
+  const widths = headers.map((header, column) =>
+    Math.max(header.length, ...cells.map((row) => [...(row[column] ?? "")].length)),
+  );
+  const right = headers.map((_, column) =>
+    rows.every((row) => row[column] === null || typeof row[column] === "number"),
+  );
+  const line = (row: string[]) =>
+    row
+      .map((cell, column) => {
+        const gap = " ".repeat(Math.max(0, (widths[column] ?? 0) - [...cell].length));
+        return right[column] ? gap + cell : cell + gap;
+      })
+      .join("  ")
+      .trimEnd();
+  return [line(headers), ...cells.map(line)].join("\n");
+}
+
+/** A number with fixed decimals for a table; null stays null. */
+export function fixed(value: number | null | undefined, places: number): string | null {
+  return value == null ? null : value.toFixed(places);
+}

@@ -1,0 +1,73 @@
+import { basename } from "node:path";
+import type { Command } from "commander";
+import { perform } from "../perform.ts";
+import { addStructure, listStructures, showStructure } from "../structures/operations.ts";
+import { formatOfName } from "../structures/read.ts";
+import type { Cli } from "./cli.ts";
+import { readInput, whole } from "./options.ts";
+import { table } from "./out.ts";
+
+type AddOptions = { charge?: number; multiplicity?: number; private?: boolean };
+
+export function register(program: Command, cli: Cli): void {
+  const structure = program.command("structure").description("coordinates in files");
+  structure
+    .command("add <file>")
+    .description("keep the coordinates of an XYZ or SDF/MOL file")
+    .option("--charge <q>", "net charge in e", whole)
+    .option("--multiplicity <m>", "spin multiplicity 2S+1", whole)
+    .option("--private", "only you and the organization's admins see it")
+    .action(async (file: string, options: AddOptions) => {
+      const name = basename(file);
+      const format = formatOfName(name);
+      const content_base64 = (await readInput(file)).toString("base64");
+      const { private: isPrivate, ...electrons } = options;
+      const { principal } = await cli.member();
+      const row = await perform(await cli.context(), addStructure, principal, {
+        file_name: name,
+        format,
+        content_base64,
+        ...electrons,
+        visibility: isPrivate === true ? "private" : "organization",
+      });
+      cli.out.result(
+        row,
+        ({ structure_id, size_bytes, geometry_hash }) =>
+          `structure ${structure_id}: ${size_bytes} bytes, geometry ${geometry_hash?.slice(0, 12)}…`,
+      );
+    });
+  structure
+    .command("list")
+    .description("structures that you may see, newest first")
+    .option("--limit <n>", "how many (50)", whole)
+    .option("--cursor <cursor>", "go on after an earlier page")
+    .action(async (options: { limit?: number; cursor?: string }) => {
+      const { principal } = await cli.member();
+      const page = await perform(await cli.context(), listStructures, principal, { ...options });
+      cli.out.result(page, ({ items, next_cursor }) =>
+        [
+          table(
+            ["structure", "kind", "format", "name", "source", "bytes"],
+            items.map((row) => [
+              row.structure_id,
+              row.kind,
+              row.format,
+              row.name,
+              row.source,
+              row.size_bytes,
+            ]),
+            "no structure yet: add one with `aliquot structure add FILE`",
+          ),
+          ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
+        ].join("\n"),
+      );
+    });
+  structure
+    .command("show <id>")
+    .description("one structure; without --json its bytes as they are")
+    .action(async (id: string) => {
+      const { principal } = await cli.member();
+      const found = await perform(await cli.context(), showStructure, principal, { structure_id: id });
+      cli.out.result(found, ({ content }) => content.trimEnd());
+    });
+}

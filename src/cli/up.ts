@@ -1,0 +1,175 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Command, InvalidArgumentError } from "commander";
+import { AppError } from "../errors.ts";
+import { openLogger } from "../log.ts";
+import { enrol, listProcesses } from "../processes.ts";
+import { runReconciler } from "../worker/reconcile.ts";
+import type { Cli } from "./cli.ts";
+import { whole } from "./options.ts";
+
+const LOG_BYTES = 10 * 1024 * 1024;
+const LOGS_KEPT = 3;
+const READY_SECONDS = 60;
+const RESTART_MS = 2000;
+
+type Options = { detach?: boolean; workers: number; slots?: number };
+
+export function register(program: Command, cli: Cli): void {
+  program
+    .command("up")
+    .description("start everything: database, migrations, seed, relay, workers; Ctrl-C stops what it started")
+    .option("--detach", "go to the background; logs under the home")
+    .option("--workers <n>", "worker processes", countOfWorkers, 1)
+    .option("--slots <n>", "engine runs at once in each worker (WORKER_SLOTS, else cores)", whole)
+    .action((options: Options) => (options.detach === true ? detach(cli, options) : up(cli, options)));
+}
+
+function countOfWorkers(text: string): number {
+  const count = whole(text);
+  if (count < 0) throw new InvalidArgumentError("it must be 0 or more.");
+  return count;
+}
+
+async function up(cli: Cli, options: Options): Promise<void> {
+  if (options.workers > cli.config.max_workers) {
+    throw new AppError(
+      "usage",
+      `${options.workers} workers are more than MAX_WORKERS (${cli.config.max_workers})`,
+    );
+  }
+  await refuseSecond(cli);
+  const context = await cli.context({ prepare: true, log: openLogger(cli.config.log_level) });
+  await resumeProvisioning(cli);
+  const leave = await enrol(cli.home(), "up");
+  const stop = new AbortController();
+  const workers = Array.from({ length: options.workers }, () => keepWorker(options, stop.signal));
+  let asked = 0;
+  const onSignal = () => {
+    stop.abort();
+    for (const worker of workers) worker.signal(asked++ === 0 ? "SIGTERM" : "SIGKILL");
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  cli.out.say(
+    `aliquot is up in ${cli.home()}: ${options.workers} worker(s). Ctrl-C stops it; the database stays until \`aliquot down\`.`,
+  );
+  try {
+    await Promise.all([
+      runReconciler(context, cli.config.reconcile_seconds, stop.signal, context.revive),
+      ...workers.map((worker) => worker.done),
+    ]);
+  } finally {
+    leave();
+  }
+}
+
+async function refuseSecond(cli: Cli): Promise<void> {
+  const running = (await listProcesses(cli.home())).find(({ kind }) => kind === "up");
+  if (running !== undefined) {
+    throw new AppError(
+      "conflict",
+      `aliquot is up already (process ${running.pid}): \`aliquot status\` shows it, \`aliquot down\` stops it`,
+    );
+  }
+}
+
+/** Organizations whose making was cut short are finished. */
+async function resumeProvisioning(cli: Cli): Promise<void> {
+  const { selectPlaces } = await import("../orgs/store.ts");
+  const { metadata, provisioner } = await cli.context();
+  for (const place of await metadata.system(selectPlaces)) {
+    if (place.status === "provisioning") await provisioner.provision(place.org_id);
+  }
+}
+
+type KeptWorker = { done: Promise<void>; signal(name: NodeJS.Signals): void };
+
+/** A worker process that is started again when it dies, until we are told to stop. */
+function keepWorker(options: Options, stop: AbortSignal): KeptWorker {
+  let child: ChildProcess | undefined;
+  const run = async () => {
+    while (!stop.aborted) {
+      child = spawnWorker(options);
+      const exited = new Promise<void>((resolve) =>
+        child?.on("exit", () => resolve()).on("error", () => resolve()),
+      );
+      await exited;
+      if (!stop.aborted) await sleep(RESTART_MS, undefined, { signal: stop }).catch(() => {});
+    }
+  };
+  return { done: run(), signal: (name) => void child?.kill(name) };
+}
+
+function spawnWorker(options: Options): ChildProcess {
+  const entry = process.argv[1] ?? "";
+  const slots = options.slots === undefined ? [] : ["--slots", String(options.slots)];
+  // Its standard input closes when we die, however we die, and it drains then. A group of its own, so
+  // that Ctrl-C reaches it once, through us.
+  return spawn(process.execPath, [entry, "worker", "--with-parent", ...slots], {
+    stdio: ["pipe", "inherit", "inherit"],
+    detached: true,
+  });
+}
+
+async function detach(cli: Cli, options: Options): Promise<void> {
+  await refuseSecond(cli);
+  const folder = join(cli.home(), "logs");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, "up.log");
+  rotate(path);
+  const log = openSync(path, "a", 0o600);
+  const begins = statSync(path).size;
+  const words = [
+    "up",
+    "--workers",
+    String(options.workers),
+    ...(options.slots === undefined ? [] : ["--slots", String(options.slots)]),
+  ];
+  const child = spawn(process.execPath, [process.argv[1] ?? "", ...words], {
+    detached: true,
+    stdio: ["ignore", log, log],
+    env: { ...cli.io.env, ALIQUOT_HOME: cli.home() },
+  });
+  closeSync(log);
+  let exited = false;
+  child.on("exit", () => {
+    exited = true;
+  });
+  const until = Date.now() + READY_SECONDS * 1000;
+  while (Date.now() < until && !exited) {
+    if ((await listProcesses(cli.home())).some(({ pid }) => pid === child.pid)) {
+      child.unref();
+      cli.out.result(
+        { pid: child.pid, home: cli.home(), log: path },
+        () => `aliquot is up (process ${child.pid}); its log is ${path}`,
+      );
+      return;
+    }
+    await sleep(100);
+  }
+  const said = existsSync(path) ? readFileSync(path, "utf8").slice(begins).trim().split("\n").at(-1) : "";
+  if (!exited) child.kill("SIGTERM");
+  throw new AppError("unavailable", `aliquot did not come up: ${said || "it said nothing"} (log: ${path})`);
+}
+
+/** up.log → up.log.1 → … when it has grown; the oldest goes. */
+function rotate(path: string): void {
+  if (!existsSync(path) || statSync(path).size < LOG_BYTES) return;
+  rmSync(`${path}.${LOGS_KEPT}`, { force: true });
+  for (let n = LOGS_KEPT - 1; n >= 1; n--) {
+    if (existsSync(`${path}.${n}`)) renameSync(`${path}.${n}`, `${path}.${n + 1}`);
+  }
+  renameSync(path, `${path}.1`);
+}

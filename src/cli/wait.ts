@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Principal } from "../access/principal.ts";
+import type { Context } from "../context.ts";
+import { AppError } from "../errors.ts";
+import { listJobs } from "../jobs/operations.ts";
+import { type JobRow, TERMINAL } from "../jobs/schema.ts";
+import { perform } from "../perform.ts";
+import { countWorkers } from "../worker/announce.ts";
+import { type RunningWorker, startWorker } from "../worker/start.ts";
+import type { Cli } from "./cli.ts";
+
+const POLL_MS = 200;
+const PAGE = 1000;
+
+/** Thrown on Ctrl-C: the jobs go on, the command ends with 130. */
+export class Interrupted extends Error {}
+
+/**
+ * Waits until jobs have ended, with progress. Where no live worker has the engine, one runs inside this
+ * command until then, and says so. Throws AppError unavailable where this machine lacks the engine too,
+ * and Interrupted on Ctrl-C.
+ */
+export async function waitForJobs(
+  cli: Cli,
+  principal: Principal,
+  jobIds: string[],
+  engine: string,
+): Promise<JobRow[]> {
+  const context = await cli.context();
+  const known = await readJobs(context, principal, jobIds);
+  if (known.every((job) => TERMINAL.includes(job.status))) return known;
+  const interrupted = onInterrupt();
+  const worker = await workerIfNeeded(cli, context, engine);
+  try {
+    for (;;) {
+      const jobs = await readJobs(context, principal, jobIds);
+      const done = jobs.filter((job) => TERMINAL.includes(job.status)).length;
+      cli.out.progress(done, jobs.length, jobs.length === 1 ? (jobs[0]?.status ?? "") : "jobs");
+      if (done === jobs.length) return jobs;
+      if (interrupted.signal.aborted) throw new Interrupted();
+      await sleep(POLL_MS, undefined, { signal: interrupted.signal }).catch(() => {});
+    }
+  } finally {
+    interrupted.dispose();
+    if (interrupted.signal.aborted) worker?.kill();
+    else worker?.stop();
+    await worker?.done.catch(() => {});
+  }
+}
+
+async function workerIfNeeded(
+  cli: Cli,
+  context: Context,
+  engine: string,
+): Promise<RunningWorker | undefined> {
+  if ((await countWorkers(context.metadata, engine)) > 0) return undefined;
+  const worker = await startWorker(context, { slots: context.config.worker_slots });
+  if (worker.engines.includes(engine)) {
+    cli.out.say(`no worker is running: this command runs one until its jobs end`);
+    return worker;
+  }
+  worker.stop();
+  await worker.done;
+  const probe = worker.probes.find(({ name }) => name === engine);
+  const how =
+    probe?.found === false
+      ? `${probe.reason}; ${probe.how_to_install}`
+      : "`aliquot doctor` says how to get it";
+  throw new AppError("unavailable", `the jobs wait in the queue, because ${engine} is missing here: ${how}`);
+}
+
+/** Jobs in the order asked for. */
+async function readJobs(context: Context, principal: Principal, jobIds: string[]): Promise<JobRow[]> {
+  const found = new Map<string, JobRow>();
+  for (let at = 0; at < jobIds.length; at += PAGE) {
+    const page = await perform(context, listJobs, principal, { job_ids: jobIds.slice(at, at + PAGE) });
+    for (const job of page.items) found.set(job.job_id, job);
+  }
+  return jobIds.flatMap((id) => found.get(id) ?? []);
+}
+
+function onInterrupt(): { signal: AbortSignal; dispose: () => void } {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      process.off("SIGINT", stop);
+      process.off("SIGTERM", stop);
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { openLogger } from "../log.ts";
+import { enrol } from "../processes.ts";
+import { startWorker } from "../worker/start.ts";
+import type { Cli } from "./cli.ts";
+import { whole } from "./options.ts";
+
+export function register(program: Command, cli: Cli): void {
+  program
+    .command("worker")
+    .description("run tasks of every organization until told to stop (Ctrl-C; twice ends at once)")
+    .option("--slots <n>", "engine runs at once (WORKER_SLOTS, else cores)", whole)
+    .option("--with-parent", "stop when standard input closes (used by `up`)")
+    .action((options: { slots?: number; withParent?: boolean }) => runWorkerCommand(cli, options));
+}
+
+async function runWorkerCommand(cli: Cli, options: { slots?: number; withParent?: boolean }): Promise<void> {
+  const slots = Math.max(1, options.slots ?? cli.config.worker_slots);
+  const log =
+    options.withParent === true
+      ? openLogger(cli.config.log_level)
+      : openLogger(cli.config.log_level, join(cli.home(), "worker.log"));
+  const context = await cli.context({ log });
+  const leave = await enrol(cli.home(), "worker");
+  try {
+    const worker = await startWorker(context, { slots });
+    for (const probe of worker.probes) {
+      if (!probe.found) cli.out.say(`${probe.name} is missing: its tasks wait. ${probe.how_to_install}`);
+    }
+    cli.out.say(`worker ${process.pid}: ${slots} slots, engines: ${worker.engines.join(", ") || "none"}`);
+    obeySignals(worker, options.withParent === true ? cli.io.stdin : undefined);
+    await worker.done;
+  } finally {
+    leave();
+    // An open pipe from the parent would keep this process alive.
+    cli.io.stdin.pause();
+    cli.io.stdin.unref?.();
+  }
+}
+
+/** First signal: finish what runs. Second: end it now, its tasks go back. A closed parent counts as the first. */
+function obeySignals(
+  worker: { stop(): void; kill(): void },
+  parent: NodeJS.ReadableStream | undefined,
+): void {
+  let asked = 0;
+  const stop = () => (asked++ === 0 ? worker.stop() : worker.kill());
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  parent?.on("close", worker.stop).on("end", worker.stop).resume();
+}

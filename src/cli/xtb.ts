@@ -1,0 +1,193 @@
+import { basename } from "node:path";
+import { type Command, Option } from "commander";
+import { listCalculationsOfJobs, submitCalculationsOperation } from "../calculations/operations.ts";
+import type { Calculation } from "../calculations/schema.ts";
+import type { SubmitCalculations, SubmittedCalculations } from "../calculations/submit.ts";
+import { ALPB_SOLVENTS, OPTIMIZATION_LEVELS } from "../engines/xtb/schema.ts";
+import { AppError } from "../errors.ts";
+import type { JobRow } from "../jobs/schema.ts";
+import { readMoleculeFile } from "../molecules/read-file.ts";
+import type { MoleculeRecord } from "../molecules/schema.ts";
+import { perform } from "../perform.ts";
+import { addStructure } from "../structures/operations.ts";
+import { formatOfName } from "../structures/read.ts";
+import type { Cli } from "./cli.ts";
+import { ExitWith } from "./exit.ts";
+import { readInput, whole } from "./options.ts";
+import { fixed, table } from "./out.ts";
+import { Interrupted, waitForJobs } from "./wait.ts";
+
+type Options = {
+  molecules?: string;
+  structure: string[];
+  singlePoint?: boolean;
+  solvent?: string;
+  charge?: number;
+  multiplicity?: number;
+  vertical?: boolean;
+  gfn?: string;
+  level?: string;
+  cycles?: number;
+  seed?: number;
+  large?: boolean;
+  private?: boolean;
+  priority?: number;
+  cache: boolean;
+  wait?: boolean;
+};
+
+export function register(program: Command, cli: Cli): void {
+  program
+    .command("xtb [smiles...]")
+    .description("geometry optimisation (or a single point) with GFN2-xTB: one job for each molecule")
+    .option("--molecules <file>", "SMILES list, SDF/MOL, or XYZ coordinates")
+    .option("--structure <id...>", "structures that were added before", [])
+    .option("--single-point", "energy and properties at the given geometry")
+    .addOption(new Option("--solvent <name>", "implicit solvent (ALPB)").choices([...ALPB_SOLVENTS]))
+    .option("--charge <q>", "net charge in e; another than drawn needs --vertical", whole)
+    .option("--multiplicity <m>", "spin multiplicity 2S+1", whole)
+    .option("--vertical", "keep the drawn species' geometry for another charge")
+    .addOption(new Option("--gfn <method>", "Hamiltonian").choices(["1", "2", "ff"]).default("2"))
+    .addOption(new Option("--level <level>", "how tightly to optimise").choices([...OPTIMIZATION_LEVELS]))
+    .option("--cycles <n>", "most optimisation cycles", whole)
+    .option("--seed <n>", "seed of the 3D generator (42)", whole)
+    .option("--large", "allow more than 200 atoms")
+    .option("--private", "only you and the organization's admins see it")
+    .option("--priority <p>", "0 to 9, the higher the sooner (5)", whole)
+    .option("--no-cache", "run again even where a completed job asked the same")
+    .option("--wait", "wait for the results")
+    .action((smiles: string[], options: Options) => runXtb(cli, smiles, options));
+}
+
+async function runXtb(cli: Cli, smiles: string[], options: Options): Promise<void> {
+  if (smiles.length === 0 && options.molecules === undefined && options.structure.length === 0) {
+    throw new AppError("usage", "give SMILES, --molecules FILE or --structure ID (--help shows how)");
+  }
+  const input = requestOf(smiles, options);
+  await addFile(cli, options, input);
+  const { principal } = await cli.member();
+  const answer = await perform(await cli.context(), submitCalculationsOperation, principal, input);
+  if (options.wait !== true) {
+    cli.out.result(answer, (value) => describeSubmission(value));
+    return;
+  }
+  await waitAndPrint(cli, answer);
+}
+
+function requestOf(smiles: string[], options: Options): SubmitCalculations {
+  const { solvent, charge, multiplicity, vertical, seed, level, cycles, large, priority } = options;
+  const given = { charge, multiplicity, vertical, seed, large, priority, max_optimization_cycles: cycles };
+  return {
+    task: options.singlePoint === true ? "single_point" : "optimize",
+    method: options.gfn === "ff" ? "gfnff" : `gfn${(options.gfn ?? "2") as "1" | "2"}`,
+    molecules: smiles.map((text) => ({ text, format: "smiles" as const })),
+    structure_ids: [...options.structure],
+    reuse: options.cache,
+    on_reject: "refuse",
+    ...(solvent === undefined ? {} : { solvent: solvent as SubmitCalculations["solvent"] & string }),
+    ...(level === undefined
+      ? {}
+      : { optimization_level: level as SubmitCalculations["optimization_level"] & string }),
+    ...(options.private === true ? { visibility: "private" as const } : {}),
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  };
+}
+
+/** Records of `--molecules`: SMILES and SDF become molecules, XYZ a structure of its own. */
+async function addFile(cli: Cli, options: Options, input: SubmitCalculations): Promise<void> {
+  const path = options.molecules;
+  if (path === undefined) return;
+  const name = basename(path);
+  if (!name.toLowerCase().endsWith(".xyz")) {
+    const records: MoleculeRecord[] = await readMoleculeFile(path);
+    input.molecules = [...(input.molecules ?? []), ...records];
+    input.on_reject = "skip";
+    input.source_file = name;
+    return;
+  }
+  const { principal } = await cli.member();
+  const { charge, multiplicity } = options;
+  const row = await perform(await cli.context(), addStructure, principal, {
+    file_name: name,
+    format: formatOfName(name),
+    content_base64: (await readInput(path)).toString("base64"),
+    ...(charge === undefined ? {} : { charge }),
+    ...(multiplicity === undefined ? {} : { multiplicity }),
+    ...(options.private === true ? { visibility: "private" as const } : {}),
+  });
+  input.structure_ids = [...(input.structure_ids ?? []), row.structure_id];
+}
+
+async function waitAndPrint(cli: Cli, answer: SubmittedCalculations): Promise<void> {
+  const { principal } = await cli.member();
+  const ids = [...new Set(answer.jobs.map((job) => job.job_id))];
+  for (const rejected of answer.rejected)
+    cli.out.say(`line ${rejected.line} was left out: ${rejected.message}`);
+  try {
+    const jobs = await waitForJobs(cli, principal, ids, "xtb");
+    const results = await perform(await cli.context(), listCalculationsOfJobs, principal, { job_ids: ids });
+    const byId = new Map(jobs.map((job) => [job.job_id, job]));
+    const done = answer.jobs.map((job) => ({ ...job, status: byId.get(job.job_id)?.status ?? job.status }));
+    cli.out.result({ ...answer, jobs: done, results: results.items }, () =>
+      describeResults(jobs, results.items, answer),
+    );
+    if (jobs.some((job) => job.status !== "completed")) throw new ExitWith(1);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    cli.out.result(answer, () => "");
+    cli.out.say("interrupted: the jobs go on wherever a worker runs; `aliquot job watch` follows them");
+    throw new ExitWith(130);
+  }
+}
+
+function describeSubmission({ jobs, rejected }: SubmittedCalculations): string {
+  const fresh = jobs.filter((job) => !job.cached).length;
+  const lines =
+    jobs.length === 1 ? [`job ${jobs[0]?.job_id} is ${jobs[0]?.status}`] : [`${jobs.length} jobs`];
+  if (fresh < jobs.length)
+    lines.push(`${jobs.length - fresh} answered from completed jobs that asked the same`);
+  for (const { line, message } of rejected) lines.push(`line ${line} was left out: ${message}`);
+  if (fresh > 0)
+    lines.push("they run where a worker runs: `aliquot up`, or `aliquot worker`; --wait waits for them");
+  return lines.join("\n");
+}
+
+/** Results of a run as a table; a job that failed with its reason. */
+export function describeResults(
+  jobs: JobRow[],
+  results: Calculation[],
+  answer: SubmittedCalculations,
+): string {
+  const cached = new Set(answer.jobs.filter((job) => job.cached).map((job) => job.job_id));
+  const rows = results.map((row) => [
+    row.smiles ?? row.structure_id,
+    row.method + (row.solvent === null ? "" : `/${row.solvent}`),
+    row.charge,
+    row.multiplicity,
+    fixed(row.energy_eh, 6),
+    fixed(row.gap_ev, 3),
+    fixed(row.dipole_debye, 3),
+    row.optimization_cycles,
+    fixed(row.wall_seconds, 2),
+    [...row.quality_flags, ...(cached.has(row.job_id ?? "") ? ["reused"] : [])].join(" "),
+  ]);
+  const headers = [
+    "molecule",
+    "method",
+    "charge",
+    "mult.",
+    "energy/Eh",
+    "gap/eV",
+    "dipole/D",
+    "cycles",
+    "s",
+    "notes",
+  ];
+  const failed = jobs.filter((job) => job.status !== "completed").map(describeFailure);
+  return [table(headers, rows, "no results"), ...failed].join("\n");
+}
+
+function describeFailure(job: JobRow): string {
+  const error = job.error as { code?: string; message?: string } | null;
+  return `job ${job.job_id} ${job.status}${error === null ? "" : `: ${error.message} (${error.code})`}`;
+}

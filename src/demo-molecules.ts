@@ -1,0 +1,23 @@
+/** The demo's molecules, every stereocentre given: common substances from water to ibuprofen. */
+export const DEMO_MOLECULES: readonly { name: string; smiles: string }[] = [
+  { name: "water", smiles: "O" },
+  { name: "methanol", smiles: "CO" },
+  { name: "urea", smiles: "NC(N)=O" },
+  { name: "acetic acid", smiles: "CC(=O)O" },
+  { name: "ethanol", smiles: "CCO" },
+  { name: "acetone", smiles: "CC(C)=O" },
+  { name: "glycine", smiles: "NCC(=O)O" },
+  { name: "pyridine", smiles: "c1ccncc1" },
+  { name: "benzene", smiles: "c1ccccc1" },
+  { name: "phenol", smiles: "Oc1ccccc1" },
+  { name: "aniline", smiles: "Nc1ccccc1" },
+  { name: "indole", smiles: "c1ccc2[nH]ccc2c1" },
+  { name: "salicylic acid", smiles: "O=C(O)c1ccccc1O" },
+  { name: "acetaminophen", smiles: "CC(=O)Nc1ccc(O)cc1" },
+  { name: "metformin", smiles: "CN(C)C(=N)NC(=N)N" },
+  { name: "aspirin", smiles: "CC(=O)Oc1ccccc1C(=O)O" },
+  { name: "caffeine", smiles: "Cn1cnc2c1c(=O)n(C)c(=O)n2C" },
+  { name: "nicotine", smiles: "CN1CCC[C@H]1c1cccnc1" },
+  { name: "naproxen", smiles: "COc1ccc2cc(ccc2c1)[C@H](C)C(=O)O" },
+  { name: "ibuprofen", smiles: "CC(C)Cc1ccc(cc1)[C@H](C)C(=O)O" },
+];

@@ -1,0 +1,84 @@
+import { open } from "node:fs/promises";
+import { AppError } from "../errors.ts";
+import { splitSdf } from "../structures/sdf.ts";
+import type { MoleculeRecord } from "./schema.ts";
+
+/** Larger files come with the streaming import; until then they are read whole. */
+const MOST_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Records of a molecule file: a SMILES list (one record a line, blank or tab, then a name; `#` begins a
+ * comment; a CXSMILES extension is kept) or SDF/MOL. Throws AppError bad_input: unreadable, empty, not
+ * UTF-8, too large.
+ */
+export async function readMoleculeFile(path: string): Promise<MoleculeRecord[]> {
+  const text = await readText(path);
+  const records = /\.(sdf|sd|mol)$/i.test(path) ? sdfRecords(text) : smilesRecords(text);
+  if (records.length === 0) throw new AppError("bad_input", `${path} holds no record`);
+  return records;
+}
+
+async function readText(path: string): Promise<string> {
+  const bytes = await readBytes(path);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new AppError("bad_input", `${path} is not UTF-8 text`, { cause });
+  }
+}
+
+async function readBytes(path: string): Promise<Buffer> {
+  try {
+    await using file = await open(path);
+    const { size } = await file.stat();
+    if (size === 0) throw new AppError("bad_input", `${path} is empty (0 bytes)`);
+    if (size > MOST_BYTES)
+      throw new AppError("bad_input", `${path} is larger than 64 MiB: split it`, { code: "too_large" });
+    return await file.readFile();
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    throw new AppError(
+      "bad_input",
+      `can't read ${path} (${(cause as NodeJS.ErrnoException).code ?? "unknown"})`,
+      { cause },
+    );
+  }
+}
+
+function smilesRecords(text: string): MoleculeRecord[] {
+  return text.split(/\r?\n/).flatMap((line, index): MoleculeRecord[] => {
+    const trimmed = line.trim();
+    if (trimmed === "" || trimmed.startsWith("#")) return [];
+    const [, smiles = trimmed, extension = "", name = ""] =
+      /^(\S+)(\s+\|[^|]*\|)?(?:\s+(.*))?$/.exec(trimmed) ?? [];
+    const record: MoleculeRecord = {
+      text: extension === "" ? smiles : `${smiles} ${extension.trim()}`,
+      format: "smiles",
+      line: index + 1,
+    };
+    return [name === "" ? record : { ...record, name: name.slice(0, 500) }];
+  });
+}
+
+function sdfRecords(text: string): MoleculeRecord[] {
+  return splitSdf(text).map((record, index): MoleculeRecord => {
+    const block = record.text.split(/^M {2}END.*$/m)[0] ?? record.text;
+    const name = record.text.split(/\r?\n/, 1)[0]?.trim().slice(0, 500) ?? "";
+    const properties = tagsOf(record.text);
+    return {
+      text: record.text.includes("M  END") ? `${block}M  END\n` : record.text,
+      format: "molblock",
+      line: index + 1,
+      ...(name === "" ? {} : { name }),
+      ...(Object.keys(properties).length === 0 ? {} : { properties }),
+    };
+  });
+}
+
+/** SD tags: `> <NAME>` and the lines until a blank one. */
+function tagsOf(record: string): Record<string, string> {
+  const tags: Record<string, string> = {};
+  for (const [, name = "", value = ""] of record.matchAll(/^>.*?<([^>]+)>.*\r?\n((?:.+\r?\n?)*)/gm))
+    tags[name] = value.trim();
+  return tags;
+}

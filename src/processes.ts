@@ -1,0 +1,97 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readStat } from "./executors/proc.ts";
+
+/** A long-lived process of a home: what it is, and when it began, so that a recycled pid is not believed. */
+export type HomeProcess = { pid: number; kind: "up" | "worker"; started: string; since: string };
+
+/** Notes that this process belongs to the home; call the returned function when it ends. */
+export async function enrol(home: string, kind: HomeProcess["kind"]): Promise<() => void> {
+  const folder = join(home, "run");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, `${process.pid}.json`);
+  const entry: HomeProcess = {
+    pid: process.pid,
+    kind,
+    started: await startOf(process.pid),
+    since: new Date().toISOString(),
+  };
+  writeFileSync(path, JSON.stringify(entry));
+  return () => rmSync(path, { force: true });
+}
+
+/** Processes of the home that are alive; notes of dead ones are removed. */
+export async function listProcesses(home: string): Promise<HomeProcess[]> {
+  const folder = join(home, "run");
+  const alive: HomeProcess[] = [];
+  for (const name of namesIn(folder)) {
+    const path = join(folder, name);
+    const entry = readEntry(path);
+    if (entry !== undefined && isAlive(entry.pid) && (await startOf(entry.pid)) === entry.started)
+      alive.push(entry);
+    else rmSync(path, { force: true });
+  }
+  return alive;
+}
+
+/** Ends processes in good order: SIGTERM, and SIGKILL for those that remain after `patience_ms`. */
+export async function endProcesses(
+  processes: HomeProcess[],
+  patience_ms: number,
+): Promise<{ ended: number; killed: number }> {
+  for (const { pid } of processes) signal(pid, "SIGTERM");
+  const until = Date.now() + patience_ms;
+  while (processes.some(({ pid }) => isAlive(pid)) && Date.now() < until) await sleep(50);
+  const stubborn = processes.filter(({ pid }) => isAlive(pid));
+  for (const { pid } of stubborn) signal(pid, "SIGKILL");
+  return { ended: processes.length - stubborn.length, killed: stubborn.length };
+}
+
+/** Ticks since boot at which a process began, on Linux; elsewhere the pid has to do. */
+async function startOf(pid: number): Promise<string> {
+  const stat = await readStat(pid);
+  return stat === null ? "unknown" : String(stat.start_ticks);
+}
+
+/** A zombie counts as dead: where nobody reaps it, its pid answers for ever. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !isZombie(pid);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function isZombie(pid: number): boolean {
+  try {
+    return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false;
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // it ended by itself
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => name.endsWith(".json"));
+  } catch {
+    return [];
+  }
+}
+
+function readEntry(path: string): HomeProcess | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as HomeProcess;
+  } catch {
+    return undefined;
+  }
+}

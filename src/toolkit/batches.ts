@@ -1,0 +1,60 @@
+import type { Identities } from "./identities.ts";
+import { ThreadFailure } from "./pool.ts";
+import { quote, refuseText, reject } from "./text.ts";
+import type { Identified, MoleculeInput, Rejected } from "./toolkit.ts";
+
+/** How many records travel together: one message costs about as much as one record's identity. */
+const CHUNK = 200;
+const CHUNK_SECONDS = 30;
+
+/**
+ * The identity of each record, in order, asked in chunks. When a thread dies or hangs on a chunk, its
+ * records are asked again one at a time, so that only the one at fault is rejected.
+ */
+export async function identifyAll(
+  threads: Pick<Identities, "ask">,
+  inputs: MoleculeInput[],
+): Promise<(Identified | Rejected)[]> {
+  const chunks: MoleculeInput[][] = [];
+  for (let start = 0; start < inputs.length; start += CHUNK) chunks.push(inputs.slice(start, start + CHUNK));
+  return (await Promise.all(chunks.map((chunk) => identifyChunk(threads, chunk)))).flat();
+}
+
+async function identifyChunk(
+  threads: Pick<Identities, "ask">,
+  chunk: MoleculeInput[],
+): Promise<(Identified | Rejected)[]> {
+  // Huge texts are refused here, so that they are not copied to a thread to be refused there.
+  const early = chunk.map((input) => refuseText(input));
+  const rest = chunk.filter((_, index) => early[index] === null);
+  const answers = rest.length === 0 ? [] : await askIdentities(threads, rest);
+  return early.map((refused) => refused ?? answers.shift() ?? lostRecord());
+}
+
+async function askIdentities(
+  threads: Pick<Identities, "ask">,
+  inputs: MoleculeInput[],
+): Promise<(Identified | Rejected)[]> {
+  try {
+    const reply = await threads.ask({ kind: "identify", inputs }, CHUNK_SECONDS);
+    if (reply.kind === "identified") return reply.results;
+    return inputs.map(lostRecord);
+  } catch (error) {
+    if (!(error instanceof ThreadFailure)) throw error;
+    const [only, ...more] = inputs;
+    if (only !== undefined && more.length === 0) return [guilty(only, error)];
+    // One at a time on a new thread: the record at fault costs one more failure, the others one message each.
+    const answers: (Identified | Rejected)[] = [];
+    for (const input of inputs) answers.push(...(await askIdentities(threads, [input])));
+    return answers;
+  }
+}
+
+function guilty(input: MoleculeInput, failure: ThreadFailure): Rejected {
+  const why = failure.timedOut ? `took longer than ${CHUNK_SECONDS} s over` : "died of";
+  return reject("too_large", `the toolkit ${why} ${quote(input.text)}: give a smaller or simpler molecule`);
+}
+
+function lostRecord(): Rejected {
+  return reject("unparsable_input", "the toolkit gave no answer for this record: try it again on its own");
+}

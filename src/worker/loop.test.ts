@@ -1,0 +1,244 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, beforeEach, test } from "node:test";
+import { EXIT, fakeEngine, submitScript } from "../../test/support/engine.ts";
+import {
+  ended,
+  expireLeases,
+  jobState,
+  openLab,
+  projected,
+  queueOf,
+  skipBackoff,
+  startWorker,
+  until,
+} from "../../test/support/worker.ts";
+import { cancelJob } from "../jobs/change.ts";
+import { countWorkers } from "./announce.ts";
+import { reconcileOnce } from "./reconcile.ts";
+
+const { context, org, scientist, clear } = await openLab({ after });
+beforeEach(clear);
+
+const state = (job: string) => jobState(context, org.org_id, job);
+const end = (job: string) => ended(context, org.org_id, job);
+
+async function isAlive(pid: string): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
+  return stat !== "" && !/\) [ZX] /.test(stat);
+}
+
+/** A script that says its pid in a file and then runs on for longer than any test. */
+function lingering(name: string): { script: string; pid(): Promise<string> } {
+  const file = join(context.home, name);
+  const pid = () =>
+    until(
+      "the script to start",
+      async () => (await readFile(file, "utf8").catch(() => "")).trim() || undefined,
+    );
+  return { script: `echo $$ > ${file}; sleep 60; echo 1`, pid };
+}
+
+test("a worker runs jobs to their end, tells the metadata database, and keeps bytes for every row that names some", async (t) => {
+  startWorker(t, context);
+  const jobs = [];
+  for (let n = 0; n < 5; n++) jobs.push(await submitScript(context, scientist, { script: `echo ${n}.25` }));
+  for (const [index, job] of jobs.entries()) {
+    const { status, calculations, executions } = await end(job);
+    assert.deepEqual([status, calculations, executions.length], ["completed", 1, 1], `job ${index}`);
+    await until("the projection", async () => (await projected(context, job))?.status === "completed");
+  }
+  await until("an empty queue", async () => (await queueOf(context, org.org_id)).length === 0);
+  const uris = await context.superuser<{ uri: string }>(
+    "SELECT uri FROM job_outputs UNION SELECT logs_uri FROM task_executions WHERE logs_uri IS NOT NULL",
+    [],
+    org.database_name,
+  );
+  assert.ok(uris.length >= 6);
+  for (const { uri } of uris) assert.equal(await context.objects.has(org.org_id, uri), true, uri);
+});
+
+test("two workers with one queue compute nothing twice", async (t) => {
+  const jobs = [];
+  for (let n = 0; n < 10; n++) jobs.push(await submitScript(context, scientist));
+  startWorker(t, context, { slots: 2 });
+  startWorker(t, context, { slots: 2 });
+  for (const job of jobs) {
+    const { status, calculations, executions } = await end(job);
+    assert.deepEqual([status, calculations, executions.length], ["completed", 1, 1]);
+  }
+});
+
+test("a program that crashes is tried again as often as its recipe says, and leaves no calculation", async (t) => {
+  startWorker(t, context);
+  const job = await submitScript(context, scientist, { script: "kill -SEGV $$", max_attempts: 2 });
+  await until("the first attempt to fail", async () =>
+    (await state(job)).events.some((row) => row.event === "retried"),
+  );
+  await skipBackoff(context, job);
+  const { status, error, executions, calculations } = await end(job);
+  assert.equal(status, "failed");
+  assert.equal(error?.code, "crashed");
+  assert.deepEqual(
+    executions.map((row) => [row.attempt, row.status]),
+    [
+      [1, "failed"],
+      [2, "failed"],
+    ],
+  );
+  assert.equal(calculations, 0);
+});
+
+test("a program that crashed once and then works completes its job", async (t) => {
+  startWorker(t, context);
+  const mark = join(context.home, "crashed-once");
+  const job = await submitScript(context, scientist, {
+    script: `[ -e ${mark} ] && echo 2 || { : > ${mark}; exit 9; }`,
+  });
+  await until("the retry", async () => (await state(job)).events.some((row) => row.event === "retried"));
+  await skipBackoff(context, job);
+  const { status, error, executions, calculations } = await end(job);
+  assert.deepEqual([status, error, calculations], ["completed", null, 1]);
+  assert.deepEqual(
+    executions.map((row) => row.status),
+    ["failed", "completed"],
+  );
+});
+
+test("bad input that the engine finds is final and says why", async (t) => {
+  startWorker(t, context);
+  const job = await submitScript(context, scientist, { script: `exit ${EXIT.engine_refused}` });
+  const { status, error, executions } = await end(job);
+  assert.deepEqual([status, error?.code, executions.length], ["failed", "engine_refused", 1]);
+});
+
+test("a program that hangs is ended at its time limit", async (t) => {
+  startWorker(t, context, { engine: fakeEngine({ time_limit_seconds: 0.3 }) });
+  const slow = lingering("hangs");
+  const job = await submitScript(context, scientist, { script: slow.script, max_attempts: 1 });
+  const pid = await slow.pid();
+  const { status, error } = await end(job);
+  assert.deepEqual([status, error?.code], ["failed", "timeout"]);
+  assert.equal(await isAlive(pid), false);
+});
+
+test("cancelling a running job ends its program within a heartbeat, and it stays cancelled", async (t) => {
+  startWorker(t, context);
+  const slow = lingering("cancelled");
+  const job = await submitScript(context, scientist, { script: slow.script });
+  const pid = await slow.pid();
+  await context.results.transact(scientist, (scope) => cancelJob(scope, job));
+  await context.results.relay(org.org_id);
+  await until("the program to end", async () => !(await isAlive(pid)));
+  const { status, executions, calculations } = await state(job);
+  assert.deepEqual(
+    [status, executions.map((row) => row.status), calculations],
+    ["cancelled", ["cancelled"], 0],
+  );
+});
+
+test("a worker whose lease was lost stops its program and writes nothing; the next worker's result stands", async (t) => {
+  const first = startWorker(t, context, { slots: 1 });
+  const slow = lingering("lost");
+  const mark = join(context.home, "second-time");
+  const script = `if [ -e ${mark} ]; then echo 3; exit 0; fi; : > ${mark}; ${slow.script}`;
+  const job = await submitScript(context, scientist, { script });
+  const pid = await slow.pid();
+  await expireLeases(context, job);
+  await reconcileOnce(context, [org.org_id]);
+  startWorker(t, context, { slots: 1 });
+  const { status, executions, calculations } = await end(job);
+  await until("the first program to end", async () => !(await isAlive(pid)));
+  await first.stop();
+  assert.deepEqual([status, calculations], ["completed", 1]);
+  assert.deepEqual(
+    executions.map((row) => row.status),
+    ["lost", "completed"],
+  );
+  assert.deepEqual(await state(job).then((now) => now.calculations), 1);
+});
+
+test("a worker that is told to stop finishes what it runs and claims no more", async (t) => {
+  const mark = join(context.home, "go-on");
+  const worker = startWorker(t, context, { slots: 1 });
+  const job = await submitScript(context, scientist, {
+    script: `while [ ! -e ${mark} ]; do sleep 0.02; done; echo 4`,
+  });
+  const next = await submitScript(context, scientist);
+  await until("the start", async () => (await state(job)).status === "running");
+  const stopped = worker.stop();
+  assert.equal((await state(job)).status, "running");
+  await writeFile(mark, "");
+  await stopped;
+  assert.equal((await state(job)).status, "completed");
+  assert.equal((await state(next)).status, "queued");
+});
+
+test("a worker that is told to die ends its programs, gives tasks back and leaves no folder", async (t) => {
+  const worker = startWorker(t, context, { slots: 1 });
+  const slow = lingering("told-to-die");
+  const job = await submitScript(context, scientist, { script: slow.script });
+  const pid = await slow.pid();
+  await worker.kill();
+  assert.equal(await isAlive(pid), false);
+  assert.equal((await queueOf(context, org.org_id))[0]?.lease_owner, null);
+  assert.deepEqual(await readdir(join(context.home, "scratch")), []);
+  assert.equal((await state(job)).calculations, 0);
+});
+
+test("workers are counted while they live, by engine", async (t) => {
+  const worker = startWorker(t, context);
+  await until(
+    "the worker to say that it is here",
+    async () => (await countWorkers(context.metadata, "fake")) === 1,
+  );
+  assert.equal(await countWorkers(context.metadata, "another"), 0);
+  await worker.stop();
+  assert.equal(await countWorkers(context.metadata, "fake"), 0);
+});
+
+test("a heartbeat keeps a run that takes longer than its lease", async (t) => {
+  startWorker(t, context, { lease_seconds: 1 });
+  const job = await submitScript(context, scientist, { script: "sleep 2.5; echo 5" });
+  // The sweep of another process runs all the time.
+  const status = await until("the end", async () => {
+    await reconcileOnce(context, []);
+    const now = await state(job);
+    return now.status === "completed" ? now : undefined;
+  });
+  assert.deepEqual(
+    status.executions.map((row) => row.status),
+    ["completed"],
+  );
+});
+
+test("with its organization's database away a claim is given back and no attempt is counted", async (t) => {
+  const job = await submitScript(context, scientist);
+  const rename = (from: string, to: string) =>
+    context.superuser(`ALTER DATABASE ${from} RENAME TO ${to}`, []);
+  const cut = () =>
+    context.superuser("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [
+      org.database_name,
+    ]);
+  await until("the rename", async () => {
+    await cut();
+    return rename(org.database_name, "away").then(
+      () => true,
+      () => false,
+    );
+  });
+  try {
+    startWorker(t, context);
+    const row = await until("the claim to come back", async () => {
+      const [now] = await queueOf(context, org.org_id);
+      return now !== undefined && now.lease_owner === null && now.fence > 0 && now;
+    });
+    assert.ok(Date.parse(row.available_at) > Date.now(), "it waits before the next try");
+  } finally {
+    await rename("away", org.database_name);
+  }
+  await skipBackoff(context, job);
+  const { status, tasks } = await end(job);
+  assert.deepEqual([status, tasks[0]?.attempt], ["completed", 1]);
+});

@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import { after, beforeEach, test } from "node:test";
+import { sql } from "kysely";
+import { submitScript } from "../../test/support/engine.ts";
+import {
+  claimAndStart,
+  claimOne,
+  jobState,
+  openLab,
+  projected,
+  queueOf,
+  record,
+  start,
+} from "../../test/support/worker.ts";
+import type { AuditEntry } from "../audit/entry.ts";
+import { SYSTEM_CHAIN, verifyChain } from "../audit/store.ts";
+import { newId } from "../ids.ts";
+import { cancelJob } from "../jobs/change.ts";
+import { type Fact, insertOutbox, type JobFact } from "../outbox.ts";
+import { type Claim, dropClaim } from "./claim.ts";
+import { upsertJobs, upsertQueueRows } from "./projection-store.ts";
+import { reconcileOnce } from "./reconcile.ts";
+import { relayOrg } from "./relay.ts";
+
+const { context, org, scientist, clear } = await openLab({ after });
+/** Last fact of the tests before. */
+let mark = 0;
+beforeEach(async () => {
+  await clear();
+  const [row] = await context.superuser<{ last: number }>(
+    "SELECT coalesce(max(outbox_id), 0) AS last FROM outbox",
+    [],
+    org.database_name,
+  );
+  mark = row?.last ?? 0;
+});
+
+const relay = () => relayOrg(context.metadata, context.results, org.org_id);
+
+/** As if the process had died after the metadata commit and before the rows were marked. */
+async function forgetRelayed(): Promise<void> {
+  await context.superuser(
+    "UPDATE outbox SET relayed_at = NULL WHERE outbox_id > $1",
+    [mark],
+    org.database_name,
+  );
+}
+
+async function tell(facts: Fact[]): Promise<void> {
+  await context.results.forMachinery(org.org_id, (scope) => insertOutbox(scope.tx, facts));
+}
+
+function audit(source_id: string, action = "test.done"): Fact {
+  const ids = {
+    org_id: org.org_id,
+    user_id: scientist.user_id,
+    entity_id: null,
+    pipeline_id: null,
+    job_id: null,
+  };
+  const payload: AuditEntry = {
+    ...ids,
+    action,
+    entity_type: "test",
+    metadata: {},
+    ts: "2026-01-01T00:00:00.000Z",
+    source_id,
+  };
+  return { topic: "audit", payload };
+}
+
+function jobFact(job_id: string, seq: number, status: string): JobFact {
+  const at = "2026-01-01T00:00:00.000Z";
+  const ids = { job_id, pipeline_id: null, pipeline_version_id: null, submitted_by: scientist.user_id };
+  return { ...ids, status, priority: 5, seq, created_at: at, updated_at: at };
+}
+
+test("a submission is projected and queued once relayed, and nothing is left to relay", async () => {
+  const job = await submitScript(context, scientist, { relay: false });
+  assert.equal(await projected(context, job), undefined);
+  assert.equal(await relay(), 2);
+  assert.deepEqual((await projected(context, job))?.status, "queued");
+  assert.equal((await queueOf(context, org.org_id)).length, 1);
+  assert.equal(await relay(), 0);
+});
+
+test("killed between the metadata commit and the marking, the relay takes every fact once all the same", async () => {
+  const job = await submitScript(context, scientist, { relay: false });
+  const source_id = newId();
+  await tell([audit(source_id)]);
+  await relay();
+  const snapshot = async () => ({
+    job: await projected(context, job),
+    queue: await queueOf(context, org.org_id),
+    audit: await context.superuser("SELECT seq, hash FROM audit_logs WHERE org_id = $1 ORDER BY seq", [
+      org.org_id,
+    ]),
+  });
+  const before = await snapshot();
+  await forgetRelayed();
+  assert.ok((await relay()) >= 3, "the facts were taken again");
+  assert.deepEqual(await snapshot(), before);
+});
+
+test("facts that come again after a claim leave the lease alone", async () => {
+  await submitScript(context, scientist);
+  const claim = await claimOne(context);
+  await forgetRelayed();
+  await relay();
+  const [row] = await queueOf(context, org.org_id);
+  assert.ok(row?.lease_owner !== null);
+  assert.equal(row?.fence, claim?.fence);
+});
+
+test("a queue row that comes again for a task that has ended is dropped by who claims it", async () => {
+  const job = await submitScript(context, scientist);
+  await record(context, await claimAndStart(context));
+  await relay();
+  assert.deepEqual(await queueOf(context, org.org_id), []);
+  await context.superuser(
+    "UPDATE outbox SET relayed_at = NULL WHERE topic = 'task_ready' AND payload ->> 'job_id' = $1",
+    [job],
+    org.database_name,
+  );
+  await relay();
+  const claim = (await claimOne(context)) as Claim;
+  assert.equal(claim.job_id, job);
+  assert.deepEqual(await start(context, claim), { kind: "gone" });
+  await dropClaim(context.metadata, claim);
+  assert.deepEqual(await queueOf(context, org.org_id), []);
+  assert.equal((await jobState(context, org.org_id, job)).executions.length, 1);
+});
+
+test("a projection never steps back by (generation, seq), whatever the order of facts", async () => {
+  const job = newId();
+  const project = (generation: number, seq: number, status: string) =>
+    context.metadata.system((tx) =>
+      upsertJobs(tx, { org_id: org.org_id, generation }, [jobFact(job, seq, status)]),
+    );
+  await project(1, 5, "running");
+  await project(1, 4, "queued");
+  await project(1, 5, "failed");
+  assert.equal((await projected(context, job))?.status, "running");
+  await project(2, 1, "queued");
+  assert.deepEqual((await projected(context, job))?.generation, 2);
+  await project(1, 99, "completed");
+  assert.equal((await projected(context, job))?.status, "queued");
+});
+
+test("a queue fact older than the row's fence changes nothing", async () => {
+  await submitScript(context, scientist);
+  const claim = (await claimOne(context)) as Claim;
+  const fact = { ...claim, priority: 5, rank: 1, available_at: "2026-01-01T00:00:00.000Z" };
+  const source = { org_id: org.org_id, generation: 1 };
+  await context.metadata.system((tx) => upsertQueueRows(tx, source, [{ ...fact, fence: claim.fence - 1 }]));
+  assert.ok((await queueOf(context, org.org_id))[0]?.lease_owner !== null);
+  await context.metadata.system((tx) => upsertQueueRows(tx, source, [fact]));
+  assert.equal((await queueOf(context, org.org_id))[0]?.lease_owner, null);
+});
+
+test("facts that nobody relayed are found by the reconciler", async () => {
+  const job = await submitScript(context, scientist, { relay: false });
+  const report = await reconcileOnce(context, [org.org_id]);
+  assert.deepEqual(report.failed, []);
+  assert.equal((await projected(context, job))?.status, "queued");
+});
+
+test("one organization that can't be relayed is reported and the others go on", async () => {
+  const job = await submitScript(context, scientist, { relay: false });
+  const missing = newId();
+  const report = await reconcileOnce(context, [missing, org.org_id]);
+  assert.deepEqual(
+    report.failed.map((row) => row.org_id),
+    [missing],
+  );
+  assert.equal((await projected(context, job))?.status, "queued");
+});
+
+test("state and facts are one transaction: a submission that fails leaves neither", async () => {
+  const count = () =>
+    context.superuser(
+      "SELECT (SELECT count(*) FROM jobs) AS jobs, (SELECT count(*) FROM outbox) AS facts, (SELECT count(*) FROM registrations) AS names",
+      [],
+      org.database_name,
+    );
+  const before = await count();
+  const failing = context.results.transact(scientist, async (scope) => {
+    await insertOutbox(scope.tx, [audit(newId())]);
+    await sql`SELECT 1 / 0`.execute(scope.tx);
+  });
+  await assert.rejects(failing);
+  assert.deepEqual(await count(), before);
+});
+
+test("many relays at once append every audit fact once, and the chain stays whole and dense", async () => {
+  const ids = Array.from({ length: 40 }, () => newId());
+  await Promise.all(
+    ids.map(async (source_id) => {
+      await tell([audit(source_id)]);
+      await relay();
+    }),
+  );
+  const rows = await context.superuser<{ seq: number; source_id: string }>(
+    "SELECT seq, source_id FROM audit_logs WHERE chain_id = $1 ORDER BY seq",
+    [org.org_id],
+  );
+  assert.deepEqual(
+    rows.map((row) => row.seq),
+    rows.map((_, index) => index + 1),
+  );
+  const known = new Set(rows.map((row) => row.source_id));
+  assert.ok(ids.every((id) => known.has(id)));
+  assert.equal((await context.metadata.system((tx) => verifyChain(tx, org.org_id))).first_bad_seq, null);
+  assert.equal((await context.metadata.system((tx) => verifyChain(tx, SYSTEM_CHAIN))).first_bad_seq, null);
+});
+
+test("more facts than one batch holds are all taken", async () => {
+  const jobs = Array.from({ length: 2100 }, () => newId());
+  await tell(jobs.map((job_id) => ({ topic: "job" as const, payload: jobFact(job_id, 1, "queued") })));
+  assert.equal(await relay(), 2100);
+  const [row] = await context.superuser<{ count: number }>(
+    "SELECT count(*) FROM jobs_meta WHERE job_id = ANY ($1)",
+    [jobs],
+  );
+  assert.equal(row?.count, 2100);
+});
+
+test("the projection follows a job from queued to cancelled", async () => {
+  const job = await submitScript(context, scientist);
+  await claimAndStart(context);
+  await relay();
+  assert.equal((await projected(context, job))?.status, "running");
+  await context.results.transact(scientist, (scope) => cancelJob(scope, job));
+  await relay();
+  const meta = await projected(context, job);
+  assert.equal(meta?.status, "cancelled");
+  assert.equal(meta?.last_seq, (await jobState(context, org.org_id, job)).seq);
+});
+
+test("a job that starts before it is relayed keeps its pipeline version in the projection", {
+  todo: "jobs/store.ts: updateJob's facts say pipeline_version_id null, and only a job's last fact of a batch is projected",
+}, async () => {
+  const job = await submitScript(context, scientist);
+  await context.superuser("DELETE FROM jobs_meta WHERE job_id = $1", [job]);
+  await forgetRelayed();
+  await claimAndStart(context);
+  await relay();
+  const [row] = await context.superuser("SELECT pipeline_version_id FROM jobs_meta WHERE job_id = $1", [job]);
+  assert.notEqual(row?.["pipeline_version_id"], null);
+});

@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import type { Context } from "../context.ts";
+import type { EngineProbe } from "../engines/engine.ts";
+import { findEngines } from "../engines/registry.ts";
+import { openLocalExecutor, sweepLeftovers } from "../executors/local.ts";
+import { version } from "../version.ts";
+import { runWorker } from "./loop.ts";
+import { runReconciler } from "./reconcile.ts";
+
+export type RunningWorker = {
+  /** Engines that were found, by name. */
+  engines: string[];
+  probes: EngineProbe[];
+  /** Takes no more tasks and finishes those it has. */
+  stop(): void;
+  /** Ends running engines at once; their tasks go back to the queue. */
+  kill(): void;
+  /** Resolves when nothing runs any more. */
+  done: Promise<void>;
+};
+
+/**
+ * Starts a worker with its reconciler in this process, after sweeping what a dead one left behind.
+ * The context stays the caller's to close, after `done`.
+ */
+export async function startWorker(context: Context, options: { slots: number }): Promise<RunningWorker> {
+  const scratch = join(context.home, "scratch");
+  await sweepLeftovers(scratch);
+  const { engines, probes } = await findEngines(context.config);
+  const executor = openLocalExecutor({ scratch, owner: String(process.pid) });
+  const stop = new AbortController();
+  const kill = new AbortController();
+  const { lease_seconds, reconcile_seconds } = context.config;
+  const settings = { slots: options.slots, lease_seconds, version: version(), engines, probes };
+  const loops = Promise.all([
+    runWorker({ services: context, executor }, settings, { stop: stop.signal, kill: kill.signal }),
+    runReconciler(context, reconcile_seconds, stop.signal, context.revive),
+  ]);
+  const done = loops.then(() => {}).finally(() => executor[Symbol.asyncDispose]());
+  done.catch(() => {}); // whoever awaits it sees the error
+  return {
+    engines: [...engines.keys()],
+    probes,
+    stop: () => stop.abort(),
+    kill: () => {
+      stop.abort();
+      kill.abort();
+    },
+    done,
+  };
+}

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { BRANCHES, readMigrations } from "../../src/db/migrations.ts";
+import { ROOT } from "./sources.ts";
+
+// The registry is not there: nothing is known of the package then, and the test says so.
+const OFFLINE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|ENOTCACHED)\b/;
+const MANIFEST = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+
+let base: string;
+let offline: string | undefined;
+
+type Run = { status: number | null; stdout: string; stderr: string };
+
+/** A program under this Node; npm as it is found on PATH. */
+function run(cwd: string, program: string, args: string[]): Run {
+  const PATH = `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`;
+  const env = { ...process.env, PATH, npm_config_update_notifier: "false", npm_config_loglevel: "error" };
+  return spawnSync(program, args, { cwd, env, encoding: "utf8", timeout: 180_000 });
+}
+
+/** Packs a copy, as building in the checkout would disturb who works there, and installs the tarball. */
+before(() => {
+  base = mkdtempSync(join(tmpdir(), "aliquot-pack-"));
+  const copy = join(base, "checkout");
+  const without = new Set(["node_modules", "dist", ".git", ".aliquot", "coverage", "fixtures"]);
+  cpSync(ROOT, copy, {
+    recursive: true,
+    filter: (path) => path === ROOT || !without.has(path.slice(path.lastIndexOf("/") + 1)),
+  });
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const packed = run(copy, "npm", ["pack", "--pack-destination", base]);
+  assert.equal(packed.status, 0, `npm pack: ${packed.stderr}`);
+  const empty = join(base, "empty");
+  mkdirSync(empty);
+  const tarball = join(base, `aliquot-${MANIFEST.version}.tgz`);
+  const options = ["--omit=optional", "--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=0"];
+  const installed = run(empty, "npm", ["install", ...options, tarball]);
+  if (installed.status !== 0 && OFFLINE.test(installed.stderr)) offline = "the npm registry can't be reached";
+  else assert.equal(installed.status, 0, `npm install: ${installed.stderr}`);
+});
+
+after(() => rmSync(base, { recursive: true, force: true }));
+
+/** Evaluates code against the installed package's build and returns what it prints. */
+function evaluate(code: string): string {
+  const result = run(join(base, "empty"), process.execPath, ["--input-type=module", "--eval", code]);
+  assert.equal(result.status, 0, result.stderr);
+  return result.stdout.trim();
+}
+
+const DIST = "./node_modules/aliquot/dist";
+
+test("the installed command says its version", (t) => {
+  if (offline !== undefined) return t.skip(offline);
+  const said = run(join(base, "empty"), join(base, "empty/node_modules/.bin/aliquot"), ["--version"]);
+  assert.equal(said.status, 0, said.stderr);
+  assert.equal(said.stdout.trim(), MANIFEST.version);
+});
+
+test("the installed package holds what it runs on and nothing else", (t) => {
+  if (offline !== undefined) return t.skip(offline);
+  const folder = join(base, "empty/node_modules/aliquot");
+  const allowed = [
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "bin",
+    "dist",
+    "migrations",
+    "package.json",
+    "scripts",
+    "seeds",
+  ];
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => !allowed.includes(name)),
+    [],
+  );
+  const built = readdirSync(join(folder, "dist"), { recursive: true, encoding: "utf8" });
+  assert.deepEqual(
+    built.filter((path) => /\.test\./.test(path)),
+    [],
+  );
+});
+
+test("the installed package finds its migrations and seeds", async (t) => {
+  if (offline !== undefined) return t.skip(offline);
+  for (const branch of BRANCHES) {
+    const found = evaluate(`
+      const { readMigrations } = await import("${DIST}/db/migrations.js");
+      console.log(JSON.stringify((await readMigrations("${branch}")).map((step) => step.checksum)));`);
+    assert.deepEqual(
+      JSON.parse(found),
+      (await readMigrations(branch)).map((step) => step.checksum),
+    );
+  }
+  const seeds = evaluate(`
+    const { readSeeds } = await import("${DIST}/seeds/files.js");
+    console.log((await readSeeds()).pipelines.length);`);
+  assert.ok(Number(seeds) > 0);
+});
+
+test("the installed package starts its toolkit threads", (t) => {
+  if (offline !== undefined) return t.skip(offline);
+  const answer = evaluate(`
+    const { openToolkit } = await import("${DIST}/toolkit/toolkit.js");
+    await using toolkit = openToolkit();
+    const [ethanol] = await toolkit.identify([{ text: "CCO", format: "smiles" }]);
+    const conformer = await toolkit.embed("CCO", { seed: 42 });
+    console.log(ethanol.species.inchikey, conformer.geometry.elements.length);`);
+  assert.equal(answer, "LFQSCWFLJHTTHZ-UHFFFAOYSA-N 9");
+});
