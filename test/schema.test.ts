@@ -13,7 +13,7 @@ import { submitScript } from "./support/engine.ts";
 import { testServer } from "./support/server.ts";
 import { claimAndStart, openLab, record } from "./support/worker.ts";
 
-const { context, org, scientist } = await openLab({ after });
+const { context, org, scientist, clear } = await openLab({ after });
 const BRANCHES = { metadata: context.database, results: org.database_name } as const;
 type BranchName = keyof typeof BRANCHES;
 const EACH = Object.keys(BRANCHES) as BranchName[];
@@ -339,6 +339,7 @@ test("jobs and tasks take the steps of the design and no other, whoever asks", a
 });
 
 test("a task's fence never goes down, and one task has one running execution", async () => {
+  await clear();
   const job = await submitScript(context, scientist);
   const run = await claimAndStart(context);
   assert.equal(run.claim.job_id, job);

@@ -11,6 +11,9 @@ import type { Cli } from "./cli.ts";
 
 const POLL_MS = 200;
 const PAGE = 1000;
+/** How long a database may be away while we wait: a minute. */
+const AWAY_TRIES = 60;
+const AWAY_MS = 1000;
 
 /** Thrown on Ctrl-C: the jobs go on, the command ends with 130. */
 export class Interrupted extends Error {}
@@ -33,7 +36,7 @@ export async function waitForJobs(
   const worker = await workerIfNeeded(cli, context, engine);
   try {
     for (;;) {
-      const jobs = await readJobs(context, principal, jobIds);
+      const jobs = await patiently(cli, context, () => readJobs(context, principal, jobIds));
       const done = jobs.filter((job) => TERMINAL.includes(job.status)).length;
       cli.out.progress(done, jobs.length, jobs.length === 1 ? (jobs[0]?.status ?? "") : "jobs");
       if (done === jobs.length) return jobs;
@@ -45,6 +48,20 @@ export async function waitForJobs(
     if (interrupted.signal.aborted) worker?.kill();
     else worker?.stop();
     await worker?.done.catch(() => {});
+  }
+}
+
+/** A database that goes away for a while does not end the waiting: it is started again, or comes back. */
+async function patiently<T>(cli: Cli, context: Context, read: () => Promise<T>): Promise<T> {
+  for (let away = 0; ; away++) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof AppError) || error.kind !== "unavailable" || away >= AWAY_TRIES) throw error;
+      if (away === 0) cli.out.say(`the database went away: waiting for it (the jobs are safe)`);
+      await context.revive().catch(() => {});
+      await sleep(AWAY_MS);
+    }
   }
 }
 

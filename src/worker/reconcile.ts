@@ -32,6 +32,7 @@ export async function runReconciler(
   services: Services,
   everySeconds: number,
   stop: AbortSignal,
+  onTrouble: () => Promise<void> = async () => {},
 ): Promise<void> {
   let allAt = 0;
   while (!stop.aborted) {

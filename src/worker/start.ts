@@ -32,11 +32,11 @@ export async function startWorker(context: Context, options: { slots: number }):
   const kill = new AbortController();
   const { lease_seconds, reconcile_seconds } = context.config;
   const settings = { slots: options.slots, lease_seconds, version: version(), engines, probes };
-  const loops = Promise.all([
+  const loops = [
     runWorker({ services: context, executor }, settings, { stop: stop.signal, kill: kill.signal }),
     runReconciler(context, reconcile_seconds, stop.signal, context.revive),
-  ]);
-  const done = loops.then(() => {}).finally(() => executor[Symbol.asyncDispose]());
+  ];
+  const done = endTogether(loops, stop).finally(() => executor[Symbol.asyncDispose]());
   done.catch(() => {}); // whoever awaits it sees the error
   return {
     engines: [...engines.keys()],
@@ -48,4 +48,12 @@ export async function startWorker(context: Context, options: { slots: number }):
     },
     done,
   };
+}
+
+/** One loop that breaks stops the other: half a worker would hold its place and do nothing. */
+async function endTogether(loops: Promise<void>[], stop: AbortController): Promise<void> {
+  for (const loop of loops) loop.catch(() => stop.abort());
+  const ends = await Promise.allSettled(loops);
+  const broken = ends.find((end) => end.status === "rejected");
+  if (broken !== undefined) throw broken.reason;
 }
