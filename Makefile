@@ -11,7 +11,7 @@ STEP_COUNT := $(if $(STEPS),--steps $(STEPS))
 DOWN_BRANCH := $(if $(ORG_ID),results,metadata)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engines demo test test-reference test-faults test-docs test-migrations check format types \
+.PHONY: help install engines demo test test-reference test-faults test-docs test-migrations check format types schema \
   up down restart status health health-continuous clean reset quick-reset dev-setup \
   migrate migrate-results migrate-status migrate-history migrate-down seed seed-force shell
 
@@ -56,6 +56,9 @@ format: install ## put the format right
 
 types: install ## table types from the migrations: src/db/tables/
 	@node scripts/generate-types.ts
+
+schema: install ## the described schema from the migrations: docs/schema/
+	@UPDATE=1 node --test --test-reporter=dot --test-name-pattern="described schema" test/schema.test.ts
 
 up: install ## start everything in the background
 	@$(ALIQUOT) up --detach

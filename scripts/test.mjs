@@ -2,12 +2,11 @@
 // runner itself would call both a success. Prints the runner's closing lines last, after the failures and
 // a list of what was skipped and why.
 import { spawn } from "node:child_process";
-import { existsSync, globSync } from "node:fs";
+import { globSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const CLOSING = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /;
 const SKIPPED = /^\s*﹣ .*? \(\S+ms\) # (.+)$/;
-const SETUP = "test/setup.ts";
 
 const globs = process.argv.slice(2);
 const excluded = globs.filter((glob) => glob.startsWith("!")).map((glob) => glob.slice(1));
@@ -20,8 +19,13 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-const options = ["--test", "--test-concurrency=2", "--test-timeout=300000", "--test-reporter=spec"];
-if (existsSync(SETUP)) options.push(`--test-global-setup=${SETUP}`);
+const options = [
+  "--test",
+  "--test-concurrency=2",
+  "--test-timeout=300000",
+  "--test-reporter=spec",
+  "--test-global-setup=test/setup.ts",
+];
 const runner = spawn(process.execPath, [...options, ...files], { stdio: ["ignore", "pipe", "inherit"] });
 // Both get the signal of a terminal; the runner ends first, and its files with it.
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => runner.kill(signal));

@@ -1,4 +1,4 @@
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import { AppError } from "./errors.ts";
 
 /** A page of a list: how many, and after which. */
@@ -11,12 +11,12 @@ export const PageInput = Type.Object(
 );
 
 /** The place after a row, as an opaque text. */
-export function encodeCursor(at: string, id: string): string {
+function encodeCursor(at: string, id: string): string {
   return Buffer.from(JSON.stringify([at, id])).toString("base64url");
 }
 
 /** Throws AppError bad_input on a cursor that we did not make. */
-export function decodeCursor(cursor: string | undefined): { at: string; id: string } | undefined {
+function decodeCursor(cursor: string | undefined): { at: string; id: string } | undefined {
   if (cursor === undefined) return undefined;
   try {
     const [at, id] = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")) as unknown[];
@@ -25,4 +25,26 @@ export function decodeCursor(cursor: string | undefined): { at: string; id: stri
     // falls through to the one answer below
   }
   throw new AppError("bad_input", "this cursor is not one that a list gave: start again without it");
+}
+
+/** A page as a store reads it: one row more than asked for shows whether there is another page. */
+export type PageWish = { limit: number; before?: { at: string; id: string } };
+
+/** The wish of an input; 50 rows unless it says otherwise. Throws AppError bad_input on a foreign cursor. */
+export function pageWish(input: Static<typeof PageInput>, fallback = 50): PageWish {
+  const before = decodeCursor(input.cursor);
+  return { limit: (input.limit ?? fallback) + 1, ...(before === undefined ? {} : { before }) };
+}
+
+/** Rows as a page: without the one too many, and with the cursor after the last one where there was one. */
+export function pageOf<T>(
+  wish: PageWish,
+  rows: T[],
+  placeOf: (row: T) => { at: string; id: string },
+): { items: T[]; next_cursor: string | null } {
+  const items = rows.slice(0, wish.limit - 1);
+  const last = items.at(-1);
+  if (rows.length < wish.limit || last === undefined) return { items, next_cursor: null };
+  const { at, id } = placeOf(last);
+  return { items, next_cursor: encodeCursor(at, id) };
 }

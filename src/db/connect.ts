@@ -30,6 +30,8 @@ function parseTimestamp(text: string): string {
 function settings(address: ServerAddress, application: string): pg.ClientConfig {
   return {
     ...address,
+    // Said even where it is off: PGSSLMODE of the caller must not decide it.
+    ssl: address.ssl ?? false,
     types,
     application_name: application.slice(0, 63),
     connectionTimeoutMillis: 10_000,

@@ -1,7 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../errors.ts";
 import { operation } from "../operation.ts";
-import { decodeCursor, encodeCursor } from "../paging.ts";
+import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { submitAgain } from "./again.ts";
 import { cancelJob, retryJob } from "./change.ts";
 import { JOB_STATUSES, JobDetail, JobRow, SubmittedJob, Uuid } from "./schema.ts";
@@ -20,28 +20,20 @@ export const listJobs = operation({
     {
       status: Type.Optional(Type.Enum(JOB_STATUSES)),
       job_ids: Type.Optional(Type.Array(Uuid, { minItems: 1, maxItems: 1000 })),
-      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
-      cursor: Type.Optional(Type.String({ maxLength: 500 })),
+      ...PageInput.properties,
     },
     { additionalProperties: false },
   ),
   output: Type.Object({ items: Type.Array(JobRow), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
   async run({ scope }, input) {
     const { status, job_ids } = input;
-    const limit = input.limit ?? (job_ids === undefined ? 50 : 1000);
-    const cursor = decodeCursor(input.cursor);
-    const items = await selectJobs(scope.tx, {
-      limit: limit + 1,
+    const wish = pageWish(input, job_ids === undefined ? 50 : 1000);
+    const rows = await selectJobs(scope.tx, {
+      ...wish,
       ...(status === undefined ? {} : { status }),
       ...(job_ids === undefined ? {} : { job_ids }),
-      ...(cursor === undefined ? {} : { before: { created_at: cursor.at, job_id: cursor.id } }),
     });
-    const last = items[limit - 1];
-    const more = items.length > limit && last !== undefined;
-    return {
-      items: items.slice(0, limit),
-      next_cursor: more ? encodeCursor(last.created_at, last.job_id) : null,
-    };
+    return pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.job_id }));
   },
 });
 

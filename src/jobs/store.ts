@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { ResultsDb, ResultsTx } from "../db/results.ts";
 import type { JobFact } from "../outbox.ts";
+import type { PageWish } from "../paging.ts";
 import type { JobRow, JobStatus } from "./schema.ts";
 
 export type NewJob = {
@@ -84,18 +85,37 @@ export async function insertSpec(
     .execute();
 }
 
-/** Completed jobs, visible to who asks, that asked the same questions; the latest of each. */
+/** Below this share of passed checks a result answers no other job. */
+const REUSE_CONFIDENCE = 0.8;
+
+/**
+ * Completed jobs, visible to who asks, that asked the same questions; the latest of each. For an answer
+ * that the organization may see, only jobs that it may see.
+ */
 export async function selectCompletedBySignature(
   tx: ResultsDb,
   signatures: string[],
+  visibility: "private" | "organization",
 ): Promise<{ input_signature: string; job_id: string }[]> {
   if (signatures.length === 0) return [];
+  const seen = visibility === "organization" ? sql<boolean>`visibility = 'organization'` : sql<boolean>`true`;
   return tx
     .selectFrom("jobs")
     .distinctOn("input_signature")
     .select(["input_signature", "job_id"])
     .where("status", "=", "completed")
     .where("input_signature", "in", signatures)
+    .where(seen)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("task_results as r")
+            .select("r.result_id")
+            .whereRef("r.job_id", "=", "jobs.job_id")
+            .where("r.confidence_score", "<", REUSE_CONFIDENCE),
+        ),
+      ),
+    )
     .orderBy("input_signature")
     .orderBy("created_at", "desc")
     .execute();
@@ -123,12 +143,7 @@ function jobRows(db: ResultsDb) {
     ]);
 }
 
-export type JobFilter = {
-  status?: string;
-  job_ids?: string[];
-  limit: number;
-  before?: { created_at: string; job_id: string };
-};
+export type JobFilter = PageWish & { status?: string; job_ids?: string[] };
 
 /** Jobs, newest first, by keyset. */
 export async function selectJobs(db: ResultsDb, filter: JobFilter): Promise<JobRow[]> {
@@ -136,10 +151,8 @@ export async function selectJobs(db: ResultsDb, filter: JobFilter): Promise<JobR
   if (filter.status !== undefined) query = query.where("j.status", "=", filter.status);
   if (filter.job_ids !== undefined) query = query.where("j.job_id", "in", filter.job_ids);
   if (filter.before !== undefined) {
-    const { created_at, job_id } = filter.before;
-    query = query.where(
-      sql<boolean>`(j.created_at, j.job_id) < (${created_at}::timestamptz, ${job_id}::uuid)`,
-    );
+    const { at, id } = filter.before;
+    query = query.where(sql<boolean>`(j.created_at, j.job_id) < (${at}::timestamptz, ${id}::uuid)`);
   }
   return (await query.execute()) as JobRow[];
 }

@@ -45,7 +45,9 @@ export async function submitJobs(
   const signatures = requests.map((request) =>
     signatureOf({ spec: spec_hash, input: request.identity, params: canonical(request.params) }),
   );
-  const known = submission.reuse ? await selectCompletedBySignature(scope.tx, [...new Set(signatures)]) : [];
+  const known = submission.reuse
+    ? await selectCompletedBySignature(scope.tx, [...new Set(signatures)], submission.visibility)
+    : [];
   const answers = new Map<string, SubmittedJob>();
   for (const row of known)
     answers.set(row.input_signature, { job_id: row.job_id, status: "completed", cached: true });

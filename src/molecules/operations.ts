@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import { AppError } from "../errors.ts";
 import { Uuid } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
-import { decodeCursor, encodeCursor, PageInput } from "../paging.ts";
+import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { type IdentifiedRecords, identifyRecords } from "./identify.ts";
 import { registerRecords } from "./register.ts";
 import { AddedMolecules, AddMolecules, Molecule } from "./schema.ts";
@@ -53,16 +53,9 @@ export const listMolecules = operation({
   input: PageInput,
   output: Type.Object({ items: Type.Array(Listed), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
   async run({ scope }, input) {
-    const limit = input.limit ?? 50;
-    const cursor = decodeCursor(input.cursor);
-    const before = cursor === undefined ? {} : { before: { registered_at: cursor.at, id: cursor.id } };
-    const items = await selectMolecules(scope.tx, { limit: limit + 1, ...before });
-    const last = items[limit - 1];
-    const more = items.length > limit && last !== undefined;
-    return {
-      items: items.slice(0, limit),
-      next_cursor: more ? encodeCursor(last.registered_at, last.molecule_id) : null,
-    };
+    const wish = pageWish(input);
+    const rows = await selectMolecules(scope.tx, wish);
+    return pageOf(wish, rows, (row) => ({ at: row.registered_at, id: row.molecule_id }));
   },
 });
 

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { ResultsDb, ResultsTx } from "../db/results.ts";
+import type { PageWish } from "../paging.ts";
 import type { Identity } from "../toolkit/toolkit.ts";
 import type { Molecule } from "./schema.ts";
 
@@ -76,7 +77,7 @@ export async function selectOptionalMolecule(
 /** Molecules by their newest visible registration, newest first, by keyset. */
 export async function selectMolecules(
   db: ResultsDb,
-  page: { limit: number; before?: { registered_at: string; id: string } },
+  page: PageWish,
 ): Promise<(Molecule & { name: string | null; registered_at: string })[]> {
   const latest = db
     .selectFrom("registrations")
@@ -93,7 +94,7 @@ export async function selectMolecules(
     .limit(page.limit);
   if (page.before !== undefined) {
     query = query.where(
-      sql<boolean>`(r.registered_at, m.molecule_id) < (${page.before.registered_at}::timestamptz, ${page.before.id}::uuid)`,
+      sql<boolean>`(r.registered_at, m.molecule_id) < (${page.before.at}::timestamptz, ${page.before.id}::uuid)`,
     );
   }
   return (await query.execute()) as (Molecule & { name: string | null; registered_at: string })[];

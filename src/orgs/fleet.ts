@@ -47,6 +47,8 @@ async function migrateOne(
     const address = { ...settings.admin, database: place.database_name };
     const [steps, version] = await withClient(address, "aliquot migrate", async (client) => {
       const taken = await run(client, settings.roles, settings.migrations, options);
+      const whole = options.direction === "up" && options.to === undefined && options.steps === undefined;
+      if (whole) await client.query("SELECT ensure_partitions()");
       return [taken, (await readLedger(client)).length] as const;
     });
     if (version !== place.schema_version) {

@@ -21,6 +21,7 @@ export type ProvisionSettings = {
 
 /** Held while the template is made, so that two commands make one. */
 const TEMPLATE_LOCK = 7_242_002;
+const PROVISION_LOCK = 7_242_004;
 
 /**
  * Makes results databases: requested → role → database → grants → verified → active. Each step may be
@@ -40,39 +41,44 @@ export class Provisioner {
    * changes nothing. Throws AppError unavailable (server away; noted, resumable), not_found.
    */
   async provision(orgId: string): Promise<OrgPlace> {
-    const place = await this.#metadata.system((tx) => selectOptionalPlace(tx, orgId));
-    if (place === undefined) throw new AppError("not_found", "no such organization");
-    if (place.state === "active") return place;
     try {
-      await this.#steps(place);
+      return await withClient(this.#settings.admin, "aliquot provisioning", async (client) => {
+        // Two at once on one organization: the second waits and finds the work done.
+        await client.query("SELECT pg_advisory_lock($1, hashtext($2))", [PROVISION_LOCK, orgId]);
+        const place = await this.#place(orgId);
+        if (place.state === "active") return place;
+        await this.#steps(client, place);
+        return this.#place(orgId);
+      });
     } catch (error) {
       const failure = toAppError(error);
       await this.#metadata.system((tx) => updateDatabaseState(tx, orgId, { last_error: failure.message }));
       throw failure;
     }
-    const done = await this.#metadata.system((tx) => selectOptionalPlace(tx, orgId));
-    if (done === undefined) throw new AppError("not_found", "no such organization");
-    return done;
   }
 
-  async #steps(place: OrgPlace): Promise<void> {
-    const { admin, roles, migrations } = this.#settings;
+  async #place(orgId: string): Promise<OrgPlace> {
+    const place = await this.#metadata.system((tx) => selectOptionalPlace(tx, orgId));
+    if (place === undefined) throw new AppError("not_found", "no such organization");
+    return place;
+  }
+
+  async #steps(client: Client, place: OrgPlace): Promise<void> {
+    const { roles, migrations } = this.#settings;
     const done = ["requested", "role", "database", "grants", "verified"].indexOf(place.state);
-    await withClient(admin, "aliquot provisioning", async (client) => {
-      if (done < 1) {
-        await ensureLoginRole(client, roles, { name: place.role_name, password: this.#password(place) });
-        await this.#note(place, { state: "role" });
-      }
-      if (done < 2) {
-        const template = await this.ensureTemplate();
-        await createDatabase(client, place.database_name, template, roles.owner);
-        await this.#note(place, { state: "database", schema_version: migrations.length });
-      }
-      if (done < 3) {
-        await closeDatabase(client, roles, place.database_name, place.role_name);
-        await this.#note(place, { state: "grants" });
-      }
-    });
+    if (done < 1) {
+      await ensureLoginRole(client, roles, { name: place.role_name, password: this.#password(place) });
+      await this.#note(place, { state: "role" });
+    }
+    if (done < 2) {
+      const template = await this.ensureTemplate();
+      await createDatabase(client, place.database_name, template, roles.owner);
+      await this.#note(place, { state: "database", schema_version: migrations.length });
+    }
+    if (done < 3) {
+      await closeDatabase(client, roles, place.database_name, place.role_name);
+      await this.#note(place, { state: "grants" });
+    }
     if (done < 4) {
       await this.#identify(place);
       await this.#note(place, { state: "verified" });

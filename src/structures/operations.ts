@@ -1,10 +1,10 @@
-import { type Static, Type } from "typebox";
+import { Type } from "typebox";
 import { checkElectrons } from "../engines/xtb/check.ts";
 import { AppError } from "../errors.ts";
 import { Uuid, VISIBILITIES } from "../jobs/schema.ts";
 import type { StoredObject } from "../objects/store.ts";
 import { operation } from "../operation.ts";
-import { decodeCursor, encodeCursor, PageInput } from "../paging.ts";
+import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { checkGeometry } from "./bonds.ts";
 import { type Geometry, geometryHash } from "./geometry.ts";
 import { readStructure } from "./read.ts";
@@ -49,7 +49,6 @@ const AddStructure = Type.Object(
   },
   { additionalProperties: false },
 );
-type AddStructure = Static<typeof AddStructure>;
 
 type Read = { stored: StoredObject; geometry: Geometry; charge: number | null };
 
@@ -97,16 +96,9 @@ export const listStructures = operation({
   input: PageInput,
   output: Type.Object({ items: Type.Array(Structure), next_cursor: optionalText }),
   async run({ scope }, input) {
-    const limit = input.limit ?? 50;
-    const cursor = decodeCursor(input.cursor);
-    const before = cursor === undefined ? {} : { before: { created_at: cursor.at, id: cursor.id } };
-    const items = await selectStructures(scope.tx, { limit: limit + 1, ...before });
-    const last = items[limit - 1];
-    const more = items.length > limit && last !== undefined;
-    return {
-      items: items.slice(0, limit),
-      next_cursor: more ? encodeCursor(last.created_at, last.structure_id) : null,
-    };
+    const wish = pageWish(input);
+    const rows = await selectStructures(scope.tx, wish);
+    return pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.structure_id }));
   },
 });
 

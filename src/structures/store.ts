@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { ResultsDb, ResultsTx } from "../db/results.ts";
+import type { PageWish } from "../paging.ts";
 
 export const STRUCTURE_KINDS = ["conformer", "receptor", "ligand", "pose", "reference_ligand"] as const;
 export const STRUCTURE_FORMATS = ["xyz", "sdf", "pdb", "mmcif", "pdbqt"] as const;
@@ -75,7 +76,7 @@ export async function selectStructuresByIds(db: ResultsDb, ids: string[]): Promi
 /** Structures, newest first, by keyset. */
 export async function selectStructures(
   db: ResultsDb,
-  page: { limit: number; before?: { created_at: string; id: string }; molecule_id?: string },
+  page: PageWish & { molecule_id?: string },
 ): Promise<StructureRow[]> {
   let query = db
     .selectFrom("structures")
@@ -86,7 +87,7 @@ export async function selectStructures(
   if (page.molecule_id !== undefined) query = query.where("molecule_id", "=", page.molecule_id);
   if (page.before !== undefined) {
     query = query.where(
-      sql<boolean>`(created_at, structure_id) < (${page.before.created_at}::timestamptz, ${page.before.id}::uuid)`,
+      sql<boolean>`(created_at, structure_id) < (${page.before.at}::timestamptz, ${page.before.id}::uuid)`,
     );
   }
   return (await query.execute()) as StructureRow[];

@@ -3,6 +3,7 @@ import { toAppError } from "../errors.ts";
 import { selectPlaces, selectTouchedOrgs } from "../orgs/store.ts";
 import type { Services } from "../services.ts";
 import { sweepLeases } from "./claim.ts";
+import { upkeep } from "./upkeep.ts";
 
 const TOUCHED_SECONDS = 600;
 const ALL_EVERY_MS = 15 * 60 * 1000;
@@ -45,6 +46,7 @@ export async function runReconciler(
       );
       if (all) allAt = Date.now() + ALL_EVERY_MS;
       const report = await reconcileOnce(services, orgs);
+      if (all) for (const org of orgs) await services.results.forMachinery(org, upkeep).catch(() => {});
       if (report.leases > 0 || report.failed.length > 0) services.log.warn(report, "reconciled");
     } catch (error) {
       services.log.warn({ err: toAppError(error).message }, "reconciling failed: trying again");

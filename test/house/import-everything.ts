@@ -69,4 +69,5 @@ for (const module of process.argv.slice(2)) {
   }
   if (listeners() !== before.listeners) found.push(`${module} listens to the process: ${listeners()}`);
 }
-process.stdout.write(JSON.stringify({ modules: process.argv.length - 2, found }));
+// What was left open would keep this process alive.
+process.stdout.write(JSON.stringify({ modules: process.argv.length - 2, found }), () => process.exit(0));

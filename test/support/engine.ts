@@ -213,7 +213,7 @@ export async function submitScript(
       [
         {
           input: { key: "molecule", molecule_id: molecule?.molecule_id ?? "", structure_id: null },
-          identity: text,
+          identity: madeUpSpecies(text).identity_key,
           params: { script },
         },
       ],

@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import type { ServerAddress } from "../address.ts";
 import { ADMIN } from "./bootstrap.ts";
-import type { ServerAddress } from "./connect.ts";
 import { unavailable } from "./files.ts";
 import { SUPERUSER } from "./initdb.ts";
 import type { Postmaster } from "./processes.ts";

@@ -1,5 +1,6 @@
 import type { Client } from "pg";
-import { BOOTSTRAP_MARK, refusal, type ServerAddress, withClient } from "./connect.ts";
+import type { ServerAddress } from "../address.ts";
+import { BOOTSTRAP_MARK, refusal, withClient } from "./connect.ts";
 import { codeOf, unavailable } from "./files.ts";
 
 /** The application's role and the database it owns. */

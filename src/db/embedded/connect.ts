@@ -1,14 +1,6 @@
 import type { Client } from "pg";
+import type { ServerAddress } from "../address.ts";
 import { codeOf, reasonOf, unavailable } from "./files.ts";
-
-/** What a client needs to reach the server: `host` is the folder of its socket. */
-export type ServerAddress = {
-  host: string;
-  port: number;
-  user: string;
-  password: string;
-  database: string;
-};
 
 /** What one connection as the application's role finds. */
 export type Probe = { kind: "ready"; version: string } | { kind: "unfinished" } | { kind: "down" };

@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import type { ServerAddress } from "../address.ts";
 import { adminAddress, superuserAddress } from "./address.ts";
 import { findCluster } from "./cluster.ts";
-import { probe, type ServerAddress } from "./connect.ts";
+import { probe } from "./connect.ts";
 import { unavailable } from "./files.ts";
 import { withLock } from "./lock.ts";
 import { prepareCluster } from "./prepare.ts";
@@ -10,7 +11,7 @@ import { purgeCluster, stopAny, treeSize } from "./purge.ts";
 import { logFile } from "./start.ts";
 import { findHome, type Home, openHome, readState } from "./state.ts";
 
-export type { ServerAddress } from "./connect.ts";
+export type { ServerAddress } from "../address.ts";
 
 export type EmbeddedServer = {
   /** The application's role: LOGIN CREATEDB CREATEROLE, no superuser. It owns the database `aliquot`. */

@@ -1,0 +1,45 @@
+// `node bench/bench.ts [--json] [--quick] [NAME…]`: measures Aliquot, each number beside its baseline in the same run.
+import { loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { table } from "../src/cli/out.ts";
+import type { Benchmark, Item } from "./measure.ts";
+
+/** Loaded only where asked for: one of them must not pay for another's modules. */
+const BENCHMARKS: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
+  help: () => import("./help.ts"),
+  server: () => import("./server.ts"),
+  import: () => import("./import.ts"),
+  submit: () => import("./submit.ts"),
+  protocol: () => import("./protocol.ts"),
+  worker: () => import("./worker.ts"),
+};
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: "boolean" }, quick: { type: "boolean" } },
+});
+const say = (line: string) => process.stderr.write(`${line}\n`);
+const unknown = positionals.filter((name) => !(name in BENCHMARKS));
+if (unknown.length > 0) {
+  say(`no such benchmark: ${unknown.join(", ")} (there are ${Object.keys(BENCHMARKS).join(", ")})`);
+  process.exit(2);
+}
+
+const items: Item[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS)) {
+  const { benchmark } = await BENCHMARKS[name]!();
+  const began = performance.now();
+  say(`${name}: ${benchmark.about} (load ${loadavg()[0]?.toFixed(1)})`);
+  items.push(...(await benchmark.run({ quick: flags.quick === true, say: (line) => say(`  ${line}`) })));
+  say(`  ${((performance.now() - began) / 1000).toFixed(0)} s`);
+}
+console.log(flags.json === true ? JSON.stringify({ items }) : asTable(items));
+if (items.some((item) => item.pass === false)) process.exitCode = 1;
+
+function asTable(rows: Item[]): string {
+  const verdict = ({ pass }: Item) => (pass === null ? "" : pass ? "ok" : "MISSED");
+  return table(
+    ["", "value", "unit", "baseline", "ratio", "goal", ""],
+    rows.map((row) => [row.name, row.value, row.unit, row.baseline, row.ratio, row.goal ?? "", verdict(row)]),
+  );
+}

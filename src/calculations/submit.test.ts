@@ -1,0 +1,264 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { makeOrg, person, submitSmiles } from "../../test/support/context.ts";
+import { openLab } from "../../test/support/worker.ts";
+import { AppError } from "../errors.ts";
+import { newId } from "../ids.ts";
+import { perform } from "../perform.ts";
+import { addStructure } from "../structures/operations.ts";
+import { submitCalculationsOperation } from "./operations.ts";
+import type { SubmitCalculations } from "./submit.ts";
+
+const { context, org, scientist } = await openLab({ after });
+const colleague = await person(context, org, "scientist");
+const boss = await person(context, org, "admin");
+
+const submit = (smiles: string | string[], more: Partial<SubmitCalculations> = {}, key?: string) =>
+  submitSmiles(context, scientist, smiles, more, key === undefined ? {} : { idempotencyKey: key });
+
+/** Counts of everything that a submission writes. */
+const counts = () =>
+  context.superuser(
+    `SELECT (SELECT count(*) FROM jobs) AS jobs, (SELECT count(*) FROM tasks) AS tasks, (SELECT count(*) FROM job_inputs) AS inputs,
+      (SELECT count(*) FROM job_events) AS events, (SELECT count(*) FROM molecules) AS molecules,
+      (SELECT count(*) FROM registrations) AS registrations, (SELECT count(*) FROM outbox) AS facts,
+      (SELECT count(*) FROM idempotency_keys) AS keys, (SELECT count(*) FROM pipeline_specs) AS specs`,
+    [],
+    org.database_name,
+  );
+
+const refused = (code: string, says: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof AppError, String(error));
+  assert.equal(error.kind, "bad_input", error.message);
+  assert.equal(error.code, code, error.message);
+  assert.match(error.message, says);
+  return true;
+};
+
+/** Ends a job as if it had run, without running it. */
+async function complete(jobId: string): Promise<void> {
+  await context.superuser(
+    "UPDATE jobs SET status = 'completed' WHERE job_id = $1",
+    [jobId],
+    org.database_name,
+  );
+}
+
+test("a submission makes one job each, with its input, task, first event and place in the queue", async () => {
+  const { jobs, rejected, batch_id } = await submit(["CCO", "CCN"]);
+  assert.deepEqual([jobs.length, rejected, batch_id], [2, [], null]);
+  assert.ok(jobs.every((job) => job.status === "queued" && !job.cached));
+  const rows = await context.superuser<{
+    engine: string;
+    params: { charge: number; multiplicity: number; seed: number };
+  }>(
+    "SELECT t.engine, j.params FROM jobs j JOIN tasks t USING (job_id) WHERE j.job_id = ANY ($1)",
+    [jobs.map((job) => job.job_id)],
+    org.database_name,
+  );
+  assert.deepEqual(
+    rows.map((row) => [row.engine, row.params.charge, row.params.multiplicity, row.params.seed]),
+    [
+      ["xtb", 0, 1, 42],
+      ["xtb", 0, 1, 42],
+    ],
+  );
+  const queue = await context.superuser("SELECT 1 FROM task_queue WHERE job_id = ANY ($1)", [
+    jobs.map((job) => job.job_id),
+  ]);
+  assert.equal(queue.length, 2);
+});
+
+test("the same species twice in one call is one job, and its drawing does not matter", async () => {
+  const { jobs } = await submit(["OCCC", "CCCO", "C(CC)O"], { solvent: "water" });
+  assert.equal(new Set(jobs.map((job) => job.job_id)).size, 1);
+});
+
+const BAD: [what: string, input: string, more: Partial<SubmitCalculations>, code: string, says: RegExp][] = [
+  ["no SMILES", "not a molecule", {}, "bad_input", /./],
+  ["an open ring", "C1CC", {}, "unparsable_input", /./],
+  ["nothing", "", {}, "bad_input", /empty|nothing/i],
+  ["blanks", "   ", {}, "bad_input", /empty|nothing/i],
+  ["a dummy", "*", {}, "unsupported_element", /dummy|any atom|\*/i],
+  ["an R-group", "CC[*:1]", {}, "unsupported_element", /./],
+  ["a NUL", "C\u0000C", {}, "bad_input", /./],
+  ["1,000 atoms", "C".repeat(1000), {}, "too_large", /./],
+  ["300 atoms without --large", "C".repeat(99), {}, "too_large", /299 atoms.*--large/],
+  ["a long text", "C".repeat(100_000), {}, "too_large", /./],
+  ["one undefined centre", "CC(O)CC", {}, "undefined_stereo", /^1 stereocentre .* is not defined/],
+  ["two undefined centres", "CC(O)C(C)CC", {}, "undefined_stereo", /^2 stereocentres .* are not defined/],
+  ["an undefined double bond", "CC=CC", {}, "undefined_stereo", /^1 stereocentre or double bond/],
+  [
+    "two actives in one salt",
+    "CC(=O)Oc1ccccc1C(=O)O.CN1C=NC2=C1C(=O)N(C(=O)N2C)C",
+    {},
+    "ambiguous_parent",
+    /parts|parent/,
+  ],
+  ["a salt, whose parent is named", "C[NH3+].[Cl-]", {}, "ambiguous_parent", /its parent is/],
+  ["a charge that was not drawn", "CCO", { charge: 1 }, "electron_parity", /--vertical/],
+  [
+    "a singlet with an odd number of electrons",
+    "CCO",
+    { charge: 1, multiplicity: 1, vertical: true },
+    "electron_parity",
+    /./,
+  ],
+  ["a doublet with an even number", "CCO", { multiplicity: 2 }, "electron_parity", /./],
+  ["more unpaired electrons than there are", "[H][H]", { multiplicity: 5 }, "electron_parity", /./],
+  ["more charge than electrons", "[H][H]", { charge: 3, vertical: true }, "electron_parity", /./],
+];
+
+for (const [what, input, more, code, says] of BAD) {
+  test(`${what} is refused as ${code}, and nothing is written`, async () => {
+    const before = await counts();
+    await assert.rejects(submit(input, more, newId()), refused(code, says));
+    assert.deepEqual(await counts(), before);
+  });
+}
+
+test("--vertical allows another charge, with the lowest spin its electrons can have", async () => {
+  const { jobs } = await submit("CCO", { charge: 1, vertical: true });
+  const [row] = await context.superuser<{ params: { charge: number; multiplicity: number } }>(
+    "SELECT params FROM jobs WHERE job_id = $1",
+    [jobs[0]?.job_id],
+    org.database_name,
+  );
+  assert.deepEqual([row?.params.charge, row?.params.multiplicity], [1, 2]);
+});
+
+test("one bad record of three refuses all and is named by its line; nothing is written", async () => {
+  const before = await counts();
+  const call = submit(["CCS", "C1CC", "CCCS"]);
+  await assert.rejects(call, (error: AppError) => {
+    assert.deepEqual(
+      error.fields.map((field) => [field.line, field.path]),
+      [[2, "molecules/1"]],
+    );
+    return error.kind === "bad_input" && error.code === "unparsable_input";
+  });
+  assert.deepEqual(await counts(), before);
+});
+
+test("told to skip, the bad records are listed with line, input, code and reason and the rest go on", async () => {
+  const { jobs, rejected } = await submit(["CCS", "C1CC", "CC(F)Cl", "CCCS"], { on_reject: "skip" });
+  assert.equal(jobs.length, 2);
+  assert.deepEqual(
+    rejected.map(({ line, input, code }) => [line, input, code]),
+    [
+      [2, "C1CC", "unparsable_input"],
+      [3, "CC(F)Cl", "undefined_stereo"],
+    ],
+  );
+  await assert.rejects(submit(["C1CC"], { on_reject: "skip" }), refused("unparsable_input", /./));
+});
+
+test("nothing at all, and more than 1,000, are refused", async () => {
+  await assert.rejects(submit([]), refused("bad_input", /nothing to compute/));
+  await assert.rejects(
+    submit(Array(1001).fill("C")),
+    (error: AppError) => error.kind === "bad_input" && error.fields[0]?.path === "/molecules",
+  );
+  const ids = Array.from({ length: 600 }, () => newId());
+  await assert.rejects(
+    submitSmiles(context, scientist, Array(600).fill("C"), { structure_ids: ids }),
+    refused("bad_input", /1200 inputs are more than 1000/),
+  );
+});
+
+test("1,000 molecules are one submission", async () => {
+  const smiles = Array.from(
+    { length: 1000 },
+    (_, n) => `${"C".repeat((n % 40) + 1)}${"O".repeat(Math.floor(n / 40) % 2)}N`,
+  );
+  const before = (await counts())[0] as { jobs: number };
+  const { jobs } = await submit(smiles, { method: "gfnff" });
+  assert.equal(jobs.length, 1000);
+  const distinct = new Set(jobs.map((job) => job.job_id)).size;
+  assert.equal(distinct, 80, "as many jobs as there are species");
+  assert.equal(((await counts())[0] as { jobs: number }).jobs - before.jobs, distinct);
+});
+
+test("a structure that is missing or another organization's is not found, and the molecules beside it are not written", async () => {
+  const other = await makeOrg(context);
+  const stranger = await person(context, other, "scientist");
+  const content_base64 = Buffer.from("1\n\nHe 0 0 0\n").toString("base64");
+  const input = { file_name: "he.xyz", format: "xyz" as const, content_base64 };
+  const theirs = await perform(context, addStructure, stranger, input);
+  const hidden = await perform(context, addStructure, colleague, { ...input, visibility: "private" });
+  const before = await counts();
+  for (const id of [theirs.structure_id, hidden.structure_id, newId()]) {
+    const call = submitSmiles(context, scientist, ["CCCCl"], { structure_ids: [id] });
+    await assert.rejects(call, (error: AppError) => error.kind === "not_found");
+  }
+  assert.deepEqual(await counts(), before);
+  const mine = await perform(context, addStructure, scientist, input);
+  const { jobs } = await perform(context, submitCalculationsOperation, scientist, {
+    structure_ids: [mine.structure_id],
+    task: "single_point",
+  });
+  assert.equal(jobs.length, 1);
+});
+
+test("an idempotency key: the same answer, another body refused, two at once one set of jobs", async () => {
+  const first = await submit(["CCBr"], {}, "a");
+  assert.deepEqual(await submit(["CCBr"], {}, "a"), first);
+  await assert.rejects(submit(["CCI"], {}, "a"), (error: AppError) => error.kind === "idempotency_mismatch");
+  const both = await Promise.all([submit(["CCCBr"], {}, "b"), submit(["CCCBr"], {}, "b")]);
+  assert.deepEqual(both[0], both[1]);
+});
+
+test("a completed job that asked the same is the answer, to whoever may see it", async () => {
+  const first = await submit("CCCCO");
+  const jobId = first.jobs[0]?.job_id ?? "";
+  assert.equal((await submit("CCCCO")).jobs[0]?.cached, false, "one that has not completed is no answer");
+  await complete(jobId);
+  assert.deepEqual((await submit("OCCCC")).jobs, [{ job_id: jobId, status: "completed", cached: true }]);
+  const theirs = await submitSmiles(context, colleague, "CCCCO");
+  assert.deepEqual(theirs.jobs, [{ job_id: jobId, status: "completed", cached: true }]);
+  for (const more of [
+    { reuse: false },
+    { solvent: "water" },
+    { seed: 7 },
+    { method: "gfn1" },
+    { task: "optimize" },
+    { charge: 1, vertical: true },
+  ] as const)
+    assert.equal((await submit("CCCCO", more)).jobs[0]?.cached, false, JSON.stringify(more));
+});
+
+test("another person's private job is no answer, one's own is", async () => {
+  const first = await submit("CCCCCO", { visibility: "private" });
+  const jobId = first.jobs[0]?.job_id ?? "";
+  await complete(jobId);
+  const theirs = await submitSmiles(context, colleague, "CCCCCO");
+  assert.equal(theirs.jobs[0]?.cached, false);
+  assert.notEqual(theirs.jobs[0]?.job_id, jobId);
+  assert.equal((await submit("CCCCCO", { visibility: "private" })).jobs[0]?.job_id, jobId);
+});
+
+test("an admin, who may see it, is not answered from another person's private job either", {
+  todo: "jobs/store.ts: selectCompletedBySignature asks only what may be seen, and admins see private jobs",
+}, async () => {
+  const first = await submit("CCCCCCO", { visibility: "private" });
+  await complete(first.jobs[0]?.job_id ?? "");
+  assert.equal((await submitSmiles(context, boss, "CCCCCCO")).jobs[0]?.cached, false);
+});
+
+test("a submission for the organization is not answered from one's own private job, which nobody else could see", {
+  todo: "jobs/store.ts: selectCompletedBySignature does not ask for the visibility",
+}, async () => {
+  const first = await submit("CCCCCCCO", { visibility: "private" });
+  await complete(first.jobs[0]?.job_id ?? "");
+  assert.equal((await submit("CCCCCCCO", { visibility: "organization" })).jobs[0]?.cached, false);
+});
+
+test("the audit log is told how many and what, never which molecule", async () => {
+  await submit(["CCCCCC(=O)N"], { method: "gfn1", solvent: "dmso" });
+  const rows = await context.superuser<{ text: string }>(
+    "SELECT a::text AS text FROM audit_logs a WHERE action = 'calculation.submit'",
+  );
+  assert.ok(rows.length > 0);
+  assert.ok(rows.some((row) => row.text.includes("gfn1")));
+  assert.ok(rows.every((row) => !/CCCC|InChI|C6H13NO/.test(row.text)));
+});
