@@ -11,7 +11,7 @@ STEP_COUNT := $(if $(STEPS),--steps $(STEPS))
 DOWN_BRANCH := $(if $(ORG_ID),results,metadata)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engines demo test test-reference test-faults test-docs test-migrations check format types schema \
+.PHONY: help install engines demo test test-reference test-faults test-docs test-migrations bench check format types schema \
   up down restart status health health-continuous clean reset quick-reset dev-setup \
   migrate migrate-results migrate-status migrate-history migrate-down seed seed-force shell
 
@@ -46,6 +46,9 @@ test-docs: install engines ## what the documents say, held against the program
 
 test-migrations: install ## every migration up, down and up again, on scratch databases
 	@$(ALIQUOT) migrate test
+
+bench: install engines ## measurements, each beside its baseline in the same run
+	@node bench/bench.ts
 
 check: install ## lint with format and import cycles, types
 	@biome check --error-on-warnings .

@@ -1,10 +1,8 @@
 #!/usr/bin/env node
 // Runs Aliquot under Node 24: directly where this is one, else by starting the one that npm brought.
 // Plain JavaScript that Node 20 can run, and nothing else.
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { constants } from "node:os";
+import module, { createRequire } from "node:module";
 import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -15,6 +13,8 @@ if (Number(process.versions.node.split(".")[0]) >= 24) {
   const source = join(root, "src", "main.ts");
   // Node refuses to strip types below node_modules, so an installed package runs its build.
   const installed = here.includes(`${sep}node_modules${sep}`) || !existsSync(source);
+  // Before the first TypeScript: without it Node loads its type stripper for that one file, 35 ms of 75.
+  module.enableCompileCache();
   await import(installed ? "../dist/main.js" : "../src/main.ts");
 } else {
   const exe = findNode24();
@@ -24,6 +24,8 @@ if (Number(process.versions.node.split(".")[0]) >= 24) {
     );
     process.exit(69);
   }
+  const { spawn } = await import("node:child_process");
+  const { constants } = await import("node:os");
   const child = spawn(exe, process.argv.slice(1), { stdio: "inherit" });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));

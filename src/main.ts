@@ -1,5 +1,6 @@
 import { enableCompileCache } from "node:module";
 
+// For whoever starts this file without bin/aliquot.js, which has the cache on before it loads this one.
 enableCompileCache();
 
 // Loaded after the cache is on, so that the second start of any command is quick.

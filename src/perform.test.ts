@@ -32,6 +32,7 @@ const VALID: Record<string, { [key: string]: unknown }> = {
   "molecule.add": { records: [{ text: "O", format: "smiles" }] },
   "molecule.list": { limit: 1 },
   "molecule.show": { molecule_id: id },
+  "molecule.delete": { molecule_id: id },
   "structure.add": { file_name: "a.xyz", format: "xyz", content_base64: "MQ==" },
   "structure.list": {},
   "structure.show": { structure_id: id },

@@ -321,8 +321,8 @@ test("a member writes nothing in a colleague's name and changes nothing of a col
     refused,
   );
   await assert.rejects(
-    as(org.database_name, who, "SELECT register_molecule('{}', jsonb_build_object('owner_id', $1::text))", [
-      scientist.user_id,
+    as(org.database_name, who, "SELECT register_molecules(jsonb_build_array($1::jsonb))", [
+      { species: {}, registration: { owner_id: scientist.user_id } },
     ]),
     refused,
   );

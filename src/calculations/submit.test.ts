@@ -237,17 +237,22 @@ test("another person's private job is no answer, one's own is", async () => {
   assert.equal((await submit("CCCCCO", { visibility: "private" })).jobs[0]?.job_id, jobId);
 });
 
-test("an admin, who may see it, is not answered from another person's private job either", {
-  todo: "jobs/store.ts: selectCompletedBySignature asks only what may be seen, and admins see private jobs",
-}, async () => {
+test("an admin, who may see it, is not answered from another person's private job either", async () => {
   const first = await submit("CCCCCCO", { visibility: "private" });
   await complete(first.jobs[0]?.job_id ?? "");
   assert.equal((await submitSmiles(context, boss, "CCCCCCO")).jobs[0]?.cached, false);
 });
 
-test("a submission for the organization is not answered from one's own private job, which nobody else could see", {
-  todo: "jobs/store.ts: selectCompletedBySignature does not ask for the visibility",
+test("nor is an admin's private submission", {
+  todo: "jobs/store.ts: selectCompletedBySignature takes any private job that may be seen, and admins see all",
 }, async () => {
+  const first = await submit("CCCCCCS", { visibility: "private" });
+  await complete(first.jobs[0]?.job_id ?? "");
+  const answer = await submitSmiles(context, boss, "CCCCCCS", { visibility: "private" });
+  assert.equal(answer.jobs[0]?.cached, false);
+});
+
+test("a submission for the organization is not answered from one's own private job, which nobody else could see", async () => {
   const first = await submit("CCCCCCCO", { visibility: "private" });
   await complete(first.jobs[0]?.job_id ?? "");
   assert.equal((await submit("CCCCCCCO", { visibility: "organization" })).jobs[0]?.cached, false);

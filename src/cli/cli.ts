@@ -2,7 +2,7 @@ import type { Principal } from "../access/principal.ts";
 import { type Config, parseConfig } from "../config.ts";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
-import { chosenOrg, openHome } from "../home.ts";
+import { chooseOrg, chosenOrg, openHome } from "../home.ts";
 import type { Logger } from "../log.ts";
 import type { OrgPlace } from "../orgs/place.ts";
 import { secretKey } from "../secrets.ts";
@@ -95,6 +95,16 @@ export class Cli {
       "usage",
       `which organization? Name one with --org, or choose one with \`aliquot org use\`: ${names}`,
     );
+  }
+
+  /** Chooses an organization where none is chosen, or the chosen one is gone; returns whether it did. */
+  async chooseFirst(orgId: string): Promise<boolean> {
+    const { selectPlaces } = await import("../orgs/store.ts");
+    const places = await (await this.context()).metadata.system(selectPlaces);
+    const chosen = chosenOrg(this.home());
+    if (places.some((place) => place.org_id === chosen)) return false;
+    chooseOrg(this.home(), orgId);
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

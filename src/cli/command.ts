@@ -20,12 +20,22 @@ export async function runCommand(argv: string[], io: Io): Promise<number> {
     return 0;
   } catch (thrown) {
     return report(
-      thrown,
+      isWordless(thrown) ? wordless(argv) : thrown,
       cli?.out ?? new Out(io, { json: globals.json ?? false, verbose: globals.verbose ?? false }),
     );
   } finally {
     await cli?.[Symbol.asyncDispose]().catch(() => {});
   }
+}
+
+/** How commander says that a command of several (`org`) came without a second word. */
+function isWordless(thrown: unknown): boolean {
+  return thrown instanceof CommanderError && thrown.code === "commander.help" && thrown.exitCode !== 0;
+}
+
+function wordless(argv: string[]): AppError {
+  const word = commandWord(argv);
+  return new AppError("usage", `${word} needs another word after it: \`aliquot help ${word}\` lists them`);
 }
 
 function findEntry(argv: string[]) {
@@ -41,7 +51,7 @@ function findEntry(argv: string[]) {
   throw new AppError(
     "usage",
     word === ""
-      ? "no command was given: `aliquot --help` lists them"
+      ? `no command was given, only ${argv.join(" ")}: \`aliquot --help\` lists them`
       : `there is no command "${word}": ${hint}`,
   );
 }
@@ -84,7 +94,7 @@ function readGlobals(argv: string[]): GlobalOptions {
 function report(thrown: unknown, out: Out): number {
   if (thrown instanceof ExitWith) return thrown.code;
   if (thrown instanceof CommanderError) {
-    if (thrown.exitCode === 0 || thrown.code === "commander.help") return 0;
+    if (thrown.exitCode === 0) return 0;
     const message = thrown.message.replace(/^error: /, "").replace(/\n/g, " ");
     out.error(new AppError("usage", `${message} (--help shows how)`));
     return 2;

@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import { localPrincipal, type Principal } from "../access/principal.ts";
 import { listCalculationsOfJobs, submitCalculationsOperation } from "../calculations/operations.ts";
 import { DEMO_MOLECULES } from "../demo-molecules.ts";
-import { chooseOrg, chosenOrg } from "../home.ts";
 import { createOrgOperation } from "../orgs/operations.ts";
 import { selectOptionalPlaceByText } from "../orgs/store.ts";
 import { perform } from "../perform.ts";
@@ -102,7 +101,7 @@ async function demoPrincipal(cli: Cli): Promise<Principal> {
           { name: "demo" },
         );
   if (there === undefined) cli.out.say("made the organization demo with its own database");
-  if (chosenOrg(cli.home()) === undefined) chooseOrg(cli.home(), org.org_id);
+  await cli.chooseFirst(org.org_id);
   return localPrincipal(context.metadata, cli.options.as ?? "admin", org.org_id);
 }
 

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { AppError } from "../errors.ts";
-import { addMolecules, listMolecules, showMolecule } from "../molecules/operations.ts";
+import { addMolecules, deleteMolecule, listMolecules, showMolecule } from "../molecules/operations.ts";
 import { readMoleculeFile } from "../molecules/read-file.ts";
 import type { AddedMolecules, MoleculeRecord } from "../molecules/schema.ts";
 import { perform } from "../perform.ts";
@@ -71,6 +71,23 @@ export function register(program: Command, cli: Cli): void {
       const { principal } = await cli.member();
       const found = await perform(await cli.context(), showMolecule, principal, { molecule_id: id });
       cli.out.result(found, (row) => JSON.stringify(row, null, 2));
+    });
+  molecule
+    .command("delete <id>")
+    .description("take back your registrations of a molecule (asks); what was computed of it stays")
+    .action(async (id: string) => {
+      const { principal } = await cli.member();
+      if (
+        !(await cli.out.confirm(
+          `This deletes your registrations of molecule ${id}.`,
+          cli.options.yes ?? false,
+        ))
+      ) {
+        cli.out.say("nothing was done");
+        return;
+      }
+      const gone = await perform(await cli.context(), deleteMolecule, principal, { molecule_id: id });
+      cli.out.result(gone, ({ registrations }) => `${registrations} registration(s) deleted`);
     });
 }
 

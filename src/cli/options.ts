@@ -6,8 +6,15 @@ import { AppError } from "../errors.ts";
 export function whole(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || text.trim() === "")
-    throw new InvalidArgumentError("it must be a whole number.");
+    throw new InvalidArgumentError("It must be a whole number.");
   return value;
+}
+
+/** Engine runs at once in a worker, as an option's value; the limits are those of WORKER_SLOTS. */
+export function slotCount(text: string): number {
+  const count = whole(text);
+  if (count < 1 || count > 256) throw new InvalidArgumentError("It must be from 1 to 256.");
+  return count;
 }
 
 /** A file's bytes. Throws AppError bad_input that names it. */

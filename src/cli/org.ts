@@ -15,8 +15,7 @@ export function register(program: Command, cli: Cli): void {
     .action(async (name: string) => {
       const context = await cli.context();
       const made = await perform(context, createOrgOperation, await cli.principal(), { name });
-      const first = chosenOrg(cli.home()) === undefined;
-      if (first) chooseOrg(cli.home(), made.org_id);
+      const first = await cli.chooseFirst(made.org_id);
       cli.out.result(
         made,
         () => `${describe(made)}${first ? "\ncommands mean it now, unless --org names another" : ""}`,

@@ -59,7 +59,9 @@ export class Out {
       this.#io.stdout.write(`${JSON.stringify({ error: { code, message, fields } })}\n`);
     }
     this.#io.stderr.write(`aliquot: ${error.message}\n`);
-    for (const field of error.fields.slice(0, this.verbose ? 100 : 10)) {
+    // The message often holds them all already (settings), or the only one.
+    const more = error.fields.filter(({ rule }) => !error.message.includes(rule)).length > 0;
+    for (const field of more ? error.fields.slice(0, this.verbose ? 100 : 10) : []) {
       const place = field.line === undefined ? (field.path ?? "") : `line ${field.line}`;
       if (error.fields.length > 1) this.#io.stderr.write(`  ${place}: ${field.rule}\n`);
     }

@@ -12,9 +12,10 @@ const GLOBAL_OPTIONS = [
 
 /**
  * Finds the command, runs it, and returns the exit code: 0 done, 1 failed, 2 usage, 3 not found, 4 refused,
- * 5 a dependency is unavailable, 130 interrupted.
+ * 5 a dependency is unavailable, 130 interrupted. Ends the process with 141 where the reader of stdout left.
  */
 export async function runCli(argv: string[], io: Io): Promise<number> {
+  obeyStreams(io);
   const word = commandWord(argv);
   if (word === undefined) {
     if (argv.includes("--version") || argv.includes("-V")) {
@@ -27,12 +28,22 @@ export async function runCli(argv: string[], io: Io): Promise<number> {
       return 0;
     }
   }
-  if (word === "help" && argv.length === 1) {
-    io.stdout.write(`${overview()}\n`);
-    return 0;
-  }
   const { runCommand } = await import("./command.ts");
-  return runCommand(argv[0] === "help" ? [...argv.slice(1), "--help"] : argv, io);
+  if (word !== "help") return runCommand(argv, io);
+  const rest = argv.toSpliced(argv.indexOf("help"), 1);
+  if (commandWord(rest) !== undefined) return runCommand([...rest, "--help"], io);
+  io.stdout.write(`${overview()}\n`);
+  return 0;
+}
+
+/** `| head` ends a command quietly, as it ends others; a full disk gets its line. Nobody hears of stderr. */
+function obeyStreams({ stdout, stderr }: Io): void {
+  stderr.on("error", () => {});
+  stdout.on("error", ({ code = "unknown" }: NodeJS.ErrnoException) => {
+    if (code === "EPIPE") process.exit(141);
+    stderr.write(`aliquot: can't write to standard output (${code})\n`);
+    process.exit(1);
+  });
 }
 
 function overview(): string {

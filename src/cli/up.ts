@@ -17,7 +17,7 @@ import { openLogger } from "../log.ts";
 import { enrol, listProcesses } from "../processes.ts";
 import { runReconciler } from "../worker/reconcile.ts";
 import type { Cli } from "./cli.ts";
-import { whole } from "./options.ts";
+import { slotCount, whole } from "./options.ts";
 
 const LOG_BYTES = 10 * 1024 * 1024;
 const LOGS_KEPT = 3;
@@ -32,13 +32,13 @@ export function register(program: Command, cli: Cli): void {
     .description("start everything: database, migrations, seed, relay, workers; Ctrl-C stops what it started")
     .option("--detach", "go to the background; logs under the home")
     .option("--workers <n>", "worker processes", countOfWorkers, 1)
-    .option("--slots <n>", "engine runs at once in each worker (WORKER_SLOTS, else cores)", whole)
+    .option("--slots <n>", "engine runs at once in each worker (WORKER_SLOTS, else cores)", slotCount)
     .action((options: Options) => (options.detach === true ? detach(cli, options) : up(cli, options)));
 }
 
 function countOfWorkers(text: string): number {
   const count = whole(text);
-  if (count < 0) throw new InvalidArgumentError("it must be 0 or more.");
+  if (count < 0) throw new InvalidArgumentError("It must be 0 or more.");
   return count;
 }
 

@@ -4,19 +4,19 @@ import { openLogger } from "../log.ts";
 import { enrol } from "../processes.ts";
 import { startWorker } from "../worker/start.ts";
 import type { Cli } from "./cli.ts";
-import { whole } from "./options.ts";
+import { slotCount } from "./options.ts";
 
 export function register(program: Command, cli: Cli): void {
   program
     .command("worker")
     .description("run tasks of every organization until told to stop (Ctrl-C; twice ends at once)")
-    .option("--slots <n>", "engine runs at once (WORKER_SLOTS, else cores)", whole)
+    .option("--slots <n>", "engine runs at once (WORKER_SLOTS, else cores)", slotCount)
     .option("--with-parent", "stop when standard input closes (used by `up`)")
     .action((options: { slots?: number; withParent?: boolean }) => runWorkerCommand(cli, options));
 }
 
 async function runWorkerCommand(cli: Cli, options: { slots?: number; withParent?: boolean }): Promise<void> {
-  const slots = Math.max(1, options.slots ?? cli.config.worker_slots);
+  const slots = options.slots ?? cli.config.worker_slots;
   const log =
     options.withParent === true
       ? openLogger(cli.config.log_level)

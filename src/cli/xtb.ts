@@ -145,7 +145,9 @@ function describeSubmission({ jobs, rejected }: SubmittedCalculations): string {
   const lines =
     jobs.length === 1 ? [`job ${jobs[0]?.job_id} is ${jobs[0]?.status}`] : [`${jobs.length} jobs`];
   if (fresh < jobs.length)
-    lines.push(`${jobs.length - fresh} answered from completed jobs that asked the same`);
+    lines.push(
+      `${jobs.length - fresh} answered from completed jobs that asked the same: --wait prints results`,
+    );
   for (const { line, message } of rejected) lines.push(`line ${line} was left out: ${message}`);
   if (fresh > 0)
     lines.push("they run where a worker runs: `aliquot up`, or `aliquot worker`; --wait waits for them");

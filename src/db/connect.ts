@@ -81,5 +81,7 @@ export function openPool(address: ServerAddress, application: string, size: numb
     allowExitOnIdle: true,
   });
   pool.on("error", () => {}); // an idle connection that died is replaced by the next request
+  // One that dies while it is lent, between two statements, would else end this process.
+  pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
 }

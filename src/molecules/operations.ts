@@ -6,7 +6,12 @@ import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { type IdentifiedRecords, identifyRecords } from "./identify.ts";
 import { registerRecords } from "./register.ts";
 import { AddedMolecules, AddMolecules, Molecule } from "./schema.ts";
-import { selectMoleculeParts, selectMolecules, selectOptionalMolecule } from "./store.ts";
+import {
+  deleteRegistrations,
+  selectMoleculeParts,
+  selectMolecules,
+  selectOptionalMolecule,
+} from "./store.ts";
 
 export const addMolecules = operation<typeof AddMolecules, typeof AddedMolecules, IdentifiedRecords>({
   name: "molecule.add",
@@ -75,4 +80,27 @@ export const showMolecule = operation({
     if (molecule === undefined) throw new AppError("not_found", "no such molecule");
     return { ...molecule, ...(await selectMoleculeParts(scope.tx, molecule_id)) };
   },
+});
+
+export const deleteMolecule = operation({
+  name: "molecule.delete",
+  summary: "Take back your registrations of a molecule; what was computed of it stays",
+  permission: "molecules:write",
+  http: { method: "DELETE", path: "/molecules/{molecule_id}" },
+  tx: "results",
+  input: Type.Object({ molecule_id: Uuid }, { additionalProperties: false }),
+  output: Type.Object({ molecule_id: Uuid, registrations: Type.Integer({ unit: "1" }) }),
+  async run({ scope, principal }, { molecule_id }) {
+    const molecule = await selectOptionalMolecule(scope.tx, molecule_id);
+    if (molecule === undefined) throw new AppError("not_found", "no such molecule");
+    const registrations = await deleteRegistrations(scope.tx, molecule_id, principal.user_id);
+    if (registrations === 0)
+      throw new AppError("forbidden", "you have no registration of this molecule: it is a colleague's");
+    return { molecule_id, registrations };
+  },
+  told: ({ molecule_id }, { registrations }) => ({
+    entity_type: "molecule",
+    entity_id: molecule_id,
+    metadata: { registrations },
+  }),
 });

@@ -24,10 +24,7 @@ export async function registerMolecules(
 ): Promise<{ molecule_id: string; created: boolean }[]> {
   if (rows.length === 0) return [];
   const result = await sql<{ molecule_id: string; created: boolean }>`
-    SELECT r.molecule_id, r.created
-    FROM jsonb_array_elements(${JSON.stringify(rows)}::jsonb) WITH ORDINALITY AS a(item, place)
-    CROSS JOIN LATERAL register_molecule(a.item -> 'species', a.item -> 'registration') AS r
-    ORDER BY a.place`.execute(tx);
+    SELECT molecule_id, created FROM register_molecules(${JSON.stringify(rows)}::jsonb)`.execute(tx);
   return result.rows;
 }
 
@@ -114,4 +111,18 @@ export async function selectMoleculeParts(db: ResultsDb, moleculeId: string) {
     .where((eb) => eb.or([eb("parent_id", "=", moleculeId), eb("child_id", "=", moleculeId)]))
     .execute();
   return { registrations, relations };
+}
+
+/** Deletes a person's registrations of a molecule. Returns how many there were. */
+export async function deleteRegistrations(
+  tx: ResultsTx,
+  moleculeId: string,
+  ownerId: string,
+): Promise<number> {
+  const result = await tx
+    .deleteFrom("registrations")
+    .where("molecule_id", "=", moleculeId)
+    .where("owner_id", "=", ownerId)
+    .executeTakeFirst();
+  return Number(result.numDeletedRows);
 }

@@ -39,7 +39,8 @@ before(() => {
   mkdirSync(empty);
   const tarball = join(base, `aliquot-${MANIFEST.version}.tgz`);
   const options = ["--omit=optional", "--prefer-offline", "--no-audit", "--no-fund", "--fetch-retries=0"];
-  const installed = run(empty, "npm", ["install", ...options, tarball]);
+  // Without a prefix npm would install into a folder above that happens to hold a node_modules.
+  const installed = run(empty, "npm", ["install", "--prefix", empty, ...options, tarball]);
   if (installed.status !== 0 && OFFLINE.test(installed.stderr)) offline = "the npm registry can't be reached";
   else assert.equal(installed.status, 0, `npm install: ${installed.stderr}`);
 });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -8,8 +8,9 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** An import of one file of `src/` by another; `types` where it is gone at run time. */
 export type Edge = { from: string; to: string; types: boolean };
 
-/** Files of ours below a folder of the checkout, as `folder/path.ts`; without the generated ones. */
+/** Files of ours below a folder of the checkout, as `folder/path.ts`, but the generated ones; none where it is absent. */
 export function sourceFiles(folder: string): string[] {
+  if (!existsSync(join(ROOT, folder))) return [];
   const entries = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
   return entries
     .map((entry) => posix.join(folder, entry.replaceAll("\\", "/")))

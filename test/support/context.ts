@@ -17,7 +17,7 @@ import { createOrgOperation } from "../../src/orgs/operations.ts";
 import type { Org } from "../../src/orgs/schema.ts";
 import { perform } from "../../src/perform.ts";
 import { Secret } from "../../src/secrets.ts";
-import { ask, databaseUrl, testServer } from "./server.ts";
+import { ask, databaseUrl, type TestServer, testServer } from "./server.ts";
 
 /** What of a test context (or of node:test itself) the helpers need. */
 export type Cleaner = { after(clean: () => Promise<void>): unknown };
@@ -39,11 +39,13 @@ export type TestOptions = {
   /** Settings beside DATABASE_URL. */
   env?: Record<string, string>;
   log?: Logger;
+  /** Another server than the run's. */
+  server?: TestServer;
 };
 
 /** Opens a Context against a clone of the seeded metadata template; all of it goes when the test ends. */
 export async function openTestContext(t: Cleaner, options: TestOptions = {}): Promise<TestContext> {
-  const server = await testServer();
+  const server = options.server ?? (await testServer());
   const roles = rolesOf("aliquot_");
   const database = `meta_${randomBytes(6).toString("hex")}`;
   await withClient(server.admin, "aliquot tests", async (client) => {

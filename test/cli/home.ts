@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { ROOT } from "../house/sources.ts";
+
+const ENTRY = join(ROOT, "bin", "aliquot.js");
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+type Env = Record<string, string>;
+
+export type Ran = { code: number | null; stdout: string; stderr: string };
+
+export type Started = { child: ChildProcess; said: () => string; ended: Promise<Ran> };
+
+/** What a command line prints with `--json` when it fails. */
+export type Failure = { code: string; message: string; fields: { path?: string; line?: number; rule: string }[] };
+
+/** Only what a person's shell would have: nothing of this process's environment reaches a command. */
+export function bareEnv(folder: string): Env {
+  return { PATH: [dirname(process.execPath), "/usr/bin", "/bin"].join(delimiter), HOME: folder };
+}
+
+/** `node bin/aliquot.js WORDS`, as a person would start it. */
+export function start(words: string[], env: Env, cwd: string): Started {
+  const child = spawn(process.execPath, [ENTRY, ...words], { env, cwd, stdio: ["ignore", "pipe", "pipe"] });
+  let [stdout, stderr] = ["", ""];
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const ended = once(child, "close").then(([code]): Ran => ({ code: code as number | null, stdout, stderr }));
+  return { child, said: () => stdout + stderr, ended };
+}
+
+/** A folder with a home in it; commands run there. */
+export class CliHome {
+  readonly folder: string;
+  readonly path: string;
+  readonly env: Env;
+
+  constructor(folder: string) {
+    this.folder = folder;
+    this.path = join(folder, "home");
+    this.env = { ...bareEnv(folder), ALIQUOT_HOME: this.path };
+  }
+
+  start(words: string[], env: Env = {}): Started {
+    return start(words, { ...this.env, ...env }, this.folder);
+  }
+
+  run(words: string[], env: Env = {}): Promise<Ran> {
+    return this.start(words, env).ended;
+  }
+
+  /** The one document that a command prints with `--json`; it must end with `code`. */
+  async json<T>(words: string[], code = 0, env: Env = {}): Promise<T> {
+    const ran = await this.run([...words, "--json"], env);
+    assert.equal(ran.code, code, `${words.join(" ")}: ${ran.stderr}${ran.stdout}`);
+    return oneDocument(ran.stdout) as T;
+  }
+
+  /** Rows of a statement in the chosen organization's database. */
+  async rows<T>(sql: string, ...more: string[]): Promise<T[]> {
+    return (await this.json<{ items: T[] }>(["shell", ...more, "-c", sql])).items;
+  }
+
+  /** A file in the folder; returns its name. */
+  file(name: string, content: string | Uint8Array): string {
+    mkdirSync(dirname(join(this.folder, name)), { recursive: true });
+    writeFileSync(join(this.folder, name), content);
+    return name;
+  }
+
+  /** How many objects the home's store holds, half-written ones included. */
+  objects(): number {
+    const entries = readdirSync(join(this.path, "objects"), { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).length;
+  }
+}
+
+/**
+ * A home of its own for a test file. A guard waits at a pipe: when the tests end, or this process however it
+ * ends, it runs `down --now --purge --yes` and deletes the folder, so that no server is left behind.
+ */
+export function openCliHome(t: { after(clean: () => Promise<void>): unknown }): CliHome {
+  const home = new CliHome(mkdtempSync(join(tmpdir(), "aliquot-cli-")));
+  const script = 'read -r _; "$1" "$2" down --now --purge --yes; rm -rf -- "$3"';
+  const guard = spawn("/bin/sh", ["-c", script, "sh", process.execPath, ENTRY, home.folder], {
+    env: home.env,
+    cwd: ROOT,
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  t.after(async () => {
+    guard.stdin.end();
+    await once(guard, "exit");
+  });
+  return home;
+}
+
+/** A single JSON document and its line feed: nothing before it, nothing after. */
+export function oneDocument(stdout: string): unknown {
+  assert.match(stdout, /^[{[].*[}\]]\n$/s, "stdout is not one line of JSON");
+  assert.equal(stdout.indexOf("\n"), stdout.length - 1, `stdout is more than one line: ${stdout}`);
+  return JSON.parse(stdout);
+}
+
+export type Refusal = { words: string[]; exit: number; code: string; message: RegExp; env?: Env };
+
+/**
+ * A command with `--json` that must fail: the documented exit code, `{"error":{code,message,fields}}` and
+ * nothing else on stdout, the same message as a line on stderr, and no stack.
+ */
+export async function assertRefused(home: CliHome, refusal: Refusal): Promise<Failure> {
+  const ran = await home.run([...refusal.words, "--json"], refusal.env ?? {});
+  const what = `${refusal.words.join(" ").slice(0, 100)}: ${ran.stdout}${ran.stderr}`;
+  assert.equal(ran.code, refusal.exit, what);
+  const { error } = oneDocument(ran.stdout) as { error: Failure };
+  assert.deepEqual(Object.keys(error), ["code", "message", "fields"], what);
+  assert.equal(error.code, refusal.code, what);
+  assert.match(error.message, refusal.message, what);
+  assert.doesNotMatch(error.message, /\n|something of ours broke/, what);
+  assert.ok(ran.stderr.includes(`aliquot: ${error.message}\n`), what);
+  assertNoStack(ran);
+  return error;
+}
+
+export function assertNoStack({ stdout, stderr }: Ran): void {
+  assert.doesNotMatch(stdout + stderr, /^\s+at .+:\d+:\d+\)?$|node:internal/m);
+}
+
+/** Works on items a few at a time: a command waits for the server longer than it computes. */
+export async function few<T>(items: T[], work: (item: T) => Promise<unknown>, atOnce = 3): Promise<void> {
+  const queue = items.values();
+  const lane = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+}
+
+/** Asserts that every named key is there; more are allowed. */
+export function assertKeys(value: unknown, ...keys: string[]): void {
+  assert.ok(typeof value === "object" && value !== null, `not an object: ${JSON.stringify(value)}`);
+  const missing = keys.filter((key) => !(key in value));
+  assert.deepEqual(missing, [], `missing in ${JSON.stringify(value).slice(0, 300)}`);
+}
