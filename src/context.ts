@@ -4,6 +4,7 @@ import type { Config } from "./config.ts";
 import { parseAddress, type ServerAddress } from "./db/address.ts";
 import { openPool } from "./db/connect.ts";
 import { MetadataDoor } from "./db/metadata.ts";
+import type { Step } from "./db/migrate.ts";
 import { type Migration, readMigrations } from "./db/migrations.ts";
 import { isLoginRefused } from "./db/postgres-errors.ts";
 import { type Roles, rolesOf } from "./db/roles.ts";
@@ -11,7 +12,7 @@ import { AppError } from "./errors.ts";
 import { type Logger, SILENT } from "./log.ts";
 import { openFileStore } from "./objects/file.ts";
 import { ResultsDoor } from "./orgs/door.ts";
-import { migrateFleet } from "./orgs/fleet.ts";
+import { type FleetResult, migrateFleet } from "./orgs/fleet.ts";
 import { Provisioner } from "./orgs/provision.ts";
 import type { Secret } from "./secrets.ts";
 import { seed } from "./seeds/seed.ts";
@@ -28,10 +29,14 @@ export type Context = Services & {
   roles: Roles;
   secret: Secret;
   migrations: { metadata: Migration[]; results: Migration[] };
+  /** What was applied while opening, because it was missing. */
+  applied: Applied;
   /** Starts the embedded server again where it died; an external one is left to its operators. */
   revive(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 };
+
+export type Applied = { metadata: Step[]; results: FleetResult[] };
 
 export type ContextOptions = {
   config: Config;
@@ -40,7 +45,10 @@ export type ContextOptions = {
   /** One line to the person at the terminal. */
   say: (line: string) => void;
   log?: Logger;
-  /** Make roles, schema and seeds where they are missing; always done for the embedded server. */
+  /**
+   * Make roles, schema and seeds where they are missing: true always, false never (the commands that
+   * migrate), else only for the embedded server.
+   */
   prepare?: boolean;
   /** Test only: an embedded server without fsync. */
   fast?: boolean;
@@ -88,6 +96,7 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       objects,
       toolkit,
       log: options.log ?? SILENT,
+      applied: { metadata: [], results: [] },
       revive: async () => void (await adminAddress(options)),
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
@@ -125,6 +134,7 @@ function openMetadata(
 
 /** The metadata database has this program's schema and seeds, or it gets them, or an error says how. */
 async function makeReady(context: Context, options: ContextOptions): Promise<void> {
+  if (options.prepare === false) return;
   const version = await versionOrNone(context.metadata);
   const latest = context.migrations.metadata.length;
   if (version === latest && options.prepare !== true) return;
@@ -140,15 +150,16 @@ async function makeReady(context: Context, options: ContextOptions): Promise<voi
       "the metadata database is not prepared for this program: run `aliquot migrate up`",
     );
   }
-  await prepare(context);
+  context.applied = await prepare(context);
 }
 
 /** Roles, schema of both branches, seeds. Repeating it changes nothing. */
-export async function prepare(context: Context): Promise<void> {
+export async function prepare(context: Context): Promise<Applied> {
   const { admin, roles, secret, migrations, metadata, config } = context;
-  await prepareMetadata({ admin, roles, secret, migrations: migrations.metadata });
+  const steps = await prepareMetadata({ admin, roles, secret, migrations: migrations.metadata });
   await seed(metadata, { adminEmail: config.admin_email, force: false });
-  await migrateFleet(metadata, { admin, roles, migrations: migrations.results }, { direction: "up" });
+  const settings = { admin, roles, migrations: migrations.results };
+  return { metadata: steps, results: await migrateFleet(metadata, settings, { direction: "up" }) };
 }
 
 async function versionOrNone(metadata: MetadataDoor): Promise<number> {

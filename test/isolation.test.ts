@@ -3,8 +3,6 @@ import { after, before, test } from "node:test";
 import { sql } from "kysely";
 import type { OrgPrincipal } from "../src/access/principal.ts";
 import { viewerOf } from "../src/access/principal.ts";
-import type { AuditEntry } from "../src/audit/entry.ts";
-import { appendAudit, verifyChain } from "../src/audit/store.ts";
 import type { ServerAddress } from "../src/db/address.ts";
 import { withClient } from "../src/db/connect.ts";
 import { ident } from "../src/db/roles.ts";
@@ -422,103 +420,6 @@ test("as the system in the metadata database everything is there, so that the ma
     [],
   );
   assert.ok((counts["organizations"] ?? 0) >= 2);
-});
-
-function entry(action: string): AuditEntry {
-  const ids = {
-    org_id: other.org_id,
-    user_id: stranger.user_id,
-    entity_id: null,
-    pipeline_id: null,
-    job_id: null,
-  };
-  return {
-    ...ids,
-    action,
-    entity_type: "test",
-    metadata: { n: 1, ü: 'é"\\ \u2028' },
-    ts: new Date().toISOString(),
-    source_id: newId(),
-  };
-}
-
-const verify = () => context.metadata.system((tx) => verifyChain(tx, other.org_id));
-
-test("concurrent appends make one dense chain, and the same fact is recorded once", async () => {
-  const twice = entry("twice");
-  const appends = Array.from({ length: 20 }, (_, n) => [entry(`a${n}`), entry(`b${n}`), twice]);
-  await Promise.all(appends.map((entries) => context.metadata.system((tx) => appendAudit(tx, entries))));
-  const report = await verify();
-  assert.equal(report.first_bad_seq, null);
-  const rows = await context.superuser<{ action: string }>(
-    "SELECT action FROM audit_logs WHERE org_id = $1 ORDER BY seq",
-    [other.org_id],
-  );
-  assert.equal(report.rows, rows.length);
-  assert.equal(rows.filter((row) => row.action === "twice").length, 1);
-});
-
-const TAMPERS: [what: string, text: string][] = [
-  ["a changed word", "UPDATE audit_logs SET action = 'harmless' WHERE seq = 5 AND org_id = $1"],
-  ["another person", "UPDATE audit_logs SET user_id = new_id() WHERE seq = 5 AND org_id = $1"],
-  ["another time", "UPDATE audit_logs SET ts = ts - interval '1 day' WHERE seq = 5 AND org_id = $1"],
-  ["other particulars", "UPDATE audit_logs SET metadata = '{}' WHERE seq = 5 AND org_id = $1"],
-  ["a row taken out", "DELETE FROM audit_logs WHERE seq = 5 AND org_id = $1"],
-  ["a forged hash", "UPDATE audit_logs SET hash = repeat('a', 64) WHERE seq = 5 AND org_id = $1"],
-];
-
-for (const [what, text] of TAMPERS) {
-  test(`the chain tells of ${what}, and where`, async () => {
-    assert.equal((await verify()).first_bad_seq, null);
-    const kept = await context.superuser<Record<string, unknown>>(
-      "SELECT to_jsonb(a) AS row FROM audit_logs a WHERE org_id = $1 AND seq = 5",
-      [other.org_id],
-    );
-    const unguarded = "SET session_replication_role = replica";
-    const server = await testServer();
-    const tamper = (statement: string, values: unknown[]) =>
-      withClient({ ...server.superuser, database: context.database }, "aliquot tests", async (client) => {
-        await client.query(unguarded);
-        await client.query(statement, values);
-      });
-    await tamper(text, [other.org_id]);
-    assert.equal((await verify()).first_bad_seq, 5);
-    await tamper("DELETE FROM audit_logs WHERE org_id = $1 AND seq = 5", [other.org_id]);
-    await tamper("INSERT INTO audit_logs SELECT * FROM jsonb_populate_record(NULL::audit_logs, $1)", [
-      JSON.stringify(kept[0]?.["row"]),
-    ]);
-    assert.equal((await verify()).first_bad_seq, null);
-  });
-}
-
-test("a chain cut at its end is told by its head", async () => {
-  const { rows } = await verify();
-  const server = await testServer();
-  await withClient({ ...server.superuser, database: context.database }, "aliquot tests", async (client) => {
-    await client.query("BEGIN");
-    await client.query("SET LOCAL session_replication_role = replica");
-    await client.query("DELETE FROM audit_logs WHERE org_id = $1 AND seq = $2", [other.org_id, rows]);
-    await client.query("COMMIT");
-  });
-  assert.equal((await verify()).first_bad_seq, rows);
-});
-
-test("a member appends to no other organization's chain", async () => {
-  const append = (who: OrgPrincipal) =>
-    context.metadata.member(viewerOf(who), (tx) =>
-      appendAudit(tx, [{ ...entry("forged"), org_id: org.org_id }]),
-    );
-  await assert.rejects(append(stranger), (error: { code?: string }) => error.code === "42501");
-  assert.equal(await append(scientist), 1);
-});
-
-test("a member with no organization set appends to no organization's chain", {
-  todo: "0007_audit_logs: append_audit() lets a member without an organization write any chain",
-}, async () => {
-  const nobody = { user_id: newId(), org_id: null, is_org_admin: false };
-  await assert.rejects(
-    context.metadata.member(nobody, (tx) => appendAudit(tx, [{ ...entry("forged"), org_id: org.org_id }])),
-  );
 });
 
 test("a read hands out a transaction that can't write", async () => {

@@ -8,6 +8,7 @@ import { type MigrationTest, testMigrations } from "../db/migrate-test.ts";
 import { BRANCHES, type Branch, migrationsFolder, readMigrations } from "../db/migrations.ts";
 import { AppError } from "../errors.ts";
 import { type FleetResult, migrateFleet } from "../orgs/fleet.ts";
+import type { OrgPlace } from "../orgs/place.ts";
 import { selectPlaces } from "../orgs/store.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
@@ -60,16 +61,25 @@ function branchesOf(options: Options): readonly Branch[] {
 
 async function up(cli: Cli, options: Options): Promise<void> {
   const range = rangeOf(options);
-  const context = await cli.context({ prepare: range.steps === undefined && range.to === undefined });
+  const whole = range.steps === undefined && range.to === undefined && options.branch !== "results";
+  const context = await cli.context({ prepare: whole });
   const items: Item[] = [];
   if (branchesOf(options).includes("metadata")) {
-    const steps = await withClient(context.admin, "aliquot migrate", (client) =>
+    const more = await withClient(context.admin, "aliquot migrate", (client) =>
       migrateUp(client, context.roles, context.migrations.metadata, range),
     );
+    const steps = [...context.applied.metadata, ...more];
     items.push({ branch: "metadata", database: context.admin.database, org_id: null, steps });
   }
-  if (branchesOf(options).includes("results"))
-    items.push(...(await fleet(cli, context, "up", range)).map(fleetItem));
+  if (branchesOf(options).includes("results")) {
+    const done = new Map(context.applied.results.map((result) => [result.org_id, result.steps]));
+    const results = await fleet(cli, context, "up", range);
+    items.push(
+      ...results
+        .map(fleetItem)
+        .map((item) => ({ ...item, steps: [...(done.get(item.org_id ?? "") ?? []), ...item.steps] })),
+    );
+  }
   report(cli, items);
 }
 
@@ -81,7 +91,7 @@ async function down(cli: Cli, options: Options): Promise<void> {
     cli.out.say("nothing was done");
     return;
   }
-  const context = await cli.context();
+  const context = await cli.context({ prepare: false });
   const range = rangeOf(options);
   if (branch === "results") return report(cli, (await fleet(cli, context, "down", range)).map(fleetItem));
   const steps = await withClient(context.admin, "aliquot migrate", (client) =>
@@ -138,7 +148,7 @@ async function targets(cli: Cli, context: Context, options: Options): Promise<Ta
     list.push({ branch: "metadata", database: context.admin.database, org_id: null });
   if (!branchesOf(options).includes("results")) return list;
   const named = cli.options.org === undefined ? undefined : (await cli.organization()).org_id;
-  for (const place of await context.metadata.system(selectPlaces)) {
+  for (const place of await placesOf(context)) {
     if (place.state === "active" && (named === undefined || named === place.org_id)) {
       list.push({ branch: "results", database: place.database_name, org_id: place.org_id });
     }
@@ -146,8 +156,14 @@ async function targets(cli: Cli, context: Context, options: Options): Promise<Ta
   return list;
 }
 
+/** Organizations of the directory; none while the metadata database itself is behind. */
+async function placesOf(context: Context): Promise<OrgPlace[]> {
+  const ledger = await withClient(context.admin, "aliquot migrate", readLedger);
+  return ledger.length < context.migrations.metadata.length ? [] : context.metadata.system(selectPlaces);
+}
+
 async function status(cli: Cli, options: Options): Promise<void> {
-  const context = await cli.context();
+  const context = await cli.context({ prepare: false });
   const items: (Target & { current: number; latest: number; pending: number; status: string })[] = [];
   for (const target of await targets(cli, context, options)) {
     const ledger = await withClient(
@@ -174,7 +190,7 @@ async function status(cli: Cli, options: Options): Promise<void> {
 }
 
 async function history(cli: Cli, options: Options): Promise<void> {
-  const context = await cli.context();
+  const context = await cli.context({ prepare: false });
   const items: (Target & LedgerRow)[] = [];
   for (const target of await targets(cli, context, options)) {
     const ledger = await withClient(
@@ -201,7 +217,7 @@ async function history(cli: Cli, options: Options): Promise<void> {
 }
 
 async function test(cli: Cli, options: Options): Promise<void> {
-  const context = await cli.context();
+  const context = await cli.context({ prepare: false });
   const items: MigrationTest[] = [];
   for (const branch of branchesOf(options))
     items.push(await testMigrations(context.admin, context.roles, branch, context.migrations[branch]));

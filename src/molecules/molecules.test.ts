@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { person } from "../../test/support/context.ts";
 import { openLab } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { perform } from "../perform.ts";
-import { addMolecules, listMolecules, showMolecule } from "./operations.ts";
+import { addMolecules, deleteMolecule, listMolecules, showMolecule } from "./operations.ts";
 import type { AddMolecules } from "./schema.ts";
 
 const { context, org, scientist } = await openLab({ after });
@@ -146,4 +147,22 @@ test("molecules are listed once each, newest first, in pages that leave none out
 test("a molecule that is missing is not found", async () => {
   const call = perform(context, showMolecule, scientist, { molecule_id: newId() });
   await assert.rejects(call, (error: unknown) => error instanceof AppError && error.kind === "not_found");
+});
+
+test("taking a molecule back takes back one's own registrations and no colleague's", async () => {
+  const colleague = await person(context, org, "scientist");
+  const records = [{ text: "CCCCCCCCCCCCS", format: "smiles" as const }];
+  const { items } = await perform(context, addMolecules, scientist, { records });
+  const molecule_id = items[0]?.molecule_id ?? "";
+  const kind = (wanted: string) => (error: unknown) => error instanceof AppError && error.kind === wanted;
+  await assert.rejects(perform(context, deleteMolecule, colleague, { molecule_id }), kind("forbidden"));
+  await perform(context, addMolecules, colleague, { records });
+  assert.deepEqual(await perform(context, deleteMolecule, scientist, { molecule_id }), {
+    molecule_id,
+    registrations: 1,
+  });
+  assert.equal((await perform(context, showMolecule, scientist, { molecule_id })).registrations.length, 1);
+  await perform(context, deleteMolecule, colleague, { molecule_id });
+  await assert.rejects(perform(context, showMolecule, colleague, { molecule_id }), kind("not_found"));
+  await assert.rejects(perform(context, deleteMolecule, colleague, { molecule_id }), kind("not_found"));
 });

@@ -15,8 +15,15 @@ export type Ran = { code: number | null; stdout: string; stderr: string };
 
 export type Started = { child: ChildProcess; said: () => string; ended: Promise<Ran> };
 
+/** Whatever runs command lines: a home's spawned ones, or a test's in its own process. */
+export type Runner = { run(words: string[], env?: Record<string, string>): Promise<Ran> };
+
 /** What a command line prints with `--json` when it fails. */
-export type Failure = { code: string; message: string; fields: { path?: string; line?: number; rule: string }[] };
+export type Failure = {
+  code: string;
+  message: string;
+  fields: { path?: string; line?: number; rule: string }[];
+};
 
 /** Only what a person's shell would have: nothing of this process's environment reaches a command. */
 export function bareEnv(folder: string): Env {
@@ -116,8 +123,8 @@ export type Refusal = { words: string[]; exit: number; code: string; message: Re
  * A command with `--json` that must fail: the documented exit code, `{"error":{code,message,fields}}` and
  * nothing else on stdout, the same message as a line on stderr, and no stack.
  */
-export async function assertRefused(home: CliHome, refusal: Refusal): Promise<Failure> {
-  const ran = await home.run([...refusal.words, "--json"], refusal.env ?? {});
+export async function assertRefused(runner: Runner, refusal: Refusal): Promise<Failure> {
+  const ran = await runner.run([...refusal.words, "--json"], refusal.env ?? {});
   const what = `${refusal.words.join(" ").slice(0, 100)}: ${ran.stdout}${ran.stderr}`;
   assert.equal(ran.code, refusal.exit, what);
   const { error } = oneDocument(ran.stdout) as { error: Failure };

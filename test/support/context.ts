@@ -73,9 +73,15 @@ export async function openTestContext(t: Cleaner, options: TestOptions = {}): Pr
     const made = await test.superuser<{ database_name: string; role_name: string }>(
       "SELECT database_name, role_name FROM org_databases",
     );
+    // A test that failed may have left a transaction that waits: closing would wait for it.
+    const names = [database, ...made.map((row) => row.database_name)];
+    await test.superuser(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY ($1) AND state <> 'idle' AND pid <> pg_backend_pid()",
+      [names],
+    );
     await context[Symbol.asyncDispose]();
     await withClient(server.superuser, "aliquot tests", async (client) => {
-      for (const name of [database, ...made.map((row) => row.database_name)])
+      for (const name of names)
         await client.query(`DROP DATABASE IF EXISTS ${ident(name)}`);
       for (const { role_name } of made) await client.query(`DROP ROLE IF EXISTS ${ident(role_name)}`);
     });
