@@ -95,7 +95,7 @@ describe("faults", { concurrency: 2, skip: linux }, () => {
     assert.equal((await jobState(context, org.org_id, job)).status, "running");
     first.kill("SIGKILL");
     await once(first, "exit");
-    await until("xtb to die with its worker", async () => (await working(scratch)).length === 0, 3000);
+    await until("xtb to die with its worker", async () => (await working(scratch)).length === 0, 10_000);
     assert.equal((await jobState(context, org.org_id, job)).calculations, 0);
     const second = await workerProcess(t, context);
     const { status, executions, calculations, events } = await ended(context, org.org_id, job, 90_000);

@@ -97,9 +97,7 @@ export function table(headers: string[], rows: (string | number | null)[][], non
   const widths = headers.map((header, column) =>
     Math.max(header.length, ...cells.map((row) => [...(row[column] ?? "")].length)),
   );
-  const right = headers.map((_, column) =>
-    rows.every((row) => row[column] === null || typeof row[column] === "number"),
-  );
+  const right = headers.map((_, column) => rows.every((row) => isNumber(row[column])));
   const line = (row: string[]) =>
     row
       .map((cell, column) => {
@@ -109,6 +107,11 @@ export function table(headers: string[], rows: (string | number | null)[][], non
       .join("  ")
       .trimEnd();
   return [line(headers), ...cells.map(line)].join("\n");
+}
+
+/** A number, as it is or as `fixed()` made it, or nothing. */
+function isNumber(cell: string | number | null | undefined): boolean {
+  return cell == null || typeof cell === "number" || /^-?\d+(\.\d+)?$/.test(cell);
 }
 
 /** A number with fixed decimals for a table; null stays null. */

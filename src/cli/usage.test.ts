@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { after, test } from "node:test";
 import { assertRefused, type Ran, type Refusal, type Runner } from "../../test/cli/home.ts";
 import { runCli } from "./run.ts";
@@ -22,12 +22,13 @@ class Text extends Writable {
 const runner: Runner = {
   async run(words, env = {}): Promise<Ran> {
     const [stdout, stderr] = [new Text(), new Text()];
+    const stdin = Readable.from([]);
     const io = {
       env: { ALIQUOT_HOME: join(folder, "home"), ...env },
       cwd: folder,
       stdout,
       stderr,
-      stdin: process.stdin,
+      stdin,
     };
     const code = await runCli(words, io);
     return { code, stdout: stdout.text, stderr: stderr.text };
@@ -64,7 +65,7 @@ test("words that are wrong are usage errors that say what is right", async () =>
     usage(["migrate", "new", "Bad Name", "--branch", "results"], /lowercase letters/),
   ])
     await assertRefused(runner, refusal);
-  assert.deepEqual(readdirSync(folder), [], "a usage error touched the disk");
+  assert.equal(existsSync(join(folder, "home", "state.json")), false, "a usage error started a server");
 });
 
 test("help comes in every way of asking, as text on stdout", async () => {

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 import { makeOrg, person } from "../../test/support/context.ts";
 import { FAKE, submitScript } from "../../test/support/engine.ts";
-import { claimOne, expireLeases, jobState, openLab, queueOf, start } from "../../test/support/worker.ts";
+import {
+  claimOne,
+  expireLeases,
+  jobState,
+  openLab,
+  queueOf,
+  start,
+  within,
+} from "../../test/support/worker.ts";
 import { newId } from "../ids.ts";
 import {
   type Claim,
@@ -36,7 +44,7 @@ test("a worker passes by rows that another one is claiming instead of waiting fo
   await context.metadata.system(async (tx) => {
     await tx.selectFrom("task_queue").select("job_id").where("job_id", "=", first).forUpdate().execute();
     // The first row is locked by this transaction: a claim that waited for it would never return.
-    const others = await claim(5);
+    const others = await within(claim(5));
     assert.deepEqual(
       others.map((one) => one.job_id),
       [second],

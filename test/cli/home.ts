@@ -66,7 +66,7 @@ export class CliHome {
 
   /** The one document that a command prints with `--json`; it must end with `code`. */
   async json<T>(words: string[], code = 0, env: Env = {}): Promise<T> {
-    const ran = await this.run([...words, "--json"], env);
+    const ran = await this.run(["--json", ...words], env);
     assert.equal(ran.code, code, `${words.join(" ")}: ${ran.stderr}${ran.stdout}`);
     return oneDocument(ran.stdout) as T;
   }
@@ -124,7 +124,7 @@ export type Refusal = { words: string[]; exit: number; code: string; message: Re
  * nothing else on stdout, the same message as a line on stderr, and no stack.
  */
 export async function assertRefused(runner: Runner, refusal: Refusal): Promise<Failure> {
-  const ran = await runner.run([...refusal.words, "--json"], refusal.env ?? {});
+  const ran = await runner.run(["--json", ...refusal.words], refusal.env ?? {});
   const what = `${refusal.words.join(" ").slice(0, 100)}: ${ran.stdout}${ran.stderr}`;
   assert.equal(ran.code, refusal.exit, what);
   const { error } = oneDocument(ran.stdout) as { error: Failure };
@@ -147,7 +147,9 @@ export async function few<T>(items: T[], work: (item: T) => Promise<unknown>, at
   const lane = async () => {
     for (const item of queue) await work(item);
   };
-  await Promise.all(Array.from({ length: atOnce }, lane));
+  // All lanes end before the first failure is told: the next test must not meet this one's commands.
+  const ends = await Promise.allSettled(Array.from({ length: atOnce }, lane));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 /** Asserts that every named key is there; more are allowed. */

@@ -81,8 +81,7 @@ export async function openTestContext(t: Cleaner, options: TestOptions = {}): Pr
     );
     await context[Symbol.asyncDispose]();
     await withClient(server.superuser, "aliquot tests", async (client) => {
-      for (const name of names)
-        await client.query(`DROP DATABASE IF EXISTS ${ident(name)}`);
+      for (const name of names) await client.query(`DROP DATABASE IF EXISTS ${ident(name)}`);
       for (const { role_name } of made) await client.query(`DROP ROLE IF EXISTS ${ident(role_name)}`);
     });
     rmSync(home, { recursive: true, force: true });

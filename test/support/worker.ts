@@ -38,7 +38,7 @@ export async function openLab(t: Cleaner, options: TestOptions = {}): Promise<La
       [],
       org.database_name,
     );
-    await context.superuser("DELETE FROM task_queue");
+    await context.superuser("SET lock_timeout = '5s'; DELETE FROM task_queue");
   };
   return { context, org, scientist, clear };
 }
@@ -135,7 +135,7 @@ const nothing = {
 export async function until<T>(
   what: string,
   check: () => Promise<T | undefined | false>,
-  limit_ms = 20_000,
+  limit_ms = 60_000,
 ): Promise<T> {
   const end = performance.now() + limit_ms;
   for (;;) {
@@ -144,6 +144,16 @@ export async function until<T>(
     if (performance.now() > end) throw new Error(`waited in vain for: ${what}`);
     await sleep(20);
   }
+}
+
+/** A promise's value; fails after `limit_ms`, so that what waits for ever fails instead of hanging. */
+export async function within<T>(promise: Promise<T>, limit_ms = 5000): Promise<T> {
+  const late = new AbortController();
+  const limit = sleep(limit_ms, undefined, { signal: late.signal }).then(() => {
+    throw new Error(`not done within ${limit_ms} ms`);
+  });
+  limit.catch(() => {});
+  return Promise.race([promise, limit]).finally(() => late.abort());
 }
 
 export type JobState = {
@@ -204,7 +214,7 @@ export async function ended(
   context: TestContext,
   org_id: string,
   job_id: string,
-  limit_ms = 20_000,
+  limit_ms = 60_000,
 ): Promise<JobState> {
   return until(
     `the end of job ${job_id}`,
