@@ -11,7 +11,9 @@ function bareCalls(rdkit: Rdkit, smiles: string): number {
     const descriptors = JSON.parse(mol.get_descriptors()) as object;
     const [standard, fixed] = [mol.get_inchi(), mol.get_inchi("-FixedH")];
     const keys = rdkit.get_inchikey_for_inchi(standard) + rdkit.get_inchikey_for_inchi(fixed);
-    return Object.keys(graph).length + Object.keys(descriptors).length + keys.length + mol.get_smiles().length;
+    return (
+      Object.keys(graph).length + Object.keys(descriptors).length + keys.length + mol.get_smiles().length
+    );
   });
   if (size === null) throw new Error(`${smiles} does not parse`);
   return size;

@@ -30,7 +30,11 @@ export async function copyAsBareRows({ context, home }: Lab): Promise<number> {
   return results + (await copy({ ...superuser, database: context.admin.database }, METADATA, salt));
 }
 
-async function copy(address: Parameters<typeof withClient>[0], tables: string[], salt: string): Promise<number> {
+async function copy(
+  address: Parameters<typeof withClient>[0],
+  tables: string[],
+  salt: string,
+): Promise<number> {
   return withClient(address, "bench", async (client) => {
     const statements: string[] = [];
     for (const table of tables) {

@@ -14,9 +14,7 @@ export const benchmark: Benchmark = {
     const bare = async () => seconds(["-e", "0"]);
     await help(); // fills the compile cache, as any earlier command did
     const { a, b } = await alternate(quick ? 9 : 25, help, bare);
-    return [
-      item("--help", "ms", 1000 * median(a), 1000 * median(b), { of: "ratio", most: 2.5 }),
-    ];
+    return [item("--help", "ms", 1000 * median(a), 1000 * median(b), { of: "ratio", most: 2.5 })];
   },
 };
 

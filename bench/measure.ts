@@ -52,7 +52,10 @@ function roundOr(value: number | null): number | null {
 export function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
-  const [low = Number.NaN, high = Number.NaN] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]];
+  const [low = Number.NaN, high = Number.NaN] = [
+    sorted[sorted.length % 2 === 0 ? middle - 1 : middle],
+    sorted[middle],
+  ];
   return (low + high) / 2;
 }
 
@@ -91,7 +94,9 @@ function ownCpu(): number {
 export function serverCpu(postmaster: number): number {
   const alive = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && parentOf(name) === postmaster);
   const living = alive.map((pid) => ticks(pid, ["utime", "stime"]));
-  return ticks(String(postmaster), ["utime", "stime", "cutime", "cstime"]) + living.reduce((a, b) => a + b, 0);
+  return (
+    ticks(String(postmaster), ["utime", "stime", "cutime", "cstime"]) + living.reduce((a, b) => a + b, 0)
+  );
 }
 
 const FIELDS = { ppid: 1, utime: 11, stime: 12, cutime: 13, cstime: 14 } as const;

@@ -16,7 +16,11 @@ export const benchmark: Benchmark = {
       }
     }
     return [
-      item("embedded server, existing cluster", "s", median(again), null, { of: "value", most: 2, text: "< 2" }),
+      item("embedded server, existing cluster", "s", median(again), null, {
+        of: "value",
+        most: 2,
+        text: "< 2",
+      }),
       item("embedded server, first ever with migrations and seed", "s", median(first), null, {
         of: "value",
         most: 15,

@@ -144,7 +144,8 @@ function databaseUrl(read: Reader): string | undefined {
   const host = read.text("DB_HOST") ?? read.text("POSTGRES_HOST");
   if (host === undefined) return undefined;
   const url = new URL("postgresql://localhost");
-  url.hostname = host;
+  if (host.startsWith("/")) url.searchParams.set("host", host);
+  else url.hostname = host;
   url.port = String(read.whole("DB_PORT", 5432, 1, 65_535));
   url.username = encodeURIComponent(read.text("DB_USER") ?? read.text("POSTGRES_USER") ?? "aliquot");
   url.password = encodeURIComponent(read.text("DB_PASSWORD") ?? read.text("POSTGRES_PASSWORD") ?? "");

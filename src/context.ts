@@ -19,7 +19,7 @@ import { seed } from "./seeds/seed.ts";
 import type { Services } from "./services.ts";
 import { appPassword, metadataVersion, prepareMetadata } from "./setup.ts";
 import { openToolkit } from "./toolkit/toolkit.ts";
-import { relayOrg } from "./worker/relay.ts";
+import { relayOrg, shareRelay } from "./worker/relay.ts";
 
 /** Everything that is open, closed together and in reverse order. */
 export type Context = Services & {
@@ -79,7 +79,7 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       schemaVersion: migrations.results.length,
     });
     stack.use(results);
-    results.relay = (orgId) => relayOrg(metadata, results, orgId).then(() => {});
+    results.relay = shareRelay((orgId) => relayOrg(metadata, results, orgId));
     const provisioner = new Provisioner(metadata, { admin, roles, secret, migrations: migrations.results });
     const toolkit = stack.use(openToolkit({ threads: options.toolkitThreads ?? config.worker_slots }));
     const objects = openFileStore(storageRoot(config, home));

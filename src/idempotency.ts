@@ -47,7 +47,8 @@ export async function findAnswer(tx: EitherTx, request: Request): Promise<KnownA
     SELECT request_hash, answer FROM idempotency_keys
     WHERE principal_id = ${principal_id} AND operation = ${operation} AND key = ${key}`.execute(tx);
   const row = known.rows[0];
-  if (row?.request_hash === request_hash) return { answer: row.answer };
+  // No answer yet: an operation with transactions of its own failed on the way, and goes on now.
+  if (row?.request_hash === request_hash) return row.answer === null ? undefined : { answer: row.answer };
   throw new AppError(
     "idempotency_mismatch",
     `the idempotency key "${key}" was used for another request: use a new one`,

@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { AppError } from "./errors.ts";
+import { isUuid } from "./ids.ts";
 
 /** A page of a list: how many, and after which. */
 export const PageInput = Type.Object(
@@ -20,7 +21,8 @@ function decodeCursor(cursor: string | undefined): { at: string; id: string } | 
   if (cursor === undefined) return undefined;
   try {
     const [at, id] = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")) as unknown[];
-    if (typeof at === "string" && typeof id === "string" && !Number.isNaN(Date.parse(at))) return { at, id };
+    if (typeof at === "string" && typeof id === "string" && isUuid(id) && !Number.isNaN(Date.parse(at)))
+      return { at, id };
   } catch {
     // falls through to the one answer below
   }

@@ -33,23 +33,29 @@ export class Secret {
 export function secretKey(env: Record<string, string | undefined>, home: string): Secret {
   const given = env["ALIQUOT_SECRET_KEY"] ?? readGiven(env["ALIQUOT_SECRET_KEY_FILE"]);
   if (given !== undefined && given !== "") {
-    if (given.length >= 32) return new Secret(given);
+    if (given.length >= SHORTEST) return new Secret(given);
     throw new AppError("usage", "settings: ALIQUOT_SECRET_KEY must have at least 32 characters");
   }
   const path = join(home, "secret");
+  const text = keptSecret(path);
+  if (text.length >= SHORTEST) return new Secret(text);
+  throw new AppError(
+    "unavailable",
+    `${path} is empty or was cut short: put it back from a backup, or give ALIQUOT_SECRET_KEY`,
+  );
+}
+
+function keptSecret(path: string): string {
   try {
     if (!existsSync(path)) makeSecret(path);
-    return new Secret(readFileSync(path, "utf8").trim());
+    return readFileSync(path, "utf8").trim();
   } catch (cause) {
-    throw new AppError(
-      "unavailable",
-      `can't keep a secret in ${path}: give ALIQUOT_SECRET_KEY or a writable home`,
-      {
-        cause,
-      },
-    );
+    const what = `can't keep a secret in ${path}: give ALIQUOT_SECRET_KEY or a writable home`;
+    throw new AppError("unavailable", what, { cause });
   }
 }
+
+const SHORTEST = 32;
 
 function readGiven(file: string | undefined): string | undefined {
   if (file === undefined || file === "") return undefined;

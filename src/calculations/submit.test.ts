@@ -243,9 +243,7 @@ test("an admin, who may see it, is not answered from another person's private jo
   assert.equal((await submitSmiles(context, boss, "CCCCCCO")).jobs[0]?.cached, false);
 });
 
-test("nor is an admin's private submission", {
-  todo: "jobs/store.ts: selectCompletedBySignature takes any private job that may be seen, and admins see all",
-}, async () => {
+test("nor is an admin's private submission", {}, async () => {
   const first = await submit("CCCCCCS", { visibility: "private" });
   await complete(first.jobs[0]?.job_id ?? "");
   const answer = await submitSmiles(context, boss, "CCCCCCS", { visibility: "private" });

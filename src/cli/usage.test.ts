@@ -2,38 +2,15 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable, Writable } from "node:stream";
 import { after, test } from "node:test";
-import { assertRefused, type Ran, type Refusal, type Runner } from "../../test/cli/home.ts";
-import { runCli } from "./run.ts";
+import { assertRefused, type Refusal, type Runner, runHere } from "../../test/cli/home.ts";
 
 /** Command lines in this process: what ends before a database is asked for costs a millisecond here. */
 const folder = mkdtempSync(join(tmpdir(), "aliquot-usage-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-class Text extends Writable {
-  text = "";
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
-const runner: Runner = {
-  async run(words, env = {}): Promise<Ran> {
-    const [stdout, stderr] = [new Text(), new Text()];
-    const stdin = Readable.from([]);
-    const io = {
-      env: { ALIQUOT_HOME: join(folder, "home"), ...env },
-      cwd: folder,
-      stdout,
-      stderr,
-      stdin,
-    };
-    const code = await runCli(words, io);
-    return { code, stdout: stdout.text, stderr: stderr.text };
-  },
-};
+const run: Runner = (words, env = {}) =>
+  runHere(words, { ALIQUOT_HOME: join(folder, "home"), ...env }, folder);
 
 const usage = (words: string[], message: RegExp): Refusal => ({ words, exit: 2, code: "usage", message });
 
@@ -64,7 +41,7 @@ test("words that are wrong are usage errors that say what is right", async () =>
     usage(["migrate", "down", "--branch", "results"], /drops what they made.*--yes/),
     usage(["migrate", "new", "Bad Name", "--branch", "results"], /lowercase letters/),
   ])
-    await assertRefused(runner, refusal);
+    await assertRefused(run, refusal);
   assert.equal(existsSync(join(folder, "home", "state.json")), false, "a usage error started a server");
 });
 
@@ -81,7 +58,7 @@ test("help comes in every way of asking, as text on stdout", async () => {
     [["--version"], /^\d+\.\d+\.\d+\n$/],
   ];
   for (const [words, expected] of asks) {
-    const ran = await runner.run(words);
+    const ran = await run(words);
     assert.deepEqual([ran.code, ran.stderr], [0, ""], words.join(" "));
     assert.match(ran.stdout, expected);
   }

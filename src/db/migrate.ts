@@ -147,14 +147,10 @@ async function takeStep(
   try {
     if (migration.transaction) await client.query("BEGIN");
     // The ledger row first: a concurrent runner that got past the lock collides here, early and harmlessly.
-    if (direction === "up") {
-      await client.query("INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)", [
-        migration.version,
-        migration.name,
-        migration.checksum,
-      ]);
-    }
+    // Outside a transaction it comes last, or a step that failed half-way would count as applied.
+    if (direction === "up" && migration.transaction) await insertLedgerRow(client, migration);
     await client.query(text);
+    if (direction === "up" && !migration.transaction) await insertLedgerRow(client, migration);
     const duration_ms = performance.now() - started;
     if (direction === "up") {
       const timed = "UPDATE schema_migrations SET duration_ms = $2 WHERE version = $1";
@@ -168,6 +164,11 @@ async function takeStep(
     if (migration.transaction) await client.query("ROLLBACK").catch(() => {});
     throw stepFailed(migration, direction, text, cause);
   }
+}
+
+async function insertLedgerRow(client: pg.ClientBase, { version, name, checksum }: Migration): Promise<void> {
+  const statement = "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)";
+  await client.query(statement, [version, name, checksum]);
 }
 
 /** `{owner}`, `{system}` and `{member}` stand for the installation's roles. */

@@ -85,6 +85,7 @@ export class PoolBudget<H> {
 
   #give(entry: Entry<H>): void {
     entry.users--;
-    if (entry.users === 0) this.#waiting.shift()?.();
+    // All of them look again: one that finds its pool open would else keep the room from the next.
+    if (entry.users === 0) for (const wake of this.#waiting.splice(0)) wake();
   }
 }

@@ -35,7 +35,9 @@ export function translateDbError(error: unknown): unknown {
   const code = (error as { code?: string }).code ?? "";
   if (
     NETWORK.has(code) ||
-    /Connection terminated|not queryable|timeout exceeded when trying to connect/.test(error.message)
+    /Connection terminated|not queryable|timeout exceeded when trying to connect|not currently accepting connections/.test(
+      error.message,
+    )
   ) {
     return new AppError("unavailable", "PostgreSQL can't be reached: it is down, or DATABASE_URL is wrong", {
       cause: error,

@@ -89,16 +89,19 @@ export async function insertSpec(
 const REUSE_CONFIDENCE = 0.8;
 
 /**
- * Completed jobs, visible to who asks, that asked the same questions; the latest of each. For an answer
- * that the organization may see, only jobs that it may see.
+ * Completed jobs that asked the same questions and may answer this asker: the organization's, and for a
+ * private submission the asker's own; never a colleague's private one, also where an admin could see it.
+ * The latest of each.
  */
 export async function selectCompletedBySignature(
   tx: ResultsDb,
   signatures: string[],
-  visibility: "private" | "organization",
+  asker: { owner_id: string; visibility: "private" | "organization" },
 ): Promise<{ input_signature: string; job_id: string }[]> {
   if (signatures.length === 0) return [];
-  const seen = visibility === "organization" ? sql<boolean>`visibility = 'organization'` : sql<boolean>`true`;
+  const own =
+    asker.visibility === "private" ? sql<boolean>`owner_id = ${asker.owner_id}` : sql<boolean>`false`;
+  const seen = sql<boolean>`(visibility = 'organization' OR ${own})`;
   return tx
     .selectFrom("jobs")
     .distinctOn("input_signature")
@@ -205,6 +208,7 @@ export type LockedJob = {
   owner_id: string;
   visibility: "private" | "organization";
   pipeline_id: string | null;
+  pipeline_version_id: string | null;
   created_at: string;
 };
 
@@ -223,6 +227,12 @@ export async function lockOptionalJob(tx: ResultsTx, jobId: string): Promise<Loc
       "pipeline_id",
       "created_at",
     ])
+    .select(({ selectFrom }) =>
+      selectFrom("pipeline_specs as s")
+        .select("s.pipeline_version_id")
+        .whereRef("s.spec_hash", "=", "jobs.spec_hash")
+        .as("pipeline_version_id"),
+    )
     .where("job_id", "=", jobId)
     .forUpdate()
     .executeTakeFirst();
@@ -260,7 +270,7 @@ function factOf(job: LockedJob): Omit<JobFact, "updated_at"> {
   return {
     job_id: job.job_id,
     pipeline_id: job.pipeline_id,
-    pipeline_version_id: null,
+    pipeline_version_id: job.pipeline_version_id,
     submitted_by: job.owner_id,
     status: job.status,
     priority: job.priority,

@@ -46,7 +46,7 @@ export async function submitJobs(
     signatureOf({ spec: spec_hash, input: request.identity, params: canonical(request.params) }),
   );
   const known = submission.reuse
-    ? await selectCompletedBySignature(scope.tx, [...new Set(signatures)], submission.visibility)
+    ? await selectCompletedBySignature(scope.tx, [...new Set(signatures)], submission)
     : [];
   const answers = new Map<string, SubmittedJob>();
   for (const row of known)

@@ -48,30 +48,32 @@ export async function createOrg(
   return org;
 }
 
+const SLUG_TRIES = 5;
+
 async function request(services: Services, principal: Principal, name: string): Promise<string> {
-  const org_id = newId();
-  const opaque = org_id.replaceAll("-", "");
-  try {
-    await services.metadata.system(async (tx) => {
-      const slug = await freeSlug(name, (candidate) => slugExists(tx, candidate));
-      await insertOrganization(tx, {
-        org_id,
-        name,
-        slug,
-        database_name: `results_${opaque}`,
-        role_name: `results_${opaque}`,
-      });
-      await insertMembership(tx, { user_id: principal.user_id, org_id, role: "owner" });
-    });
-    return org_id;
-  } catch (error) {
-    if (violates(error, "organizations_name_key")) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await insertIntent(services, principal, name);
+    } catch (error) {
+      // Two names with one slug at once: the second looks again and takes the next number.
+      if (violates(error, "organizations_slug_key") && tries < SLUG_TRIES) continue;
+      if (!violates(error, "organizations_name_key")) throw error;
       throw new AppError("conflict", `an organization called "${name}" exists already: choose another name`, {
         cause: error,
       });
     }
-    throw error;
   }
+}
+
+async function insertIntent(services: Services, principal: Principal, name: string): Promise<string> {
+  const org_id = newId();
+  const opaque = `results_${org_id.replaceAll("-", "")}`;
+  await services.metadata.system(async (tx) => {
+    const slug = await freeSlug(name, (candidate) => slugExists(tx, candidate));
+    await insertOrganization(tx, { org_id, name, slug, database_name: opaque, role_name: opaque });
+    await insertMembership(tx, { user_id: principal.user_id, org_id, role: "owner" });
+  });
+  return org_id;
 }
 
 async function freeSlug(name: string, taken: (slug: string) => Promise<boolean>): Promise<string> {

@@ -165,9 +165,7 @@ test("a database that is down harms its own organization only, and its users are
   await read(down);
 });
 
-test("a database that takes no connections is unavailable", {
-  todo: "db/postgres-errors.ts: 55000 'is not currently accepting connections' is translated to nothing",
-}, async (t) => {
+test("a database that takes no connections is unavailable", {}, async (t) => {
   const org = await makeOrg(context);
   await context.superuser(`ALTER DATABASE ${org.database_name} ALLOW_CONNECTIONS false`);
   t.after(() => context.superuser(`ALTER DATABASE ${org.database_name} ALLOW_CONNECTIONS true`));
@@ -268,9 +266,7 @@ test("who waits for room gets it, in a crowd of any order", async () => {
   await budget[Symbol.asyncDispose]();
 });
 
-test("an idle pool is not left unused while somebody waits for room", {
-  todo: "db/pools.ts: #give wakes one waiter; where that one finds its pool open, the room it was woken for is nobody's",
-}, async () => {
+test("an idle pool is not left unused while somebody waits for room", {}, async () => {
   const { budget } = budgetOf(1, 2);
   const gates = new Map<string, () => void>();
   const hold = (key: string, gate: string) =>

@@ -2,18 +2,11 @@ import { sql } from "kysely";
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import type { TaskContext } from "../engines/adapter.ts";
 import { insertEvents, type LockedJob, lockOptionalJob, type NewEvent, updateJob } from "../jobs/store.ts";
-import { type Fact, insertOutbox } from "../outbox.ts";
+import { insertOutbox } from "../outbox.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
 import type { Claim } from "./claim.ts";
-
-/** A started attempt. */
-export type Started = {
-  kind: "started";
-  task: TaskContext;
-  attempt: number;
-  max_attempts: number;
-  spec: PipelineSpec;
-};
+import { numbered, type Started } from "./facts.ts";
+import { failLostTask } from "./fail.ts";
 
 /** Why a claim starts nothing: somebody newer has it, or there is nothing to run. */
 export type NotStarted = { kind: "newer"; fence: number } | { kind: "gone" };
@@ -30,18 +23,23 @@ export async function startTask(
   const { tx } = scope;
   const job = await lockOptionalJob(tx, claim.job_id);
   if (job === undefined) return { kind: "gone" };
+  const task = await lockOptionalTask(tx, claim);
+  if (task === undefined || (task.status !== "ready" && task.status !== "running")) return { kind: "gone" };
+  if (task.fence >= claim.fence) return { kind: "newer", fence: task.fence };
+  if (task.attempt >= task.max_attempts) {
+    await failLostTask(tx, job, claim);
+    return { kind: "gone" };
+  }
   const started = await tx
     .updateTable("tasks")
     .set((eb) => ({ status: "running", fence: claim.fence, attempt: eb("attempt", "+", 1) }))
     .where("job_id", "=", claim.job_id)
     .where("task_name", "=", claim.task_name)
-    .where("status", "in", ["ready", "running"])
-    .where("fence", "<", claim.fence)
     .returning(["attempt", "max_attempts"])
-    .executeTakeFirst();
-  if (started === undefined) return notStarted(tx, claim);
+    .executeTakeFirstOrThrow();
   const events: Omit<NewEvent, "job_id" | "seq_no">[] = [];
-  if (await loseOpenExecution(tx, claim)) {
+  // A first attempt has none before it.
+  if (started.attempt > 1 && (await loseOpenExecution(tx, claim))) {
     events.push({ event: "lost", detail: "the worker vanished", metadata: { task: claim.task_name } });
   }
   const exec = await tx
@@ -76,17 +74,14 @@ export async function startTask(
   return { kind: "started", ...started, ...(await readTask(scope, claim, exec.exec_id, job)) };
 }
 
-async function notStarted(tx: ResultsTx, claim: Claim): Promise<NotStarted> {
-  const task = await tx
+async function lockOptionalTask(tx: ResultsTx, claim: Claim) {
+  return tx
     .selectFrom("tasks")
-    .select(["status", "fence"])
+    .select(["status", "fence", "attempt", "max_attempts"])
     .where("job_id", "=", claim.job_id)
     .where("task_name", "=", claim.task_name)
+    .forUpdate()
     .executeTakeFirst();
-  if (task !== undefined && (task.status === "ready" || task.status === "running")) {
-    return { kind: "newer", fence: task.fence };
-  }
-  return { kind: "gone" };
 }
 
 async function loseOpenExecution(tx: ResultsTx, claim: Claim): Promise<boolean> {
@@ -131,20 +126,4 @@ async function readTask(
     inputs,
   };
   return { task, spec };
-}
-
-/** Events of one transaction with dense numbers after `seq`. */
-export function numbered(
-  events: Omit<NewEvent, "job_id" | "seq_no">[],
-  job_id: string,
-  seq: number,
-): NewEvent[] {
-  return events.map((event, index) => ({ job_id, seq_no: seq + 1 + index, ...event }));
-}
-
-export function goneFact(claim: Claim): Fact {
-  return {
-    topic: "task_gone",
-    payload: { job_id: claim.job_id, task_name: claim.task_name, fence: claim.fence },
-  };
 }

@@ -1,11 +1,12 @@
 import { sql } from "kysely";
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import type { AppError } from "../errors.ts";
-import { insertEvents, lockOptionalJob, type NewEvent, updateJob } from "../jobs/store.ts";
+import { insertEvents, type LockedJob, lockOptionalJob, type NewEvent, updateJob } from "../jobs/store.ts";
 import { insertOutbox } from "../outbox.ts";
 import { backoffSeconds } from "./backoff.ts";
 import type { Claim } from "./claim.ts";
-import { goneFact, numbered, type Started } from "./executions.ts";
+import { goneFact, numbered, type Started } from "./facts.ts";
+import { jobOutcome, outcomeChange, outcomeEvents } from "./outcome.ts";
 import { readyFact } from "./record.ts";
 
 export type Failure = { error: AppError; logs_uri: string | null };
@@ -41,50 +42,76 @@ export async function failTask(
   if (job === undefined || owned === undefined) return false;
   await endExecution(tx, started, failure);
   const metadata = { task: claim.task_name, attempt: started.attempt, code: error.code };
-  const events: Omit<NewEvent, "job_id" | "seq_no">[] = again
-    ? [
-        {
-          event: "retried",
-          detail: error.message,
-          metadata: { ...metadata, delay_seconds: Math.round(delay) },
-        },
-      ]
-    : [
-        { event: "task_failed", detail: error.message, metadata },
-        { event: "failed", detail: error.message },
-      ];
-  await insertEvents(tx, numbered(events, claim.job_id, job.seq));
-  const seq = job.seq + events.length;
   if (again) {
-    const fact = await updateJob(tx, job, { status: "running", seq });
+    const event = {
+      event: "retried",
+      detail: error.message,
+      metadata: { ...metadata, delay_seconds: Math.round(delay) },
+    };
+    await insertEvents(tx, numbered([event], claim.job_id, job.seq));
+    const fact = await updateJob(tx, job, { status: "running", seq: job.seq + 1 });
     await insertOutbox(tx, [{ topic: "job", payload: fact }, readyFact(job, owned, owned.available_at)]);
     return true;
   }
-  const fact = await updateJob(tx, job, {
-    status: "failed",
-    seq,
-    error: {
-      code: error.code,
-      kind: error.kind,
-      message: error.message,
-      task: claim.task_name,
-      fields: error.fields,
-    },
-    timings: { ended_at: new Date().toISOString() },
-  });
-  await insertOutbox(tx, [{ topic: "job", payload: fact }, goneFact(claim)]);
+  await failJob(tx, job, claim, [{ event: "task_failed", detail: error.message, metadata }]);
   return true;
 }
 
+/** After a task failed for good: the job's row, its events and the facts; failed unless another branch runs. */
+async function failJob(
+  tx: ResultsTx,
+  job: LockedJob,
+  claim: Claim,
+  events: Omit<NewEvent, "job_id" | "seq_no">[],
+): Promise<void> {
+  const outcome = await jobOutcome(tx, claim.job_id);
+  const all = [...events, ...outcomeEvents(outcome)];
+  await insertEvents(tx, numbered(all, claim.job_id, job.seq));
+  const fact = await updateJob(tx, job, { ...outcomeChange(outcome), seq: job.seq + all.length });
+  await insertOutbox(tx, [{ topic: "job", payload: fact }, goneFact(claim)]);
+}
+
+/**
+ * A task whose workers all vanished has no attempt left: it fails instead of being started again, or an
+ * input that kills its worker would go round for ever. The caller holds the job's and the task's lock.
+ */
+export async function failLostTask(tx: ResultsTx, job: LockedJob, claim: Claim): Promise<void> {
+  const message =
+    "its workers vanished and no attempt is left: an input that ends its worker, or a machine out of memory";
+  await tx
+    .updateTable("task_executions")
+    .set({
+      status: "lost",
+      ended_at: sql`now()`,
+      error_kind: "lost_lease",
+      error: sql`${JSON.stringify({ code: "lost_lease", message })}::jsonb`,
+    })
+    .where("job_id", "=", claim.job_id)
+    .where("task_name", "=", claim.task_name)
+    .where("status", "=", "running")
+    .execute();
+  await tx
+    .updateTable("tasks")
+    .set({ status: "failed", fence: claim.fence })
+    .where("job_id", "=", claim.job_id)
+    .where("task_name", "=", claim.task_name)
+    .execute();
+  const metadata = { task: claim.task_name, code: "lost_lease" };
+  await failJob(tx, job, claim, [
+    { event: "lost", detail: "the worker vanished", metadata },
+    { event: "task_failed", detail: message, metadata },
+  ]);
+}
+
 async function endExecution(tx: ResultsTx, started: Started, failure: Failure): Promise<void> {
-  const { code, message, kind } = failure.error;
+  const { code, message, kind, fields } = failure.error;
   await tx
     .updateTable("task_executions")
     .set({
       status: "failed",
       ended_at: sql`now()`,
       error_kind: kind,
-      error: sql`${JSON.stringify({ code, message })}::jsonb`,
+      error: sql`${JSON.stringify({ code, message, fields })}::jsonb`,
       logs_uri: failure.logs_uri,
     })
     .where("exec_id", "=", started.task.exec_id)

@@ -5,7 +5,8 @@ import { AppError } from "../errors.ts";
 import { insertEvents, type LockedJob, lockOptionalJob, type NewEvent, updateJob } from "../jobs/store.ts";
 import { type Fact, insertOutbox } from "../outbox.ts";
 import type { Claim } from "./claim.ts";
-import { goneFact, numbered, type Started } from "./executions.ts";
+import { goneFact, numbered, type Started } from "./facts.ts";
+import { jobOutcome, outcomeChange, outcomeEvents } from "./outcome.ts";
 
 export type Finished = {
   service_name: string;
@@ -43,16 +44,14 @@ export async function recordTask(
   const events: Omit<NewEvent, "job_id" | "seq_no">[] = [
     { event: "task_completed", metadata: { task: claim.task_name, attempt: started.attempt } },
   ];
-  const done = await allCompleted(tx, claim.job_id);
-  if (done) events.push({ event: "completed" });
+  const outcome = await jobOutcome(tx, claim.job_id);
+  events.push(...outcomeEvents(outcome));
   await insertEvents(tx, numbered(events, claim.job_id, job.seq));
+  const { wall_seconds, cpu_seconds } = recorded;
   const fact = await updateJob(tx, job, {
-    status: done ? "completed" : "running",
+    ...outcomeChange(outcome),
     seq: job.seq + events.length,
-    ...(done ? { timings: { ended_at: new Date().toISOString() } } : {}),
-    metrics: {
-      [claim.task_name]: { wall_seconds: recorded.wall_seconds, cpu_seconds: recorded.cpu_seconds },
-    },
+    metrics: { [claim.task_name]: { wall_seconds, cpu_seconds } },
   });
   await insertOutbox(tx, [
     { topic: "job", payload: fact },
@@ -116,16 +115,6 @@ async function makeReady(tx: ResultsTx, claim: Claim, started: Started): Promise
     WHERE job_id = ${claim.job_id} AND task_name = ANY (${after}::text[]) AND status = 'waiting'
     RETURNING task_name, engine, fence, status`.execute(tx);
   return rows.rows.filter((row) => row.status === "ready");
-}
-
-async function allCompleted(tx: ResultsTx, jobId: string): Promise<boolean> {
-  const open = await tx
-    .selectFrom("tasks")
-    .select("task_name")
-    .where("job_id", "=", jobId)
-    .where("status", "<>", "completed")
-    .executeTakeFirst();
-  return open === undefined;
 }
 
 export function readyFact(job: LockedJob, task: ReadyTask, availableAt = new Date().toISOString()): Fact {

@@ -237,9 +237,7 @@ test("the projection follows a job from queued to cancelled", async () => {
   assert.equal(meta?.last_seq, (await jobState(context, org.org_id, job)).seq);
 });
 
-test("a job that starts before it is relayed keeps its pipeline version in the projection", {
-  todo: "jobs/store.ts: updateJob's facts say pipeline_version_id null, and only a job's last fact of a batch is projected",
-}, async () => {
+test("a job that starts before it is relayed keeps its pipeline version in the projection", {}, async () => {
   const job = await submitScript(context, scientist);
   await context.superuser("DELETE FROM jobs_meta WHERE job_id = $1", [job]);
   await forgetRelayed();

@@ -29,6 +29,32 @@ export async function relayOrg(metadata: MetadataDoor, results: ResultsDoor, org
   }
 }
 
+/**
+ * The same for callers that come while one is under way: they share the next, which begins when that one is
+ * done and so takes what each had committed. Without it they queued at the lock, a connection each.
+ */
+export function shareRelay(relay: (orgId: string) => Promise<unknown>): (orgId: string) => Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  const next = new Map<string, Promise<void>>();
+  async function begin(orgId: string): Promise<void> {
+    next.delete(orgId);
+    const run = relay(orgId).then(() => {});
+    running.set(orgId, run);
+    try {
+      await run;
+    } finally {
+      if (running.get(orgId) === run) running.delete(orgId);
+    }
+  }
+  return (orgId) => {
+    const now = running.get(orgId);
+    if (now === undefined) return next.get(orgId) ?? begin(orgId);
+    const shared = next.get(orgId) ?? now.catch(() => {}).then(() => begin(orgId));
+    next.set(orgId, shared);
+    return shared;
+  };
+}
+
 async function relayBatch(metadata: MetadataDoor, scope: ResultsScope): Promise<number> {
   await sql`SELECT pg_advisory_xact_lock(${RELAY_LOCK})`.execute(scope.tx);
   const rows = await selectPending(scope.tx);

@@ -8,7 +8,7 @@ import type { Executor, RunOutcome } from "../executors/executor.ts";
 import type { StoredObject } from "../objects/store.ts";
 import type { Services } from "../services.ts";
 import type { Claim } from "./claim.ts";
-import type { Started } from "./executions.ts";
+import type { Started } from "./facts.ts";
 import { failTask } from "./fail.ts";
 import { recordTask } from "./record.ts";
 

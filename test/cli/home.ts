@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { Readable, Writable } from "node:stream";
+import { runCli } from "../../src/cli/run.ts";
 import { ROOT } from "../house/sources.ts";
 
 const ENTRY = join(ROOT, "bin", "aliquot.js");
@@ -16,7 +18,7 @@ export type Ran = { code: number | null; stdout: string; stderr: string };
 export type Started = { child: ChildProcess; said: () => string; ended: Promise<Ran> };
 
 /** Whatever runs command lines: a home's spawned ones, or a test's in its own process. */
-export type Runner = { run(words: string[], env?: Record<string, string>): Promise<Ran> };
+export type Runner = (words: string[], env?: Record<string, string>) => Promise<Ran>;
 
 /** What a command line prints with `--json` when it fails. */
 export type Failure = {
@@ -44,6 +46,21 @@ export function start(words: string[], env: Env, cwd: string): Started {
   return { child, said: () => stdout + stderr, ended };
 }
 
+/** A command line in this process, through the same door as bin/aliquot.js. */
+export async function runHere(words: string[], env: Env, cwd: string): Promise<Ran> {
+  const [stdout, stderr] = [new Text(), new Text()];
+  const code = await runCli(words, { env, cwd, stdout, stderr, stdin: Readable.from([]) });
+  return { code, stdout: stdout.text, stderr: stderr.text };
+}
+
+class Text extends Writable {
+  text = "";
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+
 /** A folder with a home in it; commands run there. */
 export class CliHome {
   readonly folder: string;
@@ -64,23 +81,27 @@ export class CliHome {
     return this.start(words, env).ended;
   }
 
+  /** The same command in this process: no start of Node to pay for. Files are named by their whole path. */
+  here(words: string[], env: Env = {}): Promise<Ran> {
+    return runHere(words, { ...this.env, ...env }, this.folder);
+  }
+
   /** The one document that a command prints with `--json`; it must end with `code`. */
   async json<T>(words: string[], code = 0, env: Env = {}): Promise<T> {
-    const ran = await this.run(["--json", ...words], env);
-    assert.equal(ran.code, code, `${words.join(" ")}: ${ran.stderr}${ran.stdout}`);
-    return oneDocument(ran.stdout) as T;
+    return documentOf<T>(words, await this.run(["--json", ...words], env), code);
   }
 
   /** Rows of a statement in the chosen organization's database. */
   async rows<T>(sql: string, ...more: string[]): Promise<T[]> {
-    return (await this.json<{ items: T[] }>(["shell", ...more, "-c", sql])).items;
+    const words = ["shell", ...more, "-c", sql];
+    return documentOf<{ items: T[] }>(words, await this.here(["--json", ...words]), 0).items;
   }
 
-  /** A file in the folder; returns its name. */
+  /** A file in the folder; returns its path. */
   file(name: string, content: string | Uint8Array): string {
-    mkdirSync(dirname(join(this.folder, name)), { recursive: true });
-    writeFileSync(join(this.folder, name), content);
-    return name;
+    const path = join(this.folder, name);
+    writeFileSync(path, content);
+    return path;
   }
 
   /** How many objects the home's store holds, half-written ones included. */
@@ -110,6 +131,11 @@ export function openCliHome(t: { after(clean: () => Promise<void>): unknown }): 
   return home;
 }
 
+function documentOf<T>(words: string[], ran: Ran, code: number): T {
+  assert.equal(ran.code, code, `${words.join(" ")}: ${ran.stderr}${ran.stdout}`);
+  return oneDocument(ran.stdout) as T;
+}
+
 /** A single JSON document and its line feed: nothing before it, nothing after. */
 export function oneDocument(stdout: string): unknown {
   assert.match(stdout, /^[{[].*[}\]]\n$/s, "stdout is not one line of JSON");
@@ -123,8 +149,8 @@ export type Refusal = { words: string[]; exit: number; code: string; message: Re
  * A command with `--json` that must fail: the documented exit code, `{"error":{code,message,fields}}` and
  * nothing else on stdout, the same message as a line on stderr, and no stack.
  */
-export async function assertRefused(runner: Runner, refusal: Refusal): Promise<Failure> {
-  const ran = await runner.run(["--json", ...refusal.words], refusal.env ?? {});
+export async function assertRefused(run: Runner, refusal: Refusal): Promise<Failure> {
+  const ran = await run(["--json", ...refusal.words], refusal.env ?? {});
   const what = `${refusal.words.join(" ").slice(0, 100)}: ${ran.stdout}${ran.stderr}`;
   assert.equal(ran.code, refusal.exit, what);
   const { error } = oneDocument(ran.stdout) as { error: Failure };

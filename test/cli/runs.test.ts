@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../house/sources.ts";
-import { assertKeys, assertNoStack, assertRefused, openCliHome, type Started } from "./home.ts";
+import { assertKeys, assertNoStack, assertRefused, openCliHome, type Runner, type Started } from "./home.ts";
 
 /** Runs of engines, real ones and liars, from the command line; one home, in this order. */
 const home = openCliHome({ after });
+const run: Runner = (words, env) => home.run(words, env);
 const skip = existsSync("/usr/bin/xtb") || existsSync("/bin/xtb") ? false : "xtb is not installed";
 
 type Job = { job_id: string; status: string; cached: boolean };
@@ -63,7 +64,7 @@ test("the same question again is answered by the job that asked it, unless told 
 });
 
 test("a job that fails ends --wait with 1, and the others' results are printed", { skip }, async () => {
-  const words = ["xtb", "[He]", "CCO", "--cycles", "1", "--level", "extreme", "--wait"];
+  const words = ["xtb", "O", "NCCCO", "--cycles", "4", "--wait"];
   const answer = await home.json<Answer>(words, 1);
   assert.deepEqual(
     answer.jobs.map(({ status }) => status),
@@ -71,13 +72,13 @@ test("a job that fails ends --wait with 1, and the others' results are printed",
   );
   assert.deepEqual(
     answer.results.map(({ smiles }) => smiles),
-    ["[He]"],
+    ["O"],
   );
   const failed = answer.jobs[1]?.job_id ?? "";
   assert.equal((await home.json<Detail>(["job", "show", failed])).error?.code, "geometry_not_converged");
   const plain = await home.run(words);
   assert.equal(plain.code, 1);
-  assert.match(plain.stdout, /^\[He\] .*reused$/m);
+  assert.match(plain.stdout, /^O .*reused$/m);
   assert.match(plain.stdout, /^job \S+ failed: .+ \(geometry_not_converged\)$/m);
   assertNoStack(plain);
 });
@@ -115,7 +116,7 @@ test("without the engine a job waits and says what for; --wait ends with 5", asy
   assert.equal(job?.status, "queued");
   const { waiting_for } = await home.json<Detail>(["job", "show", job.job_id], 0, env);
   assert.match(waiting_for ?? "", /a worker with xtb: none is running .*aliquot doctor/);
-  await assertRefused(home, {
+  await assertRefused(run, {
     words: ["xtb", "CS", "--wait"],
     exit: 5,
     code: "unavailable",
@@ -154,7 +155,7 @@ test("up --detach, once; its worker ends what waits; watch, retry, logs; down", 
   assert.ok(isAlive(String(up.pid)));
   for (const words of [["up"], ["up", "--detach"]]) {
     const message = new RegExp(`is up already \\(process ${up.pid}\\).*aliquot down`);
-    await assertRefused(home, { words, exit: 4, code: "conflict", message });
+    await assertRefused(run, { words, exit: 4, code: "conflict", message });
   }
   assert.ok(left.crashed);
   const retried = await home.json<Item>(["job", "retry", left.crashed]);
@@ -181,16 +182,16 @@ test("up --detach, once; its worker ends what waits; watch, retry, logs; down", 
 });
 
 test("down --purge needs an answer, deletes the cluster, and a second one finds nothing", async () => {
-  const state = JSON.parse(readFileSync(join(home.path, "state.json"), "utf8")) as { data_dir: string };
-  await assertRefused(home, {
+  const { database } = await home.json<{ database: { data_dir: string } }>(["status"]);
+  await assertRefused(run, {
     words: ["down", "--purge"],
     exit: 2,
     code: "usage",
     message: /deletes the database of .*--yes/,
   });
-  assert.ok(existsSync(state.data_dir));
+  assert.ok(existsSync(database.data_dir));
   const purged = await home.json<{ purged: boolean }>(["down", "--purge", "--yes"]);
-  assert.deepEqual([purged.purged, existsSync(state.data_dir)], [true, false]);
+  assert.deepEqual([purged.purged, existsSync(database.data_dir)], [true, false]);
   assert.equal((await home.json<{ purged: boolean }>(["down", "--purge", "--yes"])).purged, false);
 });
 
@@ -198,7 +199,7 @@ test("down --purge needs an answer, deletes the cluster, and a second one finds 
 function program(name: string, script: string): string {
   const version =
     'for word; do [ "$word" = --version ] && { echo "  * xtb version 6.5.1 (x) compiled by y"; exit 0; }; done';
-  const path = join(home.folder, home.file(name, `#!/bin/sh\nPATH=/usr/bin:/bin\n${version}\n${script}\n`));
+  const path = home.file(name, `#!/bin/sh\nPATH=/usr/bin:/bin\n${version}\n${script}\n`);
   chmodSync(path, 0o755);
   return path;
 }

@@ -14,6 +14,7 @@ import {
   few,
   oneDocument,
   type Refusal,
+  type Runner,
   start,
 } from "./home.ts";
 
@@ -21,6 +22,7 @@ import {
 const folder = mkdtempSync(join(tmpdir(), "aliquot-cli-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const home = new CliHome(folder);
+const run: Runner = (words, env) => home.run(words, env);
 
 const usage = (words: string[], message: RegExp): Refusal => ({ words, exit: 2, code: "usage", message });
 
@@ -39,7 +41,7 @@ test("malformed settings are named all at once, never by value", async () => {
     ALIQUOT_HOMEE: "/secret/place",
     STORAGE_URL: "ftp://secret",
   };
-  const error = await assertRefused(home, { ...usage(["status"], /^settings: /), env });
+  const error = await assertRefused(run, { ...usage(["status"], /^settings: /), env });
   assert.deepEqual(error.fields.map(({ path }) => path).sort(), Object.keys(env).sort());
   for (const name of Object.keys(env)) assert.match(error.message, new RegExp(name));
   assert.match(error.message, /ALIQUOT_HOMEE is not a setting; did you mean ALIQUOT_HOME\?/);
@@ -49,7 +51,7 @@ test("malformed settings are named all at once, never by value", async () => {
 });
 
 test("an unwritable home is said, and nothing is made", async () => {
-  const file = join(folder, home.file("a-file", "x"));
+  const file = home.file("a-file", "x");
   const places: [string, RegExp][] = [
     [join(file, "home"), /can't use the data folder .*a-file\/home \(ENOTDIR\): .*ALIQUOT_HOME/],
     [file, /a-file is not a folder/],
@@ -58,8 +60,8 @@ test("an unwritable home is said, and nothing is made", async () => {
       : []),
   ];
   await few(places, async ([path, message]) => {
-    for (const words of [["status"], ["org", "create", "lab"], ["xtb", "O"]])
-      await assertRefused(home, {
+    for (const words of [["status"], ["org", "create", "lab"]])
+      await assertRefused(run, {
         words,
         exit: 5,
         code: "unavailable",
@@ -73,7 +75,7 @@ test("a DATABASE_URL that nobody answers for", async () => {
   const env = { DATABASE_URL: "postgresql://user:hunter2@127.0.0.1:1/x" };
   const message = /^PostgreSQL can't be reached: it is down, or DATABASE_URL is wrong$/;
   await few([["org", "list"], ["xtb", "O", "--wait"], ["migrate", "up"], ["status"]], async (words) => {
-    await assertRefused(home, { words, exit: 5, code: "unavailable", message, env });
+    await assertRefused(run, { words, exit: 5, code: "unavailable", message, env });
   });
   const health = await home.json<{ status: string; checks: unknown[] }>(["health"], 5, env);
   assert.equal(health.status, "down");
@@ -87,7 +89,7 @@ test("a DATABASE_URL that nobody answers for", async () => {
   assert.deepEqual([item?.found, message.test(item?.install ?? "")], [false, true]);
   assert.doesNotMatch(JSON.stringify(doctor), /hunter2/);
   const remote = { DATABASE_URL: "postgresql://u:hunter2@db.example.org/x" };
-  await assertRefused(home, { ...usage(["org", "list"], /sslmode/), env: remote });
+  await assertRefused(run, { ...usage(["org", "list"], /sslmode/), env: remote });
 });
 
 test("doctor says what is missing and how to get it, and starts nothing", async () => {
