@@ -1,10 +1,9 @@
 import { sql } from "kysely";
-import type { EngineAdapter } from "../src/engines/adapter.ts";
+import type { EngineAdapter, EngineAtHand } from "../src/engines/adapter.ts";
 import type { Executor } from "../src/executors/executor.ts";
 import { newId } from "../src/ids.ts";
 import { type JobRequest, submitJobs } from "../src/jobs/submit.ts";
 import { runWorker } from "../src/worker/loop.ts";
-import type { EngineAtHand } from "../src/worker/run.ts";
 import { type Lab, openLab } from "./lab.ts";
 import { type Benchmark, clocked, item, median, serverCpu } from "./measure.ts";
 

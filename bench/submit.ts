@@ -13,7 +13,7 @@ export const benchmark: Benchmark = {
   name: "submit",
   about: `${JOBS} molecules in one request until the last is claimable, beside the same rows by bare INSERT … SELECT`,
   async run({ quick }) {
-    const rounds = quick ? 2 : 5;
+    const rounds = quick ? 2 : 3;
     await using lab = await openLab();
     const smiles = drugLikeSmiles(JOBS * (rounds + 2));
     const part = (round: number) => smiles.slice((round + 1) * JOBS, (round + 2) * JOBS);

@@ -28,7 +28,6 @@ export type Config = {
   log_level: "debug" | "info" | "warn" | "error";
   /** `PATH` of the process: where engines are looked for. */
   search_path: string;
-  user_name: string;
 };
 
 export type ParsedConfig = { config: Config; warnings: string[] };
@@ -123,7 +122,6 @@ export function parseConfig(env: Env): ParsedConfig {
     seed_org: read.text("SEED_ORG"),
     log_level: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error"], "info"),
     search_path: env["PATH"] ?? "",
-    user_name: env["USER"] ?? "",
   };
   for (const name of unknownNames(env)) {
     if (name.startsWith("ALIQUOT_")) read.refuse(name, `is not a setting${hint(name)}`);

@@ -8,12 +8,14 @@ import type { Step } from "./db/migrate.ts";
 import { type Migration, readMigrations } from "./db/migrations.ts";
 import { isLoginRefused } from "./db/postgres-errors.ts";
 import { type Roles, rolesOf } from "./db/roles.ts";
+import { slowLog } from "./db/slow.ts";
 import { AppError } from "./errors.ts";
 import { type Logger, SILENT } from "./log.ts";
 import { openFileStore } from "./objects/file.ts";
 import { ResultsDoor } from "./orgs/door.ts";
 import { type FleetResult, migrateFleet } from "./orgs/fleet.ts";
 import { Provisioner } from "./orgs/provision.ts";
+import { clearStopping, isStopping } from "./processes.ts";
 import type { Secret } from "./secrets.ts";
 import { seed } from "./seeds/seed.ts";
 import type { Services } from "./services.ts";
@@ -63,20 +65,21 @@ export async function openContext(options: ContextOptions): Promise<Context> {
   const { config, home, secret } = options;
   const stack = new AsyncDisposableStack();
   try {
-    const admin = await adminAddress(options);
+    const { admin, server } = await serverAddresses(options);
     const roles = rolesOf(config.role_prefix);
     const migrations = {
       metadata: await readMigrations("metadata"),
       results: await readMigrations("results"),
     };
-    const metadata = openMetadata(stack, admin, roles, options);
+    const metadata = openMetadata(stack, server, roles, options);
     const results = new ResultsDoor(metadata, {
-      server: admin,
+      server,
       roles,
       secret,
       poolSize: config.results_pool_size,
       budget: config.connections_max,
       schemaVersion: migrations.results.length,
+      log: slowLog(options.log ?? SILENT, config.slow_ms),
     });
     stack.use(results);
     results.relay = shareRelay((orgId) => relayOrg(metadata, results, orgId));
@@ -97,7 +100,7 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       toolkit,
       log: options.log ?? SILENT,
       applied: { metadata: [], results: [] },
-      revive: async () => void (await adminAddress(options)),
+      revive: () => revive(options),
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
     await makeReady(context, options);
@@ -108,16 +111,33 @@ export async function openContext(options: ContextOptions): Promise<Context> {
   }
 }
 
-async function adminAddress(options: ContextOptions): Promise<ServerAddress> {
+/** Starts the embedded server that died under us; not one that `down` stopped, and never a new one. */
+async function revive(options: ContextOptions): Promise<void> {
+  if (options.config.database_url !== undefined || isStopping(options.home)) return;
+  const { ensureServer, serverStatus } = await import("./db/embedded/server.ts");
+  const { state } = await serverStatus({ home: options.home });
+  if (state === "stopped") await ensureServer({ home: options.home, report: options.say });
+}
+
+type Addresses = {
+  /** For migrations and provisioning: past a pooler, as an administrator. */
+  admin: ServerAddress;
+  /** For everything else; the login is filled in per database. */
+  server: ServerAddress;
+};
+
+async function serverAddresses(options: ContextOptions): Promise<Addresses> {
   const { config, home } = options;
-  if (config.database_url !== undefined) return parseAddress(config.database_url);
+  if (config.database_url !== undefined) {
+    const server = parseAddress(config.database_url);
+    const direct = config.database_direct_url;
+    return { server, admin: direct === undefined ? server : parseAddress(direct) };
+  }
   const { ensureServer } = await import("./db/embedded/server.ts");
-  const server = await ensureServer({
-    home,
-    ...(options.fast === undefined ? {} : { fast: options.fast }),
-    report: options.say,
-  });
-  return server.admin;
+  clearStopping(home);
+  const fast = options.fast === undefined ? {} : { fast: options.fast };
+  const { admin } = await ensureServer({ home, ...fast, report: options.say });
+  return { admin, server: admin };
 }
 
 function openMetadata(
@@ -129,7 +149,7 @@ function openMetadata(
   const login = { ...admin, user: roles.app, password: appPassword(options.secret).reveal() };
   const pool = openPool(login, `aliquot ${process.pid}`, options.config.pool_size);
   stack.defer(() => pool.end());
-  return new MetadataDoor(pool, roles);
+  return new MetadataDoor(pool, roles, slowLog(options.log ?? SILENT, options.config.slow_ms));
 }
 
 /** The metadata database has this program's schema and seeds, or it gets them, or an error says how. */

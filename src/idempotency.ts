@@ -31,7 +31,7 @@ function sorted(value: unknown): unknown {
 
 /**
  * Takes the key for this transaction. A second request with it waits here for the first and then
- * gets its answer. Throws AppError idempotency_mismatch where the key was used for another request.
+ * gets its answer: null where an operation with transactions of its own began and did not finish. Throws AppError idempotency_mismatch where the key was used for another request.
  */
 export async function findAnswer(tx: EitherTx, request: Request): Promise<KnownAnswer | undefined> {
   if (request.key === undefined) return undefined;
@@ -47,8 +47,7 @@ export async function findAnswer(tx: EitherTx, request: Request): Promise<KnownA
     SELECT request_hash, answer FROM idempotency_keys
     WHERE principal_id = ${principal_id} AND operation = ${operation} AND key = ${key}`.execute(tx);
   const row = known.rows[0];
-  // No answer yet: an operation with transactions of its own failed on the way, and goes on now.
-  if (row?.request_hash === request_hash) return row.answer === null ? undefined : { answer: row.answer };
+  if (row?.request_hash === request_hash) return { answer: row.answer };
   throw new AppError(
     "idempotency_mismatch",
     `the idempotency key "${key}" was used for another request: use a new one`,

@@ -1,12 +1,12 @@
 import type { Static, TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import { Compile, type Validator } from "typebox/compile";
 import { inOrganization, require } from "./access/policy.ts";
 import { type Principal, viewerOf } from "./access/principal.ts";
-import { type AuditEntry, auditTime } from "./audit/entry.ts";
+import { type AuditEntry, auditBody, auditTime } from "./audit/entry.ts";
 import { appendAudit } from "./audit/store.ts";
 import type { Canonical } from "./canonical.ts";
 import type { MetadataTx } from "./db/metadata.ts";
-import { AppError } from "./errors.ts";
+import { AppError, toAppError } from "./errors.ts";
 import { findAnswer, keepAnswer, type Request, requestHash } from "./idempotency.ts";
 import { newId } from "./ids.ts";
 import { UUID_PATTERN } from "./jobs/schema.ts";
@@ -35,7 +35,7 @@ export async function perform<I extends TSchema, O extends TSchema, P>(
     principal_id: principal.user_id,
     operation: operation.name,
     key: options.idempotencyKey,
-    request_hash: requestHash(input),
+    request_hash: requestHash({ org_id: principal.org_id, input }),
   };
   if (operation.tx === "own") return performOwn(services, operation, principal, input, request);
   if (operation.tx === "metadata") {
@@ -72,11 +72,19 @@ async function performResults<I extends TSchema, O extends TSchema, P>(
     answered(scope.tx, request, async () => {
       const result = await operation.run({ scope, services, principal: person, prepared }, input);
       const entry = entryOf(operation.name, principal, told(input, result));
+      // Fails here, before the commit, where it could not be written into the chain later.
+      auditBody(entry);
       await insertOutbox(scope.tx, [{ topic: "audit", payload: entry }]);
       return result;
     }),
   );
-  await services.results.relay(person.org_id);
+  // It is committed: an error now must not make the asker ask again. The reconciler takes what waits.
+  await services.results.relay(person.org_id).catch((error: unknown) => {
+    services.log.warn(
+      { err: toAppError(error).message, org_id: person.org_id },
+      "facts wait for the reconciler",
+    );
+  });
   return answer;
 }
 
@@ -103,14 +111,23 @@ async function answered<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const known = await findAnswer(tx, request);
-  if (known !== undefined) return known.answer as T;
+  if (known?.answer != null) return known.answer as T;
   const answer = await work();
   await keepAnswer(tx, request, answer);
   return answer;
 }
 
+/** Compiling a schema takes near a millisecond, so each is compiled once; keyed by the schema, it goes with it. */
+const VALIDATORS = new WeakMap<TSchema, Validator>();
+
+function compiled(schema: TSchema): Validator {
+  const known = VALIDATORS.get(schema) ?? Compile(schema);
+  VALIDATORS.set(schema, known);
+  return known;
+}
+
 function checked<I extends TSchema>(operation: { name: string; input: I }, rawInput: unknown): Static<I> {
-  const validator = Compile(operation.input);
+  const validator = compiled(operation.input);
   if (validator.Check(rawInput)) return rawInput as Static<I>;
   const fields = [...validator.Errors(rawInput)].slice(0, 20).map((error) => ({
     path: error.instancePath === "" ? "/" : error.instancePath,

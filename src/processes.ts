@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readStat } from "./executors/proc.ts";
 
 /** A long-lived process of a home: what it is, and when it began, so that a recycled pid is not believed. */
-export type HomeProcess = { pid: number; kind: "up" | "worker"; started: string; since: string };
+export type HomeProcess = { pid: number; kind: "up" | "worker" | "wait"; started: string; since: string };
 
 /** Notes that this process belongs to the home; call the returned function when it ends. */
 export async function enrol(home: string, kind: HomeProcess["kind"]): Promise<() => void> {
@@ -17,7 +17,9 @@ export async function enrol(home: string, kind: HomeProcess["kind"]): Promise<()
     started: await startOf(process.pid),
     since: new Date().toISOString(),
   };
-  writeFileSync(path, JSON.stringify(entry));
+  // Aside and renamed: a reader never meets half a note.
+  writeFileSync(`${path}.tmp`, JSON.stringify(entry));
+  renameSync(`${path}.tmp`, path);
   return () => rmSync(path, { force: true });
 }
 
@@ -28,24 +30,54 @@ export async function listProcesses(home: string): Promise<HomeProcess[]> {
   for (const name of namesIn(folder)) {
     const path = join(folder, name);
     const entry = readEntry(path);
-    if (entry !== undefined && isAlive(entry.pid) && (await startOf(entry.pid)) === entry.started)
-      alive.push(entry);
+    if (entry === undefined) continue;
+    if (await isStill(entry)) alive.push(entry);
     else rmSync(path, { force: true });
   }
   return alive;
 }
 
-/** Ends processes in good order: SIGTERM, and SIGKILL for those that remain after `patience_ms`. */
+/**
+ * Ends processes in good order: SIGTERM, a second one at once where they are to drop what they run, and
+ * SIGKILL for those that remain after `patience_ms`.
+ */
 export async function endProcesses(
   processes: HomeProcess[],
-  patience_ms: number,
+  how: { patience_ms: number; drop: boolean },
 ): Promise<{ ended: number; killed: number }> {
   for (const { pid } of processes) signal(pid, "SIGTERM");
-  const until = Date.now() + patience_ms;
+  if (how.drop) {
+    await sleep(100); // two signals at once are one
+    for (const { pid } of processes) signal(pid, "SIGTERM");
+  }
+  const until = Date.now() + how.patience_ms;
   while (processes.some(({ pid }) => isAlive(pid)) && Date.now() < until) await sleep(50);
-  const stubborn = processes.filter(({ pid }) => isAlive(pid));
+  const stubborn: HomeProcess[] = [];
+  for (const entry of processes) if (await isStill(entry)) stubborn.push(entry);
   for (const { pid } of stubborn) signal(pid, "SIGKILL");
   return { ended: processes.length - stubborn.length, killed: stubborn.length };
+}
+
+/** Whether a noted process lives, and is the one that was noted. */
+async function isStill(entry: HomeProcess): Promise<boolean> {
+  return isAlive(entry.pid) && (await startOf(entry.pid)) === entry.started;
+}
+
+const STOPPING = "stopping";
+
+/** From now on nothing of this home starts its database again by itself. */
+export function markStopping(home: string): void {
+  mkdirSync(join(home, "run"), { recursive: true, mode: 0o700 });
+  writeFileSync(join(home, "run", STOPPING), "");
+}
+
+/** A command that needs the database takes the mark away. */
+export function clearStopping(home: string): void {
+  rmSync(join(home, "run", STOPPING), { force: true });
+}
+
+export function isStopping(home: string): boolean {
+  return existsSync(join(home, "run", STOPPING));
 }
 
 /** Ticks since boot at which a process began, on Linux; elsewhere the pid has to do. */

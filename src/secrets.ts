@@ -71,7 +71,11 @@ function readGiven(file: string | undefined): string | undefined {
 /** Written aside and linked into place, so two first commands at once agree on one key. */
 function makeSecret(path: string): void {
   const aside = `${path}.${process.pid}`;
-  writeFileSync(aside, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+  writeFileSync(aside, `${randomBytes(32).toString("base64url")}\n`, {
+    mode: 0o600,
+    flag: "wx",
+    flush: true,
+  });
   try {
     linkSync(aside, path);
   } catch (error) {

@@ -38,13 +38,21 @@ export async function prepareMetadata(settings: SetupSettings): Promise<Step[]> 
   });
 }
 
-/** Version of the metadata schema as the login role sees it. */
+/**
+ * Version of the metadata schema as the login role sees it; one less where nobody seeded it yet, because a
+ * preparation that was killed between the two is not done.
+ */
 export async function metadataVersion(metadata: MetadataDoor): Promise<number> {
   return metadata.system(async (tx) => {
     const row = await tx
       .selectFrom("schema_migrations")
       .select((eb) => eb.fn.max("version").as("version"))
       .executeTakeFirst();
-    return row?.version ?? 0;
+    const seeded = await tx
+      .selectFrom("users")
+      .select("user_id")
+      .where("username", "=", "admin")
+      .executeTakeFirst();
+    return (row?.version ?? 0) - (seeded === undefined ? 1 : 0);
   });
 }

@@ -134,7 +134,7 @@ CREATE POLICY pipelines_member ON pipelines FOR SELECT TO {member} USING (
   (SELECT app_org()) IS NOT NULL AND (
     org_id IS NULL
     OR (org_id = (SELECT app_org()) AND (visibility <> 'private' OR created_by = (SELECT app_user())))
-    OR visibility = 'public'));
+    OR (visibility = 'public' AND latest_version IS NOT NULL)));
 CREATE POLICY pipeline_versions_member ON pipeline_versions FOR SELECT TO {member} USING (
   EXISTS (SELECT 1 FROM pipelines p WHERE p.pipeline_id = pipeline_versions.pipeline_id
     AND (pipeline_versions.published OR p.org_id = (SELECT app_org()))));

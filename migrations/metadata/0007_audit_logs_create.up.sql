@@ -54,7 +54,7 @@ CREATE TRIGGER audit_logs_append_only BEFORE UPDATE OR DELETE ON audit_logs
   FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_logs_no_truncate BEFORE TRUNCATE ON audit_logs
   FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-REVOKE UPDATE, DELETE ON audit_logs FROM {system};
+REVOKE INSERT, UPDATE, DELETE ON audit_logs, audit_heads FROM {system};
 
 CREATE FUNCTION append_audit(chain uuid, entries jsonb) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, public, pg_temp
@@ -76,6 +76,9 @@ BEGIN
   FOR entry IN SELECT value FROM jsonb_array_elements(entries) WITH ORDINALITY ORDER BY ordinality LOOP
     body := entry #>> '{}';
     fields := body::jsonb;
+    IF current_setting('role') = btrim('{member}', '"') AND (fields ->> 'user_id')::uuid IS DISTINCT FROM app_user() THEN
+      RAISE EXCEPTION 'another person''s deed' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     CONTINUE WHEN EXISTS (SELECT 1 FROM audit_logs WHERE source_id = (fields ->> 'source_id')::uuid);
     link := encode(sha256(convert_to(head.hash || E'\n' || body, 'UTF8')), 'hex');
     INSERT INTO audit_logs (chain_id, seq, org_id, user_id, action, entity_type, entity_id, pipeline_id, job_id,

@@ -12,7 +12,7 @@ CALL finish_table('database_identity', 'One row: whose database this is. Checked
 CREATE POLICY database_identity_member ON database_identity FOR SELECT TO {member} USING (true);
 GRANT SELECT ON database_identity TO {member};
 
-CREATE FUNCTION in_own_org() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, public AS $$
+CREATE FUNCTION in_own_org() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT coalesce((SELECT i.org_id = app_org() FROM database_identity i), false)
 $$;
 COMMENT ON FUNCTION in_own_org() IS 'True where the transaction''s organization is the one this database belongs to: unset means no rows.';

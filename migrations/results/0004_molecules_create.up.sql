@@ -174,7 +174,8 @@ CREATE POLICY molecules_member ON molecules FOR SELECT TO {member} USING (
 CREATE POLICY molecule_relations_member ON molecule_relations FOR SELECT TO {member} USING (
   EXISTS (SELECT 1 FROM molecules m WHERE m.molecule_id = parent_id)
   AND EXISTS (SELECT 1 FROM molecules m WHERE m.molecule_id = child_id));
-GRANT SELECT, UPDATE, DELETE ON registrations TO {member};
+GRANT SELECT, DELETE ON registrations TO {member};
+GRANT UPDATE (visibility, project_id, name, external_id, supplier, properties, tags) ON registrations TO {member};
 GRANT SELECT ON molecule_relations TO {member};
 GRANT SELECT (molecule_id, identity_key, identity_kind, identity_version, inchi, inchikey, compound_key, skeleton_key, smiles,
   formula, charge, stereo_status, toolkit_version, heavy_atoms, molecular_weight, exact_mass, clogp, tpsa_angstrom2,

@@ -69,7 +69,8 @@ CALL finish_table('jobs', 'Runs of pipelines.', $${
   "visibility": "organization, or private: its owner and admins."
 }$$);
 CALL show_to_people('jobs');
-GRANT SELECT, INSERT, UPDATE ON jobs TO {member};
+GRANT SELECT, INSERT ON jobs TO {member};
+GRANT UPDATE (status, seq, error, timings, metrics) ON jobs TO {member};
 
 CREATE FUNCTION check_job_step() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN

@@ -186,7 +186,8 @@ CREATE POLICY job_events_member ON job_events FOR SELECT TO {member} USING (
   EXISTS (SELECT 1 FROM jobs j WHERE j.job_id = job_events.job_id));
 CREATE POLICY job_events_member_insert ON job_events FOR INSERT TO {member} WITH CHECK (
   EXISTS (SELECT 1 FROM jobs j WHERE j.job_id = job_events.job_id AND may_write(j.owner_id)));
-GRANT SELECT, INSERT, UPDATE ON tasks TO {member};
+GRANT SELECT, INSERT ON tasks TO {member};
+GRANT UPDATE (status, available_at, max_attempts) ON tasks TO {member};
 GRANT SELECT, UPDATE (status, ended_at) ON task_executions TO {member};
 GRANT SELECT ON task_results TO {member};
 GRANT SELECT, INSERT ON job_events TO {member};

@@ -1,14 +1,13 @@
-import { checkElectrons } from "../engines/xtb/check.ts";
+import { checkElectrons, MAX_ATOMS } from "../engines/xtb/check.ts";
 import { AppError } from "../errors.ts";
+import type { StructureRow } from "../structures/store.ts";
 import type { Identified, Identity } from "../toolkit/toolkit.ts";
 
 export type Refusal = { code: string; message: string };
 
 export type ElectronsAsked = { charge?: number; multiplicity?: number; vertical?: boolean; large?: boolean };
 
-const MAX_ATOMS = 200;
-
-/** Charge and multiplicity of a run: as asked, else as drawn and the lowest that the radicals allow. */
+/** Charge and multiplicity of a run: as asked, else as drawn with the radicals' electrons parallel. */
 export function speciesElectrons(
   species: Identity,
   asked: ElectronsAsked,
@@ -83,4 +82,39 @@ export function formulaCounts(formula: string): Map<string, number> {
     counts.set(element, (counts.get(element) ?? 0) + (count === "" ? 1 : Number(count)));
   }
   return counts;
+}
+
+/** Charge and multiplicity of a structure's run: as asked, else as it was added, else neutral and closed shell. */
+export function structureElectrons(
+  row: Pick<StructureRow, "charge" | "multiplicity">,
+  asked: ElectronsAsked,
+): { charge: number; multiplicity: number } {
+  return {
+    charge: asked.charge ?? row.charge ?? 0,
+    multiplicity: asked.multiplicity ?? row.multiplicity ?? 1,
+  };
+}
+
+/** Throws AppError engine_refused where a structure can't be run so: too many atoms, impossible charge or spin. */
+export function checkStructure(
+  row: Pick<StructureRow, "charge" | "multiplicity">,
+  elements: string[],
+  asked: ElectronsAsked,
+): void {
+  if (elements.length > MAX_ATOMS && asked.large !== true) {
+    const rule = `${elements.length} atoms are more than ${MAX_ATOMS}: say --large to run it on purpose`;
+    throw new AppError("engine_refused", rule, {
+      code: "too_large",
+      fields: [{ path: "structure_ids", rule }],
+    });
+  }
+  const { charge, multiplicity } = structureElectrons(row, asked);
+  if (row.charge !== null && charge !== row.charge && asked.vertical !== true) {
+    const rule = `charge ${charge} is not the structure's charge ${row.charge}: say --vertical to keep its geometry`;
+    throw new AppError("engine_refused", rule, {
+      code: "electron_parity",
+      fields: [{ path: "charge", rule }],
+    });
+  }
+  checkElectrons(elements, charge, multiplicity);
 }

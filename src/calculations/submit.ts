@@ -11,8 +11,9 @@ import { registerRecords } from "../molecules/register.ts";
 import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
 import { type PublishedPipeline, selectOptionalPublished } from "../pipelines/store.ts";
 import type { Services } from "../services.ts";
-import { type StructureRow, selectStructuresByIds } from "../structures/store.ts";
-import { refuseSpecies, speciesElectrons } from "./species.ts";
+import { readStructure } from "../structures/read.ts";
+import { type StructureRow, selectStructuresByIds, structureIdentity } from "../structures/store.ts";
+import { checkStructure, refuseSpecies, speciesElectrons, structureElectrons } from "./species.ts";
 
 /** What a person may ask of xtb for molecules and structures. */
 export const SubmitCalculations = Type.Object(
@@ -53,6 +54,7 @@ export type SubmittedCalculations = Static<typeof SubmittedCalculations>;
 export type PreparedSubmission = {
   accepted: IdentifiedRecord[];
   rejected: RejectedRecord[];
+  structures: StructureRow[];
   pipeline: PublishedPipeline;
 };
 
@@ -85,7 +87,12 @@ export async function prepareCalculations(
   rejected.sort((a, b) => a.line - b.line);
   const none = fit.length === 0 && (input.structure_ids ?? []).length === 0;
   if (rejected.length > 0 && (none || input.on_reject !== "skip")) throw allRefused(rejected, records.length);
-  return { accepted: fit, rejected, pipeline: await recipeOf(call, input) };
+  return {
+    accepted: fit,
+    rejected,
+    structures: await structuresOf(call, input),
+    pipeline: await recipeOf(call, input),
+  };
 }
 
 function allRefused(rejected: RejectedRecord[], of: number): AppError {
@@ -129,7 +136,7 @@ export async function submitCalculations(
     { owner_id: principal.user_id, visibility, source_file },
     prepared.accepted,
   );
-  const structures = await structuresOf(scope, input.structure_ids ?? []);
+  const { structures } = prepared;
   const common = commonParams(input);
   const requests: JobRequest[] = [
     ...registered.map(({ molecule_id, species }) => ({
@@ -139,12 +146,8 @@ export async function submitCalculations(
     })),
     ...structures.map((row) => ({
       input: { key: "structure", molecule_id: row.molecule_id, structure_id: row.structure_id },
-      identity: `${row.geometry_hash ?? row.checksum} ${row.molecule_id ?? ""}`,
-      params: {
-        ...common,
-        charge: input.charge ?? row.charge ?? 0,
-        multiplicity: input.multiplicity ?? row.multiplicity ?? 1,
-      },
+      identity: structureIdentity(row),
+      params: { ...common, ...structureElectrons(row, input) },
     })),
   ];
   const jobs = await submitJobs(
@@ -173,12 +176,25 @@ function commonParams(input: SubmitCalculations): { [key: string]: unknown } {
   };
 }
 
-async function structuresOf(scope: ResultsScope, ids: string[]): Promise<StructureRow[]> {
-  const rows = await selectStructuresByIds(scope.tx, ids);
+/** The structures that were named, each with charge and spin that its atoms can have, before any job is made. */
+async function structuresOf(
+  call: { services: Services; principal: OrgPrincipal },
+  input: SubmitCalculations,
+): Promise<StructureRow[]> {
+  const ids = (input.structure_ids ?? []).map((id) => id.toLowerCase());
+  if (ids.length === 0) return [];
+  const rows = await call.services.results.read(call.principal, (scope) =>
+    selectStructuresByIds(scope.tx, ids),
+  );
   const byId = new Map(rows.map((row) => [row.structure_id, row]));
-  return ids.map((id) => {
-    const row = byId.get(id.toLowerCase());
+  const named = ids.map((id) => {
+    const row = byId.get(id);
     if (row === undefined) throw new AppError("not_found", "no such structure");
     return row;
   });
+  for (const row of byId.values()) {
+    const bytes = await call.services.objects.get(call.principal.org_id, row.uri);
+    checkStructure(row, readStructure(row.format, bytes).geometry.elements, input);
+  }
+  return named;
 }

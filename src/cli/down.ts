@@ -1,8 +1,12 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
-import { endProcesses, listProcesses } from "../processes.ts";
+import { endProcesses, listProcesses, markStopping } from "../processes.ts";
 import type { Cli } from "./cli.ts";
 
 const PATIENCE_MS = 30_000;
+/** Long enough to end engines and to give their tasks back. */
+const NOW_MS = 5_000;
 
 export function register(program: Command, cli: Cli): void {
   program
@@ -22,11 +26,20 @@ async function down(cli: Cli, options: { now?: boolean; purge?: boolean }): Prom
   }
   const processes = (await listProcesses(home)).filter(({ pid }) => pid !== process.pid);
   if (processes.length > 0) cli.out.say(`stopping ${processes.length} process(es)`);
-  const { ended, killed } = await endProcesses(processes, options.now === true ? 0 : PATIENCE_MS);
+  const now = options.now === true;
+  markStopping(home);
+  const { ended, killed } = await endProcesses(processes, {
+    patience_ms: now ? NOW_MS : PATIENCE_MS,
+    drop: now,
+  });
   const { stopServer, purgeServer } = await import("../db/embedded/server.ts");
   const database = cli.config.database_url === undefined ? await stopServer({ home }) : "external";
   const purged =
     options.purge === true && cli.config.database_url === undefined && (await purgeServer({ home }));
+  // Nothing names these bytes any more.
+  if (purged)
+    for (const name of ["objects", "scratch", "org"])
+      rmSync(join(home, name), { recursive: true, force: true });
   cli.out.result({ ended, killed, database, purged }, () => {
     const server = {
       stopped: "the database is stopped",

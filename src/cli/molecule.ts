@@ -5,12 +5,11 @@ import { addMolecules, deleteMolecule, listMolecules, showMolecule } from "../mo
 import { readMoleculeFile } from "../molecules/read-file.ts";
 import type { AddedMolecules, MoleculeRecord } from "../molecules/schema.ts";
 import { perform } from "../perform.ts";
+import { addInChunks } from "./chunks.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
 import { whole } from "./options.ts";
 import { fixed, table } from "./out.ts";
-
-const CHUNK = 1000;
 
 export function register(program: Command, cli: Cli): void {
   const molecule = program.command("molecule").description("chemical species and who brought them");
@@ -99,17 +98,16 @@ async function addAll(
 ): Promise<void> {
   const { principal } = await cli.member();
   const context = await cli.context();
-  const all: AddedMolecules = { items: [], rejected: [] };
-  for (let at = 0; at < records.length; at += CHUNK) {
-    const part = await perform(context, addMolecules, principal, {
-      records: records.slice(at, at + CHUNK).map((record, index) => ({ line: at + index + 1, ...record })),
-      visibility: isPrivate ? "private" : "organization",
-      ...(source === undefined ? {} : { source_file: source }),
-    });
-    all.items.push(...part.items);
-    all.rejected.push(...part.rejected);
-    cli.out.progress(Math.min(at + CHUNK, records.length), records.length, "records");
-  }
+  const all = await addInChunks(
+    records,
+    (chunk) =>
+      perform(context, addMolecules, principal, {
+        records: chunk,
+        visibility: isPrivate ? "private" : "organization",
+        ...(source === undefined ? {} : { source_file: source }),
+      }),
+    (done) => cli.out.progress(done, records.length, "records"),
+  );
   cli.out.result(all, describe);
   if (all.items.length === 0) throw new ExitWith(1);
 }

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { sql } from "kysely";
 import { listProcesses } from "../processes.ts";
 import { version } from "../version.ts";
+import { ALIVE_SECONDS } from "../worker/announce.ts";
 import type { Cli } from "./cli.ts";
 import { table } from "./out.ts";
 
@@ -49,7 +50,7 @@ async function countAll(cli: Cli) {
     }>`
       SELECT (SELECT count(*) FROM organizations WHERE status <> 'deleted') AS organizations,
         (SELECT count(*) FROM task_queue) AS queued_tasks,
-        (SELECT count(*) FROM workers WHERE last_seen_at > now() - interval '45 seconds') AS workers,
+        (SELECT count(*) FROM workers WHERE last_seen_at > now() - make_interval(secs => ${ALIVE_SECONDS})) AS workers,
         (SELECT jsonb_object_agg(status, n) FROM (SELECT status, count(*) AS n FROM jobs_meta GROUP BY status) s) AS jobs`.execute(
       tx,
     );

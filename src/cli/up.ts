@@ -12,12 +12,13 @@ import {
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
-import { AppError } from "../errors.ts";
+import { AppError, toAppError } from "../errors.ts";
 import { openLogger } from "../log.ts";
 import { enrol, listProcesses } from "../processes.ts";
-import { runReconciler } from "../worker/reconcile.ts";
+import { runReconciler, runSweeper } from "../worker/reconcile.ts";
 import type { Cli } from "./cli.ts";
 import { slotCount, whole } from "./options.ts";
+import { seedOrg } from "./seed.ts";
 
 const LOG_BYTES = 10 * 1024 * 1024;
 const LOGS_KEPT = 3;
@@ -52,6 +53,7 @@ async function up(cli: Cli, options: Options): Promise<void> {
   await refuseSecond(cli);
   const context = await cli.context({ prepare: true, log: openLogger(cli.config.log_level) });
   await resumeProvisioning(cli);
+  await seedOrg(cli);
   const leave = await enrol(cli.home(), "up");
   const stop = new AbortController();
   const workers = Array.from({ length: options.workers }, () => keepWorker(options, stop.signal));
@@ -68,6 +70,7 @@ async function up(cli: Cli, options: Options): Promise<void> {
   try {
     await Promise.all([
       runReconciler(context, cli.config.reconcile_seconds, stop.signal, context.revive),
+      runSweeper(context, cli.config.reconcile_seconds, stop.signal),
       ...workers.map((worker) => worker.done),
     ]);
   } finally {
@@ -90,7 +93,10 @@ async function resumeProvisioning(cli: Cli): Promise<void> {
   const { selectPlaces } = await import("../orgs/store.ts");
   const { metadata, provisioner } = await cli.context();
   for (const place of await metadata.system(selectPlaces)) {
-    if (place.status === "provisioning") await provisioner.provision(place.org_id);
+    if (place.status !== "provisioning") continue;
+    await provisioner.provision(place.org_id).catch((error: unknown) => {
+      cli.out.say(`organization ${place.name} is not ready: ${toAppError(error).message}`);
+    });
   }
 }
 

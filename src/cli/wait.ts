@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Principal } from "../access/principal.ts";
 import type { Context } from "../context.ts";
+import type { EngineProbe } from "../engines/engine.ts";
 import { AppError } from "../errors.ts";
 import { listJobs } from "../jobs/operations.ts";
 import { type JobRow, TERMINAL } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
+import { enrol } from "../processes.ts";
 import { countWorkers } from "../worker/announce.ts";
 import { type RunningWorker, startWorker } from "../worker/start.ts";
 import type { Cli } from "./cli.ts";
@@ -14,6 +16,7 @@ const PAGE = 1000;
 /** How long a database may be away while we wait: a minute. */
 const AWAY_TRIES = 60;
 const AWAY_MS = 1000;
+const LOOK_MS = 5000;
 
 /** Thrown on Ctrl-C: the jobs go on, the command ends with 130. */
 export class Interrupted extends Error {}
@@ -33,9 +36,11 @@ export async function waitForJobs(
   const known = await readJobs(context, principal, jobIds);
   if (known.every((job) => TERMINAL.includes(job.status))) return known;
   const interrupted = onInterrupt();
-  const worker = await workerIfNeeded(cli, context, engine);
+  const leave = await enrol(cli.home(), "wait");
+  const helper = new HelperWorker(cli, context, engine);
   try {
     for (;;) {
+      await helper.ensure();
       const jobs = await patiently(cli, context, () => readJobs(context, principal, jobIds));
       const done = jobs.filter((job) => TERMINAL.includes(job.status)).length;
       cli.out.progress(done, jobs.length, jobs.length === 1 ? (jobs[0]?.status ?? "") : "jobs");
@@ -44,10 +49,9 @@ export async function waitForJobs(
       await sleep(POLL_MS, undefined, { signal: interrupted.signal }).catch(() => {});
     }
   } finally {
+    await helper.end(interrupted.signal.aborted);
     interrupted.dispose();
-    if (interrupted.signal.aborted) worker?.kill();
-    else worker?.stop();
-    await worker?.done.catch(() => {});
+    leave();
   }
 }
 
@@ -65,25 +69,60 @@ async function patiently<T>(cli: Cli, context: Context, read: () => Promise<T>):
   }
 }
 
-async function workerIfNeeded(
-  cli: Cli,
-  context: Context,
-  engine: string,
-): Promise<RunningWorker | undefined> {
-  if ((await countWorkers(context.metadata, engine)) > 0) return undefined;
-  const worker = await startWorker(context, { slots: context.config.worker_slots });
-  if (worker.engines.includes(engine)) {
-    cli.out.say(`no worker is running: this command runs one until its jobs end`);
-    return worker;
+/**
+ * The worker inside a waiting command: started where no live one has the engine, and looked after, because
+ * one that was alive a moment ago may have been killed since.
+ */
+class HelperWorker {
+  readonly #cli: Cli;
+  readonly #context: Context;
+  readonly #engine: string;
+  #worker: RunningWorker | undefined;
+  #nextLook = 0;
+
+  constructor(cli: Cli, context: Context, engine: string) {
+    this.#cli = cli;
+    this.#context = context;
+    this.#engine = engine;
   }
-  worker.stop();
-  await worker.done;
-  const probe = worker.probes.find(({ name }) => name === engine);
-  const how =
-    probe?.found === false
-      ? `${probe.reason}; ${probe.how_to_install}`
-      : "`aliquot doctor` says how to get it";
-  throw new AppError("unavailable", `the jobs wait in the queue, because ${engine} is missing here: ${how}`);
+
+  /** Looks every few seconds. Throws AppError unavailable where this machine lacks the engine too. */
+  async ensure(): Promise<void> {
+    if (this.#worker !== undefined || Date.now() < this.#nextLook) return;
+    this.#nextLook = Date.now() + LOOK_MS;
+    // A database that is away answers the question of who is there later.
+    const others = await countWorkers(this.#context.metadata, this.#engine).catch(() => 1);
+    if (others > 0) return;
+    const worker = await startWorker(this.#context, { slots: this.#context.config.worker_slots });
+    if (!worker.engines.includes(this.#engine)) {
+      worker.stop();
+      await worker.done;
+      throw this.#missing(worker.probes.find(({ name }) => name === this.#engine));
+    }
+    this.#worker = worker;
+    worker.done.catch(() => {
+      this.#worker = undefined;
+    });
+    this.#cli.out.say("no worker is running: this command runs one until its jobs end");
+  }
+
+  /** Lets it finish what it runs, or, interrupted, gives that back at once. */
+  async end(interrupted: boolean): Promise<void> {
+    if (interrupted) this.#worker?.kill();
+    else this.#worker?.stop();
+    await this.#worker?.done.catch(() => {});
+  }
+
+  #missing(probe: EngineProbe | undefined): AppError {
+    const how =
+      probe?.found === false
+        ? `${probe.reason}; ${probe.how_to_install}`
+        : "`aliquot doctor` says how to get it";
+    return new AppError(
+      "unavailable",
+      `the jobs wait in the queue, because ${this.#engine} is missing here: ${how}`,
+    );
+  }
 }
 
 /** Jobs in the order asked for. */

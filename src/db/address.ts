@@ -41,11 +41,3 @@ function sslOf(mode: string | null, local: boolean): ServerAddress["ssl"] {
     "settings: DATABASE_URL names another machine without sslmode: add ?sslmode=verify-full (or disable, knowingly)",
   );
 }
-
-/** The same server, another database and login. */
-export function addressOf(
-  server: ServerAddress,
-  login: { user: string; password: string; database: string },
-): ServerAddress {
-  return { ...server, ...login };
-}

@@ -59,18 +59,6 @@ export async function withClient<T>(
   }
 }
 
-/** A long-lived connection (LISTEN); who opens it closes it. */
-export async function openClient(address: ServerAddress, application: string): Promise<pg.Client> {
-  const client = new pg.Client(settings(address, application));
-  client.on("error", () => {});
-  try {
-    await client.connect();
-    return client;
-  } catch (error) {
-    throw translateDbError(error);
-  }
-}
-
 /** A pool of connections; who opens it ends it. */
 export function openPool(address: ServerAddress, application: string, size: number): pg.Pool {
   const pool = new pg.Pool({

@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
+import { Kysely, type LogConfig, PostgresDialect, sql, type Transaction } from "kysely";
 import type pg from "pg";
 import { translateDbError } from "./postgres-errors.ts";
 import type { Roles } from "./roles.ts";
@@ -20,8 +20,8 @@ export class MetadataDoor {
   readonly #db: MetadataDb;
   readonly #roles: Roles;
 
-  constructor(pool: pg.Pool, roles: Roles) {
-    this.#db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+  constructor(pool: pg.Pool, roles: Roles, log: LogConfig = []) {
+    this.#db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }), log });
     this.#roles = roles;
   }
 

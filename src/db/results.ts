@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
+import { Kysely, type LogConfig, PostgresDialect, sql, type Transaction } from "kysely";
 import type pg from "pg";
 import type { DB, Json } from "./tables/results.ts";
 
@@ -13,8 +13,8 @@ export type ResultsTx = Transaction<DB>;
  */
 export type ResultsScope = { org_id: string; generation: number; tx: ResultsTx };
 
-export function resultsKysely(pool: pg.Pool): ResultsDb {
-  return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+export function resultsKysely(pool: pg.Pool, log: LogConfig = []): ResultsDb {
+  return new Kysely<DB>({ dialect: new PostgresDialect({ pool }), log });
 }
 
 /** A value for a JSONB column; the driver alone would send a JavaScript array as a PostgreSQL array. */

@@ -64,5 +64,8 @@ export type EngineAdapter<P, I, R, L> = EngineProgram<P, I, R> & {
 /** Lends a transaction on the organization's database to a stage that needs a short one. */
 export type Lend = <T>(work: (scope: ResultsScope) => Promise<T>) => Promise<T>;
 
-/** An engine as the worker holds it: its types are its own business. */
-export type AnyEngine = EngineAdapter<never, never, never, never>;
+/** An engine that this machine has, as the worker holds it: what it passes on is the engine's own business. */
+export type EngineAtHand = {
+  adapter: EngineAdapter<unknown, unknown, unknown, unknown>;
+  install: EngineInstall;
+};

@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import type { EngineAtHand } from "../worker/run.ts";
+import type { EngineAtHand } from "./adapter.ts";
 import type { EngineName, EngineProbe } from "./engine.ts";
 import { xtbEngine } from "./xtb/adapter.ts";
 

@@ -2,6 +2,7 @@ import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
+import { structureIdentity } from "../structures/store.ts";
 import type { SubmittedJob } from "./schema.ts";
 import { submitJobs } from "./submit.ts";
 
@@ -36,10 +37,8 @@ export async function submitAgain(
     .executeTakeFirst();
   if (job === undefined || input === undefined) throw new AppError("not_found", "no such job");
   const { key, molecule_id, structure_id } = input;
-  const identity =
-    structure_id === null
-      ? (input.identity_key ?? "")
-      : `${input.geometry_hash ?? input.checksum} ${molecule_id ?? ""}`;
+  const identity = structure_id === null ? input.identity_key : structureIdentity(input);
+  if (identity === null) throw new AppError("not_found", "the molecule of this job is not yours to see");
   const [submitted] = await submitJobs(
     scope,
     {

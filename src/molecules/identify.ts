@@ -19,13 +19,20 @@ export async function identifyRecords(
   for (const [index, record] of records.entries()) {
     const line = record.line ?? index + 1;
     const found = answers[index];
-    if (found?.ok) accepted.push({ record, line, found });
+    if (hasNul(record))
+      rejected.push(rejectedRecord(record, line, "bad_input", "the record holds a NUL character: remove it"));
+    else if (found?.ok) accepted.push({ record, line, found });
     else {
       const { code, message } = found ?? { code: "bad_input", message: "the toolkit gave no answer" };
       rejected.push(rejectedRecord(record, line, code, message));
     }
   }
   return { accepted, rejected };
+}
+
+/** PostgreSQL stores no NUL; one in a name or a property would refuse the records beside it too. */
+function hasNul({ text, name = "", properties = {} }: MoleculeRecord): boolean {
+  return [text, name, ...Object.entries(properties).flat()].some((part) => part.includes("\0"));
 }
 
 export function rejectedRecord(

@@ -23,10 +23,12 @@ async function put(root: string, orgId: string, bytes: Uint8Array): Promise<Stor
   const uri = `object:${hash}`;
   const path = pathOf(root, orgId, uri);
   const stored: StoredObject = { uri, size_bytes: bytes.byteLength, checksum: `sha256:${hash}` };
-  // Only a whole file ever has this name; a size that differs would be another's doing.
-  if ((await sizeOf(path)) === bytes.byteLength) return stored;
+  if (await isWhole(path, bytes.byteLength, hash)) return stored;
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+  // A new folder is durable once the one above it is synced, up to the first that was there.
+  if (made !== undefined)
+    for (let at = dirname(folder); at.length >= dirname(made).length; at = dirname(at)) await syncFolder(at);
   const aside = join(folder, `.${randomUUID()}`);
   try {
     await writeSynced(aside, bytes);
@@ -37,6 +39,11 @@ async function put(root: string, orgId: string, bytes: Uint8Array): Promise<Stor
     throw error;
   }
   return stored;
+}
+
+/** What is there already is believed only after it was read: a disk may have damaged it, and we have the bytes. */
+async function isWhole(path: string, size: number, hash: string): Promise<boolean> {
+  return (await sizeOf(path)) === size && sha256(await readFile(path)) === hash;
 }
 
 async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {

@@ -7,7 +7,7 @@ import type { OwnTools } from "../operation.ts";
 import type { Services } from "../services.ts";
 import type { OrgPlace } from "./place.ts";
 import type { Org } from "./schema.ts";
-import { insertOrganization, selectOptionalPlaceByText, slugExists } from "./store.ts";
+import { insertOrganization, selectOptionalPlaceByName, slugExists } from "./store.ts";
 
 /**
  * Makes an organization with its own database. First the intent, then the database, and only then
@@ -21,31 +21,33 @@ export async function createOrg(
   const { services, principal, tools } = call;
   const started = await services.metadata.system(async (tx) => {
     const known = await tools.find(tx);
-    if (known !== undefined) return { answer: known.answer as Org };
-    const there = await selectOptionalPlaceByText(tx, input.name);
-    if (there !== undefined && there.status !== "provisioning") {
-      throw new AppError(
-        "conflict",
-        `an organization called "${input.name}" exists already: choose another name`,
-      );
-    }
+    if (known?.answer != null) return { answer: known.answer as Org };
+    const there = await selectOptionalPlaceByName(tx, input.name);
+    // The same request again, after it was cut short: what it made is its answer, whoever finished it.
+    const mine = there?.status === "provisioning" || known !== undefined;
+    if (there !== undefined && !mine) throw taken(input.name);
     return { org_id: there?.org_id };
   });
   if ("answer" in started) return started.answer;
   const orgId = started.org_id ?? (await request(services, principal, input.name));
-  const place = await services.provisioner.provision(orgId);
-  services.results.forget(orgId);
-  const org = orgOf(place);
-  await services.metadata.system(async (tx) => {
+  const place = await services.provisioner.provision(orgId, async (tx, made) => {
     await tools.audit(tx, {
       entity_type: "organization",
       entity_id: orgId,
       org_id: orgId,
-      metadata: { slug: org.slug },
+      metadata: { slug: made.slug },
     });
-    await tools.keep(tx, org);
   });
+  services.results.forget(orgId);
+  const org = orgOf(place);
+  await services.metadata.system((tx) => tools.keep(tx, org));
   return org;
+}
+
+function taken(name: string, cause?: unknown): AppError {
+  return new AppError("conflict", `an organization called "${name}" exists already: choose another name`, {
+    cause,
+  });
 }
 
 const SLUG_TRIES = 5;
@@ -58,9 +60,7 @@ async function request(services: Services, principal: Principal, name: string): 
       // Two names with one slug at once: the second looks again and takes the next number.
       if (violates(error, "organizations_slug_key") && tries < SLUG_TRIES) continue;
       if (!violates(error, "organizations_name_key")) throw error;
-      throw new AppError("conflict", `an organization called "${name}" exists already: choose another name`, {
-        cause: error,
-      });
+      throw taken(name, error);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import type { LogConfig } from "kysely";
 import type { OrgPrincipal } from "../access/principal.ts";
 import { viewerOf } from "../access/principal.ts";
 import type { ServerAddress } from "../db/address.ts";
@@ -25,6 +25,8 @@ export type DoorSettings = {
   budget: number;
   /** Version of the results schema that this program works with. */
   schemaVersion: number;
+  /** What is told of statements (slow ones). */
+  log?: LogConfig;
 };
 
 const PLACE_SECONDS = 5;
@@ -49,7 +51,9 @@ export class ResultsDoor {
   constructor(metadata: MetadataDoor, settings: DoorSettings) {
     this.#metadata = metadata;
     this.#settings = settings;
-    this.#pools = new PoolBudget(settings.poolSize, settings.budget, resultsKysely);
+    this.#pools = new PoolBudget(settings.poolSize, settings.budget, (pool) =>
+      resultsKysely(pool, settings.log),
+    );
   }
 
   /** Lends a read-only transaction with a person's eyes. */
@@ -77,6 +81,8 @@ export class ResultsDoor {
 
   /** Lends a transaction to the worker that holds a lease in this organization. */
   async forLease<T>(lease: Lease, work: (scope: ResultsScope) => Promise<T>): Promise<T> {
+    // A worker's facts are looked after like a submission's; without the metadata database work goes on.
+    await this.touch(lease.org_id).catch(() => {});
     const place = await this.#openPlace(lease.org_id);
     if (place.generation !== lease.generation) {
       throw new AppError("lost_lease", "the database of this lease was replaced by a newer generation");
@@ -109,12 +115,22 @@ export class ResultsDoor {
   async #openPlace(orgId: string): Promise<OrgPlace> {
     const known = this.#places.get(orgId);
     if (known !== undefined && known.until > Date.now()) return known.place;
-    const place = await this.#metadata.system((tx) => selectOptionalPlace(tx, orgId));
+    const place = await this.#findPlace(orgId, known?.place);
     if (place === undefined || place.status === "deleted")
       throw new AppError("not_found", "no such organization");
     checkPlace(place, this.#settings.schemaVersion);
     this.#places.set(orgId, { place, until: Date.now() + PLACE_SECONDS * 1000 });
     return place;
+  }
+
+  /** The directory's word; the last one known while the directory can't be asked, so that runs are recorded. */
+  async #findPlace(orgId: string, known: OrgPlace | undefined): Promise<OrgPlace | undefined> {
+    try {
+      return await this.#metadata.system((tx) => selectOptionalPlace(tx, orgId));
+    } catch (error) {
+      if (known !== undefined && error instanceof AppError && error.kind === "unavailable") return known;
+      throw error;
+    }
   }
 
   async #lend<T>(
@@ -194,9 +210,4 @@ function checkPlace(place: OrgPlace, schemaVersion: number): void {
       `organization ${place.name} has a newer schema than this program: use a newer Aliquot`,
     );
   }
-}
-
-/** A no-op query that shows whether an organization's database answers. */
-export async function ping(scope: ResultsScope): Promise<void> {
-  await sql`SELECT 1`.execute(scope.tx);
 }

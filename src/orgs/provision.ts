@@ -1,8 +1,7 @@
-import { sql } from "kysely";
 import type { ServerAddress } from "../db/address.ts";
 import { withClient } from "../db/connect.ts";
-import type { MetadataDoor } from "../db/metadata.ts";
-import { migrateUp } from "../db/migrate.ts";
+import type { MetadataDoor, MetadataTx } from "../db/metadata.ts";
+import { migrateUp, readLedger } from "../db/migrate.ts";
 import type { Migration } from "../db/migrations.ts";
 import { closeDatabase, ensureLoginRole, ident, type Roles } from "../db/roles.ts";
 import { AppError, toAppError } from "../errors.ts";
@@ -19,9 +18,13 @@ export type ProvisionSettings = {
   migrations: Migration[];
 };
 
+/** What belongs into the transaction that turns an organization active: its audit. */
+export type WhenActive = (tx: MetadataTx, place: OrgPlace) => Promise<void>;
+
 /** Held while the template is made, so that two commands make one. */
 const TEMPLATE_LOCK = 7_242_002;
 const PROVISION_LOCK = 7_242_004;
+const STEPS = ["requested", "role", "database", "grants", "verified"];
 
 /**
  * Makes results databases: requested → role → database → grants → verified → active. Each step may be
@@ -40,14 +43,14 @@ export class Provisioner {
    * Takes an organization's database from wherever it stands to active. Calling it on an active one
    * changes nothing. Throws AppError unavailable (server away; noted, resumable), not_found.
    */
-  async provision(orgId: string): Promise<OrgPlace> {
+  async provision(orgId: string, whenActive: WhenActive = async () => {}): Promise<OrgPlace> {
     try {
       return await withClient(this.#settings.admin, "aliquot provisioning", async (client) => {
         // Two at once on one organization: the second waits and finds the work done.
         await client.query("SELECT pg_advisory_lock($1, hashtext($2))", [PROVISION_LOCK, orgId]);
         const place = await this.#place(orgId);
         if (place.state === "active") return place;
-        await this.#steps(client, place);
+        await this.#steps(client, place, whenActive);
         return this.#place(orgId);
       });
     } catch (error) {
@@ -63,9 +66,14 @@ export class Provisioner {
     return place;
   }
 
-  async #steps(client: Client, place: OrgPlace): Promise<void> {
-    const { roles, migrations } = this.#settings;
-    const done = ["requested", "role", "database", "grants", "verified"].indexOf(place.state);
+  async #steps(client: Client, place: OrgPlace, whenActive: WhenActive): Promise<void> {
+    const { roles } = this.#settings;
+    const done = STEPS.indexOf(place.state);
+    if (done < 0)
+      throw new AppError(
+        "conflict",
+        `the database of organization ${place.name} is ${place.state}: it is not made again`,
+      );
     if (done < 1) {
       await ensureLoginRole(client, roles, { name: place.role_name, password: this.#password(place) });
       await this.#note(place, { state: "role" });
@@ -73,7 +81,13 @@ export class Provisioner {
     if (done < 2) {
       const template = await this.ensureTemplate();
       await createDatabase(client, place.database_name, template, roles.owner);
-      await this.#note(place, { state: "database", schema_version: migrations.length });
+      // Its own ledger, not our count: a database that was made before an upgrade is of the older schema.
+      const made = await withClient(
+        { ...this.#settings.admin, database: place.database_name },
+        "aliquot provisioning",
+        readLedger,
+      );
+      await this.#note(place, { state: "database", schema_version: made.length });
     }
     if (done < 3) {
       await closeDatabase(client, roles, place.database_name, place.role_name);
@@ -86,6 +100,7 @@ export class Provisioner {
     await this.#metadata.system(async (tx) => {
       await updateDatabaseState(tx, place.org_id, { state: "active" });
       await updateOrganizationStatus(tx, place.org_id, "active");
+      await whenActive(tx, place);
     });
   }
 
@@ -125,7 +140,7 @@ export class Provisioner {
       await client.query("SELECT pg_advisory_lock($1)", [TEMPLATE_LOCK]);
       if (await databaseExists(client, name)) return;
       const aside = `${name}_making`;
-      await client.query(`DROP DATABASE IF EXISTS ${ident(aside)}`);
+      await client.query(`DROP DATABASE IF EXISTS ${ident(aside)} WITH (FORCE)`);
       await client.query(
         `CREATE DATABASE ${ident(aside)} OWNER ${ident(roles.owner)} TEMPLATE template0 ENCODING 'UTF8'`,
       );
@@ -161,9 +176,4 @@ async function createDatabase(client: Client, name: string, template: string, ow
   await client.query(
     `CREATE DATABASE ${ident(name)} OWNER ${ident(owner)} TEMPLATE ${ident(template)} STRATEGY WAL_LOG`,
   );
-}
-
-/** Whether the metadata database answers, as the system. */
-export async function pingMetadata(metadata: MetadataDoor): Promise<void> {
-  await metadata.system((tx) => sql`SELECT 1`.execute(tx));
 }

@@ -40,6 +40,14 @@ export async function selectOptionalPlaceByText(tx: MetadataTx, text: string): P
     .executeTakeFirst();
 }
 
+/** An organization by its name alone, whatever the case. */
+export async function selectOptionalPlaceByName(tx: MetadataTx, name: string): Promise<OrgPlace | undefined> {
+  return places(tx)
+    .where((eb) => eb(eb.fn("lower", ["o.name"]), "=", name.toLowerCase()))
+    .where("o.status", "<>", "deleted")
+    .executeTakeFirst();
+}
+
 /** Every organization that has a database and is not gone, oldest first. */
 export async function selectPlaces(tx: MetadataTx): Promise<OrgPlace[]> {
   return places(tx).where("o.status", "not in", ["deleted"]).orderBy("o.org_id").execute();

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { PipelineSpec } from "./schema.ts";
 
@@ -23,6 +24,8 @@ export async function selectOptionalPublished(
     .select(["p.pipeline_id", "v.pipeline_version_id", "p.name", "v.version", "v.spec"])
     .where("p.name", "=", name)
     .where("v.published", "=", true)
+    // Another organization's public pipeline may be looked at, but never stands in for a name.
+    .where((eb) => eb.or([eb("p.org_id", "is", null), eb("p.org_id", "=", sql<string>`app_org()`)]))
     .orderBy("p.org_id", (order) => order.asc().nullsLast())
     .executeTakeFirst();
   return row === undefined ? undefined : { ...row, spec: row.spec as unknown as PipelineSpec };

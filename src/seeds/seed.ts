@@ -5,6 +5,7 @@ import {
   insertAdmin,
   insertPipelines,
   insertTaskServices,
+  lockSeeding,
   upsertRoles,
   upsertTaskDefinitions,
 } from "./store.ts";
@@ -27,11 +28,14 @@ export async function seed(
   options: { adminEmail: string; force: boolean },
 ): Promise<SeedReport> {
   const seeds = await readSeeds();
-  return metadata.system(async (tx) => ({
-    roles: await upsertRoles(tx, SYSTEM_ROLES),
-    users: await insertAdmin(tx, options.adminEmail),
-    task_definitions: await upsertTaskDefinitions(tx, seeds.taskDefinitions, options.force),
-    task_services: await insertTaskServices(tx, seeds.taskServices),
-    pipelines: await insertPipelines(tx, seeds.pipelines),
-  }));
+  return metadata.system(async (tx) => {
+    await lockSeeding(tx);
+    return {
+      roles: await upsertRoles(tx, SYSTEM_ROLES),
+      users: await insertAdmin(tx, options.adminEmail),
+      task_definitions: await upsertTaskDefinitions(tx, seeds.taskDefinitions, options.force),
+      task_services: await insertTaskServices(tx, seeds.taskServices),
+      pipelines: await insertPipelines(tx, seeds.pipelines),
+    };
+  });
 }

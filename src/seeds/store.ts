@@ -4,6 +4,13 @@ import type { Seeds } from "./files.ts";
 
 const json = (value: unknown) => sql<never>`${JSON.stringify(value)}::jsonb`;
 
+const SEED_LOCK = 7_242_005;
+
+/** Held to the end of the transaction: two seedings at once wait for each other. */
+export async function lockSeeding(tx: MetadataTx): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(${SEED_LOCK})`.execute(tx);
+}
+
 /** Makes system roles with exactly these permissions. Returns how many rows changed. */
 export async function upsertRoles(tx: MetadataTx, roles: Record<string, readonly string[]>): Promise<number> {
   let changed = 0;

@@ -43,6 +43,18 @@ const COLUMNS = [
   "created_at",
 ] as const;
 
+/**
+ * What tells a structure's computation from another's: its positions, its bytes (bonds are in them) and the
+ * species that it is said to be.
+ */
+export function structureIdentity(row: {
+  geometry_hash: string | null;
+  checksum: string | null;
+  molecule_id: string | null;
+}): string {
+  return [row.geometry_hash ?? "", row.checksum ?? "", row.molecule_id ?? ""].join(" ");
+}
+
 export async function insertStructure(tx: ResultsTx, row: NewStructure): Promise<StructureRow> {
   const inserted = await tx
     .insertInto("structures")

@@ -43,8 +43,8 @@ export function describe(rdkit: Rdkit, mol: Mol, graph: Graph): Species {
     descriptors.NumAtomStereoCenters,
     descriptors.NumUnspecifiedAtomStereoCenters,
   );
-  const standard = mol.get_inchi();
-  const inchi = fixedHydrogenInchi(mol, standard);
+  const inchi = fixedHydrogenInchi(mol);
+  const standard = standardInchi(inchi);
   const asSmiles = inchi === "" || heavy > MAX_INCHI_HEAVY_ATOMS || hasMetal || graph.groups.length > 0;
   return {
     identity_key: asSmiles ? smilesKey(rdkit, graph) : rdkit.get_inchikey_for_inchi(inchi),
@@ -109,12 +109,21 @@ function hashKey(text: string): string {
   return `S1-${createHash("sha256").update(text).digest("hex").slice(0, 32)}`;
 }
 
-function fixedHydrogenInchi(mol: Mol, standard: string): string {
+function fixedHydrogenInchi(mol: Mol): string {
   const inchi = mol.get_inchi("-FixedH");
   // An option RDKit does not know is ignored without a word, and the result is a standard InChI.
-  if (inchi.startsWith("InChI=1S/") || (inchi === "") !== (standard === ""))
+  if (inchi.startsWith("InChI=1S/"))
     throw new Error(`the toolkit gave no FixedH InChI: ${inchi.slice(0, 60)}`);
   return inchi;
+}
+
+/**
+ * The standard InChI out of the FixedH one: what stands before the fixed-hydrogen layer. Asking RDKit for it
+ * costs 0.3 of 2.0 ms a record; inchi.test.ts holds it against RDKit's own.
+ */
+export function standardInchi(fixed: string): string {
+  const layer = fixed.indexOf("/f");
+  return (layer < 0 ? fixed : fixed.slice(0, layer)).replace("InChI=1/", "InChI=1S/");
 }
 
 /** Sums run in atom order, so their last bits differ between drawings of one species. */

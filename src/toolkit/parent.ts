@@ -9,6 +9,8 @@ export type ParentChoice =
   | { kind: "part"; graph: Graph; rule: string; removed: string[] }
   | { kind: "ambiguous"; parts: string[] };
 
+const WITHOUT_STEREO = JSON.stringify({ doIsomericSmiles: false });
+
 type Part = { graph: Graph; smiles: string; neutral: string; listed: boolean };
 
 /**
@@ -33,8 +35,10 @@ export function chooseParent(rdkit: Rdkit, graph: Graph, list: () => ReadonlySet
 export function readCounterIons(rdkit: Rdkit): Set<string> {
   return new Set(
     COUNTER_IONS.map(([name, smiles]) => {
-      const flat = withMol(rdkit, smiles, (mol) =>
-        neutralSmiles(rdkit, graphFromJson(mol.get_json()), false),
+      const flat = withMol(
+        rdkit,
+        smiles,
+        (mol) => spell(rdkit, neutralise(graphFromJson(mol.get_json()))).flat,
       );
       if (!flat) throw new Error(`the counter-ion ${name} does not parse`);
       return flat;
@@ -61,17 +65,20 @@ function pick(parts: Part[], left: Part[], rule: string): ParentChoice {
 }
 
 function readPart(rdkit: Rdkit, graph: Graph, listed: ReadonlySet<string>): Part {
-  return {
-    graph,
-    smiles: withMol(rdkit, graphToJson(graph), (mol) => mol.get_smiles()) ?? "",
-    neutral: neutralSmiles(rdkit, graph, true),
-    listed: listed.has(neutralSmiles(rdkit, graph, false)),
-  };
+  const drawn = spell(rdkit, graph);
+  const neutralGraph = neutralise(graph);
+  // Most counter-ions are drawn neutral: then one molecule answers for both.
+  const neutral = neutralGraph === graph ? drawn : spell(rdkit, neutralGraph);
+  return { graph, smiles: drawn.smiles, neutral: neutral.smiles, listed: listed.has(neutral.flat) };
 }
 
-function neutralSmiles(rdkit: Rdkit, graph: Graph, stereo: boolean): string {
-  const details = JSON.stringify({ doIsomericSmiles: stereo });
-  return withMol(rdkit, graphToJson(neutralise(graph)), (mol) => mol.get_smiles(details)) ?? "";
+/** SMILES with and without stereo. */
+function spell(rdkit: Rdkit, graph: Graph): { smiles: string; flat: string } {
+  const both = withMol(rdkit, graphToJson(graph), (mol) => ({
+    smiles: mol.get_smiles(),
+    flat: mol.get_smiles(WITHOUT_STEREO),
+  }));
+  return both ?? { smiles: "", flat: "" };
 }
 
 function charges(graph: Graph): number {

@@ -9,6 +9,8 @@ export type Claim = {
   task_name: string;
   engine: string;
   fence: number;
+  /** Who claimed it: a claim that was given back or taken over is nobody's to change. */
+  worker_id: string;
 };
 
 /**
@@ -34,7 +36,8 @@ export async function claimTasks(
       UPDATE task_queue q SET lease_owner = ${worker_id}, fence = q.fence + 1,
         lease_expires_at = now() + make_interval(secs => ${lease_seconds})
       FROM picked p WHERE q.org_id = p.org_id AND q.job_id = p.job_id AND q.task_name = p.task_name
-      RETURNING q.org_id, q.generation, q.job_id, q.task_name, q.engine, q.fence`.execute(tx);
+      RETURNING q.org_id, q.generation, q.job_id, q.task_name, q.engine, q.fence,
+        q.lease_owner AS worker_id`.execute(tx);
     return rows.rows;
   });
 }
@@ -99,6 +102,7 @@ export async function dropClaim(metadata: MetadataDoor, claim: Claim): Promise<v
       .where("job_id", "=", claim.job_id)
       .where("task_name", "=", claim.task_name)
       .where("fence", "=", claim.fence)
+      .where("lease_owner", "=", claim.worker_id)
       .execute(),
   );
 }
@@ -109,15 +113,23 @@ function mine(tx: MetadataTx, claim: Claim) {
     .where("org_id", "=", claim.org_id)
     .where("job_id", "=", claim.job_id)
     .where("task_name", "=", claim.task_name)
-    .where("fence", "=", claim.fence);
+    .where("fence", "=", claim.fence)
+    .where("lease_owner", "=", claim.worker_id);
 }
 
-/** Gives back every lease that ran out. Returns how many. */
+/**
+ * Gives back every lease that ran out, the later the more often that happened to a task: an input that ends
+ * its workers must not take them one after another without a pause. Returns how many.
+ */
 export async function sweepLeases(metadata: MetadataDoor): Promise<number> {
   return metadata.system(async (tx) => {
     const result = await tx
       .updateTable("task_queue")
-      .set({ lease_owner: null, lease_expires_at: null })
+      .set({
+        lease_owner: null,
+        lease_expires_at: null,
+        available_at: sql`now() + make_interval(secs => least(300, power(2, least(fence, 8))))`,
+      })
       .where("lease_expires_at", "<", sql<string>`now()`)
       .executeTakeFirst();
     return Number(result.numUpdatedRows);

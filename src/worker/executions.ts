@@ -5,11 +5,11 @@ import { insertEvents, type LockedJob, lockOptionalJob, type NewEvent, updateJob
 import { insertOutbox } from "../outbox.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
 import type { Claim } from "./claim.ts";
-import { numbered, type Started } from "./facts.ts";
+import { goneFact, numbered, type Started } from "./facts.ts";
 import { failLostTask } from "./fail.ts";
 
-/** Why a claim starts nothing: somebody newer has it, or there is nothing to run. */
-export type NotStarted = { kind: "newer"; fence: number } | { kind: "gone" };
+/** Why a claim starts nothing: somebody newer has it, nothing is to be run, or there is no such job. */
+export type NotStarted = { kind: "newer"; fence: number } | { kind: "gone" } | { kind: "absent" };
 
 /**
  * Starts a claimed task: counts the attempt, marks the attempt before as lost, writes the execution and
@@ -22,9 +22,13 @@ export async function startTask(
 ): Promise<Started | NotStarted> {
   const { tx } = scope;
   const job = await lockOptionalJob(tx, claim.job_id);
-  if (job === undefined) return { kind: "gone" };
+  if (job === undefined) return { kind: "absent" };
   const task = await lockOptionalTask(tx, claim);
-  if (task === undefined || (task.status !== "ready" && task.status !== "running")) return { kind: "gone" };
+  if (task === undefined || (task.status !== "ready" && task.status !== "running")) {
+    // Told under the job's lock, so that a retry that comes next has its word after this one.
+    await insertOutbox(tx, [goneFact(claim)]);
+    return { kind: "gone" };
+  }
   if (task.fence >= claim.fence) return { kind: "newer", fence: task.fence };
   if (task.attempt >= task.max_attempts) {
     await failLostTask(tx, job, claim);

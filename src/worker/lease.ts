@@ -2,8 +2,11 @@ import { toAppError } from "../errors.ts";
 import type { Services } from "../services.ts";
 import { type Claim, claimKey, renewLeases } from "./claim.ts";
 
+/** Also says that the worker lives, which others believe for ALIVE_SECONDS. */
+const MOST_MS = 10_000;
+
 /**
- * Keeps the leases of a worker alive: one statement for all of them, three times a lease. A lease that
+ * Keeps the leases of a worker alive: one statement for all of them, three times a lease or more. A lease that
  * is not renewed because the row says otherwise is lost, and its run is stopped; while the metadata
  * database can't be reached runs go on, and the fence decides in the end.
  */
@@ -19,7 +22,8 @@ export class LeaseKeeper {
     this.#services = services;
     this.#worker = worker;
     this.#kill = kill;
-    this.#timer = setInterval(() => void this.#renew(), (worker.lease_seconds * 1000) / 3);
+    const every = Math.min(MOST_MS, (worker.lease_seconds * 1000) / 3);
+    this.#timer = setInterval(() => void this.#renew(), every);
   }
 
   /** From now on the claim is renewed; the signal aborts when it is lost or the worker is told to die. */

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { EngineAtHand } from "../engines/adapter.ts";
 import type { EngineProbe } from "../engines/engine.ts";
 import { toAppError } from "../errors.ts";
 import { newId } from "../ids.ts";
@@ -7,8 +8,9 @@ import type { Services } from "../services.ts";
 import { announceWorker, dismissWorker } from "./announce.ts";
 import { type Claim, claimKey, claimTasks, dropClaim, raiseFence, releaseClaim } from "./claim.ts";
 import { startTask } from "./executions.ts";
+import { giveBackTask } from "./give-back.ts";
 import { LeaseKeeper } from "./lease.ts";
-import { type EngineAtHand, type RunTools, runTask } from "./run.ts";
+import { type RunTools, runTask } from "./run.ts";
 
 export type WorkerSettings = {
   slots: number;
@@ -55,17 +57,19 @@ export async function runWorker(
     signals.kill,
   );
   const running = new Set<Promise<void>>();
+  // One listener for the worker's whole life: one a poll would be 345,000 a day.
+  const stopped = aborted(signals.stop);
   try {
     while (!signals.stop.aborted) {
       const claims = await claimSome(services, settings, worker_id, engines, settings.slots - running.size);
       for (const claim of claims) {
-        const run = runClaim({ ...tools, worker_id }, settings, claim, keeper).finally(() =>
+        const run = runClaim({ ...tools, worker_id }, settings, claim, keeper, signals.kill).finally(() =>
           running.delete(run),
         );
         running.add(run);
       }
       if (claims.length > 0 && running.size < settings.slots) continue;
-      await waitForWork(running, settings.slots, signals.stop);
+      await waitForWork(running, settings.slots, stopped);
     }
     await Promise.allSettled(running);
   } finally {
@@ -96,12 +100,16 @@ async function claimSome(
 }
 
 /** Until a slot is free or it is time to ask again; at once where the worker is told to stop. */
-async function waitForWork(running: Set<Promise<void>>, slots: number, stop: AbortSignal): Promise<void> {
-  if (running.size >= slots) {
-    await Promise.race([...running, aborted(stop)]);
-    return;
-  }
-  await Promise.race([sleep(IDLE_MS), aborted(stop), ...running]);
+async function waitForWork(
+  running: Set<Promise<void>>,
+  slots: number,
+  stopped: Promise<void>,
+): Promise<void> {
+  const pause = new AbortController();
+  const idle =
+    running.size >= slots ? [] : [sleep(IDLE_MS, undefined, { signal: pause.signal }).catch(() => {})];
+  await Promise.race([...running, ...idle, stopped]);
+  pause.abort();
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -111,12 +119,25 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Takes facts to the metadata database now; where that fails the reconciler does it within seconds. */
+async function tell(services: Services, claim: Claim): Promise<void> {
+  try {
+    await services.results.relay(claim.org_id);
+  } catch (error) {
+    services.log.warn(
+      { err: toAppError(error).message, org_id: claim.org_id },
+      "facts wait for the reconciler",
+    );
+  }
+}
+
 /** One claim, from start to end. Never throws: an error of ours must not leave a task locked. */
 async function runClaim(
   tools: RunTools,
   settings: WorkerSettings,
   claim: Claim,
   keeper: LeaseKeeper,
+  kill: AbortSignal,
 ): Promise<void> {
   const { services } = tools;
   const held = keeper.hold(claim);
@@ -125,17 +146,22 @@ async function runClaim(
     const started = await services.results.forLease(lease, (scope) =>
       startTask(scope, claim, tools.worker_id),
     );
-    if (started.kind === "gone") return await dropClaim(services.metadata, claim);
+    if (started.kind === "absent") return await dropClaim(services.metadata, claim);
     if (started.kind === "newer") return await raiseFence(services.metadata, claim, started.fence);
     const engine = settings.engines.get(claim.engine);
-    if (engine === undefined) return await releaseClaim(services.metadata, claim, AWAY_SECONDS);
+    if (started.kind === "gone" || engine === undefined) {
+      await tell(services, claim);
+      return await releaseClaim(services.metadata, claim, engine === undefined ? AWAY_SECONDS : 0);
+    }
     // Beside the run and not before it: telling took 2 to 12 ms of each slot, and the reconciler tells again.
-    const told = services.results.relay(claim.org_id).catch(() => {});
+    const told = tell(services, claim);
     const end = await runTask(tools, engine, claim, started, held);
     await told;
     services.log.info({ job_id: claim.job_id, task: claim.task_name, end }, "task ended");
-    if (end === "lost") return await releaseClaim(services.metadata, claim, 0);
-    await services.results.relay(claim.org_id);
+    if (end === "lost" && kill.aborted)
+      await services.results.forLease(lease, (scope) => giveBackTask(scope, claim, started));
+    if (end === "lost") await releaseClaim(services.metadata, claim, 0);
+    await tell(services, claim);
   } catch (thrown) {
     const error = toAppError(thrown);
     services.log.warn(

@@ -16,7 +16,8 @@ export async function upsertJobs(tx: MetadataTx, source: FactSource, jobs: JobFa
       submitted_by uuid, status text, priority smallint, seq bigint, created_at timestamptz, updated_at timestamptz)
     ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, priority = excluded.priority,
       generation = excluded.generation, last_seq = excluded.last_seq, updated_at = excluded.updated_at
-    WHERE (m.generation, m.last_seq) < (excluded.generation, excluded.last_seq)`.execute(tx);
+    WHERE m.org_id = excluded.org_id
+      AND (m.generation, m.last_seq) < (excluded.generation, excluded.last_seq)`.execute(tx);
 }
 
 /** Puts ready tasks into the queue; a row that was claimed since (a higher fence) is left alone. */

@@ -1,8 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { zstdCompress } from "node:zlib";
 import { canonical, signatureOf } from "../canonical.ts";
-import type { EngineAdapter, Lend, OutputFile, Prepared } from "../engines/adapter.ts";
-import type { EngineInstall } from "../engines/engine.ts";
+import type { EngineAtHand, Lend, OutputFile, Prepared } from "../engines/adapter.ts";
 import { AppError, toAppError } from "../errors.ts";
 import type { Executor, RunOutcome } from "../executors/executor.ts";
 import type { StoredObject } from "../objects/store.ts";
@@ -15,11 +15,6 @@ import { recordTask } from "./record.ts";
 const compress = promisify(zstdCompress);
 
 export type RunTools = { services: Services; executor: Executor; worker_id: string };
-
-export type EngineAtHand = {
-  adapter: EngineAdapter<unknown, unknown, unknown, unknown>;
-  install: EngineInstall;
-};
 
 /**
  * Runs a started task to its end: load, prepare, check, run, parse, store bytes, record; or fail with a
@@ -72,14 +67,38 @@ async function computeAndRecord(
   const result = await parseAndDispose(adapter, prepared, outcome, signal);
   const stored = await storeOutputs(services, claim.org_id, adapter.outputs(result));
   const logs_uri = await keepText(services, claim.org_id, adapter.log(result));
-  await lend((scope) =>
-    recordTask(scope, claim, started, {
-      service_name: `${install.name} ${install.version}`,
-      signature,
-      logs_uri,
-      write: (tx) => adapter.record(tx, { task, install, prepared, result, stored, logs_uri }),
-    }),
+  await patiently(signal, () =>
+    lend((scope) =>
+      recordTask(scope, claim, started, {
+        service_name: `${install.name} ${install.version}`,
+        signature,
+        logs_uri,
+        write: (tx) => adapter.record(tx, { task, install, prepared, result, stored, logs_uri }),
+      }),
+    ),
   );
+}
+
+/** Pauses before a finished run is written again, in s: hours of computing are worth a minute of waiting. */
+const RECORD_PAUSES = [0.2, 1, 3, 5, 10, 20, 20];
+
+/** Does it again while the database is away; what is recorded is guarded by its fence, so again is harmless. */
+async function patiently(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      const pause = RECORD_PAUSES[tries];
+      if (
+        !(error instanceof AppError) ||
+        error.kind !== "unavailable" ||
+        pause === undefined ||
+        signal.aborted
+      )
+        throw error;
+      await sleep(pause * 1000, undefined, { signal }).catch(() => {});
+    }
+  }
 }
 
 async function parseAndDispose(

@@ -5,7 +5,7 @@ import { findEngines } from "../engines/registry.ts";
 import { openLocalExecutor, sweepLeftovers } from "../executors/local.ts";
 import { version } from "../version.ts";
 import { runWorker } from "./loop.ts";
-import { runReconciler } from "./reconcile.ts";
+import { runReconciler, runSweeper } from "./reconcile.ts";
 
 export type RunningWorker = {
   /** Engines that were found, by name. */
@@ -35,6 +35,7 @@ export async function startWorker(context: Context, options: { slots: number }):
   const loops = [
     runWorker({ services: context, executor }, settings, { stop: stop.signal, kill: kill.signal }),
     runReconciler(context, reconcile_seconds, stop.signal, context.revive),
+    runSweeper(context, reconcile_seconds, stop.signal),
   ];
   const done = endTogether(loops, stop).finally(() => executor[Symbol.asyncDispose]());
   done.catch(() => {}); // whoever awaits it sees the error

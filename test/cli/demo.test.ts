@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { after, test } from "node:test";
 import { DEMO_MOLECULES } from "../../src/demo-molecules.ts";
-import { oneDocument, openCliHome } from "./home.ts";
+import { oneDocument, openCliHome, WITHOUT_XTB } from "./home.ts";
 
 const home = openCliHome({ after });
-const skip = existsSync("/usr/bin/xtb") || existsSync("/bin/xtb") ? false : "xtb is not installed";
+const skip = WITHOUT_XTB;
 
 type Demo = { calculations: Row[]; seconds: number; cpu_seconds: number };
 type Row = {

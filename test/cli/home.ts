@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { runCli } from "../../src/cli/run.ts";
+import { commandWord } from "../../src/cli/words.ts";
 import { ROOT } from "../house/sources.ts";
 
 const ENTRY = join(ROOT, "bin", "aliquot.js");
@@ -27,9 +28,16 @@ export type Failure = {
   fields: { path?: string; line?: number; rule: string }[];
 };
 
-/** Only what a person's shell would have: nothing of this process's environment reaches a command. */
+/** What of this process's environment reaches a command: the PATH, with this Node first on it. */
+const PATH = [dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
+
+/** Why a test that runs real xtb is skipped, or false where it is there. */
+export const WITHOUT_XTB = PATH.split(delimiter).some((folder) => existsSync(join(folder, "xtb")))
+  ? false
+  : "xtb is not installed";
+
 export function bareEnv(folder: string): Env {
-  return { PATH: [dirname(process.execPath), "/usr/bin", "/bin"].join(delimiter), HOME: folder };
+  return { PATH, HOME: folder };
 }
 
 /** `node bin/aliquot.js WORDS`, as a person would start it. */
@@ -61,11 +69,14 @@ class Text extends Writable {
   }
 }
 
+const WITHOUT_SECOND_WORD = new Set(["xtb", "shell"]);
+
 /** A folder with a home in it; commands run there. */
 export class CliHome {
   readonly folder: string;
   readonly path: string;
   readonly env: Env;
+  readonly #spawned = new Set<string>();
 
   constructor(folder: string) {
     this.folder = folder;
@@ -84,6 +95,15 @@ export class CliHome {
   /** The same command in this process: no start of Node to pay for. Files are named by their whole path. */
   here(words: string[], env: Env = {}): Promise<Ran> {
     return runHere(words, { ...this.env, ...env }, this.folder);
+  }
+
+  /** Spawns the first command line of each kind (`job list`, `xtb`) and runs the others in this process. */
+  sparing(words: string[], env: Env = {}): Promise<Ran> {
+    const word = commandWord(words) ?? "";
+    const kind = `${word} ${WITHOUT_SECOND_WORD.has(word) ? "" : words[words.indexOf(word) + 1]}`;
+    if (this.#spawned.has(kind)) return this.here(words, env);
+    this.#spawned.add(kind);
+    return this.run(words, env);
   }
 
   /** The one document that a command prints with `--json`; it must end with `code`. */
@@ -131,7 +151,8 @@ export function openCliHome(t: { after(clean: () => Promise<void>): unknown }): 
   return home;
 }
 
-function documentOf<T>(words: string[], ran: Ran, code: number): T {
+/** What a command printed, which must have ended with `code`. */
+export function documentOf<T>(words: string[], ran: Ran, code: number): T {
   assert.equal(ran.code, code, `${words.join(" ")}: ${ran.stderr}${ran.stdout}`);
   return oneDocument(ran.stdout) as T;
 }

@@ -4,12 +4,20 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../house/sources.ts";
-import { assertKeys, assertNoStack, assertRefused, openCliHome, type Runner, type Started } from "./home.ts";
+import {
+  assertKeys,
+  assertNoStack,
+  assertRefused,
+  openCliHome,
+  type Runner,
+  type Started,
+  WITHOUT_XTB,
+} from "./home.ts";
 
 /** Runs of engines, real ones and liars, from the command line; one home, in this order. */
 const home = openCliHome({ after });
 const run: Runner = (words, env) => home.run(words, env);
-const skip = existsSync("/usr/bin/xtb") || existsSync("/bin/xtb") ? false : "xtb is not installed";
+const skip = WITHOUT_XTB;
 
 type Job = { job_id: string; status: string; cached: boolean };
 type Row = { job_id: string; smiles: string; energy_eh: number; gap_ev: number; convergence_status: string };
@@ -193,6 +201,15 @@ test("down --purge needs an answer, deletes the cluster, and a second one finds 
   const purged = await home.json<{ purged: boolean }>(["down", "--purge", "--yes"]);
   assert.deepEqual([purged.purged, existsSync(database.data_dir)], [true, false]);
   assert.equal((await home.json<{ purged: boolean }>(["down", "--purge", "--yes"])).purged, false);
+});
+
+const todo = "seed() takes no lock: the later of two seeders meets roles_name_key";
+
+test("two commands at once on a fresh home end with one server and both answers", { todo }, async () => {
+  const [made, list] = await Promise.all([run(["org", "create", "lab"]), run(["org", "list"])]);
+  assert.deepEqual([made.code, list.code], [0, 0], made.stderr + list.stderr);
+  const { database } = await home.json<{ database: { state: string } }>(["status"]);
+  assert.equal(database.state, "running");
 });
 
 /** A program that says it is xtb 6.5.1 and then does as the script says. */

@@ -1,6 +1,6 @@
 import type { OrgPrincipal } from "../../src/access/principal.ts";
 import { insertCalculation, upsertProtocol } from "../../src/calculations/store.ts";
-import type { EngineAdapter } from "../../src/engines/adapter.ts";
+import type { EngineAdapter, EngineAtHand } from "../../src/engines/adapter.ts";
 import type { EngineInstall } from "../../src/engines/engine.ts";
 import { AppError, type ErrorKind } from "../../src/errors.ts";
 import type { RunOutcome } from "../../src/executors/executor.ts";
@@ -8,7 +8,6 @@ import { newId, sha256 } from "../../src/ids.ts";
 import { submitJobs } from "../../src/jobs/submit.ts";
 import { registerMolecules } from "../../src/molecules/store.ts";
 import type { TaskSpec } from "../../src/pipelines/schema.ts";
-import type { EngineAtHand } from "../../src/worker/run.ts";
 import type { TestContext } from "./context.ts";
 
 /** Engine name of fake tasks; the queue takes any. */

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { parseConfig } from "../../src/config.ts";
 import { openContext } from "../../src/context.ts";
 import type { ServerAddress } from "../../src/db/address.ts";
-import { addressOf } from "../../src/db/address.ts";
 import { withClient } from "../../src/db/connect.ts";
 import { type EmbeddedOptions, ensureServer } from "../../src/db/embedded/server.ts";
 import { Secret } from "../../src/secrets.ts";
@@ -138,5 +137,3 @@ export async function ask<R extends object = Record<string, unknown>>(
     return (await client.query<R>(text, values)).rows;
   });
 }
-
-export { addressOf };

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OrgPrincipal } from "../../src/access/principal.ts";
+import type { EngineAtHand } from "../../src/engines/adapter.ts";
 import { openLocalExecutor } from "../../src/executors/local.ts";
 import { newId } from "../../src/ids.ts";
 import type { Org } from "../../src/orgs/schema.ts";
@@ -9,7 +10,6 @@ import { type NotStarted, startTask } from "../../src/worker/executions.ts";
 import type { Started } from "../../src/worker/facts.ts";
 import { runWorker } from "../../src/worker/loop.ts";
 import { type Finished, recordTask } from "../../src/worker/record.ts";
-import type { EngineAtHand } from "../../src/worker/run.ts";
 import {
   type Cleaner,
   makeOrg,

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { Readable, Writable } from "node:stream";
+import { test } from "node:test";
+import { AppError } from "../errors.ts";
+import { fixed, Out, table } from "./out.ts";
+
+class Screen extends Writable {
+  text = "";
+  readonly isTTY: boolean;
+  readonly columns = 40;
+  constructor(isTTY: boolean) {
+    super();
+    this.isTTY = isTTY;
+  }
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+
+function open(options: { json?: boolean; verbose?: boolean; tty?: boolean; answer?: string } = {}) {
+  const { json = false, verbose = false, tty = false, answer } = options;
+  const [stdout, stderr] = [new Screen(false), new Screen(tty)];
+  const stdin = Object.assign(Readable.from(answer === undefined ? [] : [`${answer}\n`]), {
+    isTTY: answer !== undefined,
+  });
+  return { out: new Out({ env: {}, cwd: "/", stdout, stderr, stdin }, { json, verbose }), stdout, stderr };
+}
+
+test("a table aligns names to the left and numbers to the right, and shows null as a dash", () => {
+  const rows = [
+    ["water", 4, null],
+    ["ü", 12, 1.5],
+  ];
+  assert.equal(table(["name", "n", "x"], rows), "name    n    x\nwater   4    –\nü      12  1.5");
+  assert.equal(table(["name"], [], "nobody"), "nobody");
+  assert.deepEqual([fixed(1.23456, 2), fixed(null, 2), fixed(undefined, 2)], ["1.23", null, null]);
+});
+
+test("a result is JSON where that was asked, else what a person reads", () => {
+  const json = open({ json: true });
+  json.out.result({ a: 1 }, () => "text");
+  assert.equal(json.stdout.text, '{"a":1}\n');
+  const plain = open();
+  plain.out.result({ a: 1 }, ({ a }) => `a is ${a}`);
+  plain.out.result({ a: 1 }, () => "");
+  assert.deepEqual([plain.stdout.text, plain.stderr.text], ["a is 1\n", ""]);
+});
+
+test("progress is drawn on a terminal alone, within its width, and wiped before a line", () => {
+  const pipe = open();
+  pipe.out.progress(1, 2, "jobs");
+  assert.equal(pipe.stderr.text, "");
+  const screen = open({ tty: true });
+  screen.out.progress(1, 2, "a note that is much too long for a screen of 40 columns");
+  assert.equal(screen.stderr.text.replace("\r\x1b[2K", "").length, 39);
+  screen.out.say("done");
+  assert.ok(screen.stderr.text.endsWith("\r\x1b[2Kdone\n"));
+  const empty = open({ tty: true });
+  empty.out.progress(0, 0, "");
+  assert.match(empty.stderr.text, /█{24} 0\/0/);
+});
+
+test("an error is a line; its fields follow where the message does not hold them", () => {
+  const fields = [
+    { line: 2, rule: "is empty" },
+    { path: "name", rule: "is short" },
+  ];
+  const some = open();
+  some.out.error(new AppError("bad_input", "2 refused, the first: is empty", { fields, detail: "a stack" }));
+  assert.equal(
+    some.stderr.text,
+    "aliquot: 2 refused, the first: is empty\n  line 2: is empty\n  name: is short\n",
+  );
+  const all = open();
+  all.out.error(new AppError("usage", "it is empty; it is short", { fields }));
+  assert.equal(all.stderr.text, "aliquot: it is empty; it is short\n");
+  const verbose = open({ verbose: true, json: true });
+  verbose.out.error(new AppError("internal", "broke", { detail: "a stack" }));
+  assert.equal(verbose.stderr.text, "aliquot: broke\na stack\n");
+  assert.deepEqual(JSON.parse(verbose.stdout.text), {
+    error: { code: "internal", message: "broke", fields: [] },
+  });
+});
+
+test("a question is answered by --yes, by a person, or is an error of usage", async () => {
+  assert.equal(await open().out.confirm("Sure?", true), true);
+  await assert.rejects(open().out.confirm("Sure?", false), { kind: "usage", message: /^Sure\? Say --yes/ });
+  for (const [answer, expected] of [
+    ["y", true],
+    ["YES", true],
+    ["", false],
+    ["yesterday", false],
+  ] as const) {
+    const asked = open({ answer });
+    assert.equal(await asked.out.confirm("Sure?", false), expected, answer);
+    assert.match(asked.stderr.text, /Sure\? \[y\/N\]/);
+  }
+});
