@@ -6,7 +6,7 @@ import { perform } from "../src/perform.ts";
 import { BARE_MARK, type BareRequest } from "./bare-rdkit.ts";
 import { drugLikeSmiles } from "./data/smiles.ts";
 import { type Lab, openLab } from "./lab.ts";
-import { type Benchmark, clocked, item, median, serverCpu } from "./measure.ts";
+import { type Benchmark, clocked, item, median } from "./measure.ts";
 
 /** As many records a message as the toolkit itself sends its threads. */
 const MESSAGE = 200;
@@ -30,12 +30,7 @@ export const benchmark: Benchmark = {
     for (let round = 0; round < rounds; round++) {
       const part = all.slice(round * size, (round + 1) * size);
       const species = await speciesOf(lab, part);
-      runs.ours.push(
-        await clocked(
-          () => addAll(lab, part),
-          () => serverCpu(lab.postmaster),
-        ),
-      );
+      runs.ours.push(await clocked(() => addAll(lab, part), lab.postmaster));
       runs.plain.push(await clocked(() => bare.run(species, "plain")));
       runs.same.push(await clocked(() => bare.run(species, "same")));
     }

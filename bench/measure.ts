@@ -73,25 +73,34 @@ export async function alternate<A, B>(
   return runs;
 }
 
-/** Wall and CPU time of `work`, in seconds. CPU: this process with its threads, the children that it waited for, and `others`. */
-export async function clocked(
-  work: () => Promise<void>,
-  others: () => number = () => 0,
-): Promise<{ wall: number; cpu: number }> {
-  const [began, cpu] = [performance.now(), ownCpu() + others()];
+/** Seconds. `cpu` is the sum of `own` (this process with its threads), `children` that it waited for, and `server`. */
+export type Clock = { wall: number; cpu: number; own: number; children: number; server: number };
+
+/** Wall and CPU time of `work`; with that of the server whose first process is given. */
+export async function clocked(work: () => Promise<void>, postmaster?: number): Promise<Clock> {
+  const read = () => ({
+    own: ownCpu(),
+    children: ticks("self", ["cutime", "cstime"]),
+    server: postmaster === undefined ? 0 : serverCpu(postmaster),
+  });
+  const [began, before] = [performance.now(), read()];
   await work();
-  return { wall: (performance.now() - began) / 1000, cpu: ownCpu() + others() - cpu };
+  const [wall, after] = [(performance.now() - began) / 1000, read()];
+  const own = after.own - before.own;
+  const children = after.children - before.children;
+  const server = after.server - before.server;
+  return { wall, cpu: own + children + server, own, children, server };
+}
+
+function ownCpu(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 const TICKS_PER_SECOND = 100;
 
-function ownCpu(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6 + ticks("self", ["cutime", "cstime"]);
-}
-
 /** CPU seconds of a server: its first process, all children that ended, and those alive now. */
-export function serverCpu(postmaster: number): number {
+function serverCpu(postmaster: number): number {
   const alive = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && parentOf(name) === postmaster);
   const living = alive.map((pid) => ticks(pid, ["utime", "stime"]));
   return (

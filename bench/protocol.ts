@@ -5,7 +5,7 @@ import { newId } from "../src/ids.ts";
 import { type JobRequest, submitJobs } from "../src/jobs/submit.ts";
 import { runWorker } from "../src/worker/loop.ts";
 import { type Lab, openLab } from "./lab.ts";
-import { type Benchmark, clocked, item, median, serverCpu } from "./measure.ts";
+import { type Benchmark, clocked, item, median } from "./measure.ts";
 
 const SLOTS = 2;
 const ENGINE = "noop";
@@ -19,12 +19,7 @@ export const benchmark: Benchmark = {
     const runs: { wall: number; cpu: number }[] = [];
     for (let round = 0; round < (quick ? 2 : 4); round++) {
       await submitNothing(lab, tasks);
-      runs.push(
-        await clocked(
-          () => workOff(lab, tasks),
-          () => serverCpu(lab.postmaster),
-        ),
-      );
+      runs.push(await clocked(() => workOff(lab, tasks), lab.postmaster));
     }
     const warm = runs.slice(1);
     const each = (name: "wall" | "cpu") => (1000 * median(warm.map((run) => run[name]))) / tasks;

@@ -305,7 +305,7 @@ test("a member writes nothing in a colleague's name and changes nothing of a col
   await assert.rejects(as(org.database_name, who, inTheirName, [scientist.user_id]), refused);
   await as(org.database_name, who, inTheirName, [colleague.user_id]);
   for (const text of [
-    "UPDATE jobs SET priority = 9",
+    "UPDATE jobs SET seq = seq + 1",
     "UPDATE tasks SET max_attempts = 9",
     "UPDATE task_executions SET status = 'cancelled'",
   ]) {

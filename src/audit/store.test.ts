@@ -84,10 +84,14 @@ for (const [what, text] of TAMPERS) {
 test("a member appends to no other organization's chain", async () => {
   const append = (who: OrgPrincipal) =>
     context.metadata.member(viewerOf(who), (tx) =>
-      appendAudit(tx, [{ ...entry("forged"), org_id: org.org_id }]),
+      appendAudit(tx, [{ ...entry("own deed"), org_id: org.org_id, user_id: who.user_id }]),
     );
   await assert.rejects(append(stranger), (error: { code?: string }) => error.code === "42501");
   assert.equal(await append(scientist), 1);
+  const asColleague = context.metadata.member(viewerOf(scientist), (tx) =>
+    appendAudit(tx, [{ ...entry("forged"), org_id: org.org_id, user_id: stranger.user_id }]),
+  );
+  await assert.rejects(asColleague, (error: { code?: string }) => error.code === "42501");
 });
 
 test("a member with no organization set appends to no organization's chain", {}, async () => {

@@ -8,7 +8,9 @@ import {
   jobState,
   openLab,
   queueOf,
+  skipBackoff,
   start,
+  sweepWithoutPause,
   within,
 } from "../../test/support/worker.ts";
 import { newId } from "../ids.ts";
@@ -20,7 +22,6 @@ import {
   raiseFence,
   releaseClaim,
   renewLeases,
-  sweepLeases,
 } from "./claim.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
@@ -76,10 +77,10 @@ test("priority first, then rank; an engine that the worker lacks, a delay and a 
 test("a lease that ran out is given back by the sweep and claimed again with a higher fence", async () => {
   const job = await submitScript(context, scientist);
   const first = await claimOne(context);
-  assert.equal(await sweepLeases(context.metadata), 0, "a running lease stays");
+  assert.equal(await sweepWithoutPause(context), 0, "a running lease stays");
   assert.equal(await claimOne(context), undefined);
   await expireLeases(context, job);
-  assert.equal(await sweepLeases(context.metadata), 1);
+  assert.equal(await sweepWithoutPause(context), 1);
   const second = await claimOne(context);
   assert.equal(second?.job_id, job);
   assert.ok((second?.fence ?? 0) > (first?.fence ?? 0));
@@ -95,7 +96,7 @@ test("renewing tells which claims are still held: not one that was swept, taken 
     [kept.job_id],
   );
   await expireLeases(context, swept.job_id);
-  await sweepLeases(context.metadata);
+  await sweepWithoutPause(context);
   assert.equal((await claimOne(context))?.job_id, swept.job_id);
   await dropClaim(context.metadata, dropped);
   const held = await renewLeases(context.metadata, worker, [kept, swept, dropped]);
@@ -112,7 +113,7 @@ test("what a stale worker says of its claim changes nothing for the new holder",
   const job = await submitScript(context, scientist);
   const stale = await claimOne(context);
   await expireLeases(context, job);
-  await sweepLeases(context.metadata);
+  await sweepWithoutPause(context);
   const holder = newId();
   const fresh = await claimOne(context, holder);
   assert.ok(stale !== undefined && fresh !== undefined);
@@ -130,7 +131,9 @@ test("a claim that is released can be had again after its delay, and no attempt 
   assert.ok(first !== undefined);
   await releaseClaim(context.metadata, first, 3600);
   assert.equal(await claimOne(context), undefined);
-  await releaseClaim(context.metadata, first, 0);
+  await releaseClaim(context.metadata, first, 0); // no longer its own to change
+  assert.equal(await claimOne(context), undefined);
+  await skipBackoff(context, job);
   assert.equal((await claimOne(context))?.job_id, job);
   assert.equal((await jobState(context, org.org_id, job)).tasks[0]?.attempt, 0);
 });

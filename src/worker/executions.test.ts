@@ -12,12 +12,14 @@ import {
   record,
   skipBackoff,
   start,
+  sweepWithoutPause,
 } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
 import { cancelJob, retryJob } from "../jobs/change.ts";
-import { type Claim, dropClaim, sweepLeases } from "./claim.ts";
+import { type Claim, dropClaim, releaseClaim } from "./claim.ts";
 import type { Started } from "./facts.ts";
 import { failTask } from "./fail.ts";
+import { giveBackTask } from "./give-back.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
 beforeEach(clear);
@@ -33,7 +35,7 @@ function fail(run: { claim: Claim; started: Started }, error: AppError): Promise
 
 async function startAgain(job: string): Promise<{ claim: Claim; started: Started }> {
   await expireLeases(context, job);
-  await sweepLeases(context.metadata);
+  await sweepWithoutPause(context);
   return claimAndStart(context);
 }
 
@@ -319,7 +321,7 @@ test("a job that was lost as often as it may be tried is not started for ever", 
   await claimAndStart(context);
   await startAgain(job);
   await expireLeases(context, job);
-  await sweepLeases(context.metadata);
+  await sweepWithoutPause(context);
   const claim = await claimOne(context);
   if (claim !== undefined) await start(context, claim);
   assert.equal((await state(job)).status, "failed");
@@ -331,4 +333,33 @@ test("a branch that still runs when another one fails can end", {}, async () => 
   await fail(one, crash);
   await record(context, two);
   assert.equal((await state(job)).status, "failed");
+});
+
+test("a retry between an older claim's failure and a newer claim's start is not lost", async () => {
+  const job = await submitScript(context, scientist);
+  const first = await claimAndStart(context);
+  await expireLeases(context, job);
+  await sweepWithoutPause(context);
+  const late = await claimOne(context);
+  assert.ok(late);
+  await fail(first, new AppError("engine_refused", "final"));
+  assert.deepEqual(await start(context, late), { kind: "gone" });
+  await context.results.transact(scientist, (scope) => retryJob(scope, job));
+  await relay();
+  await releaseClaim(context.metadata, late, 0);
+  await skipBackoff(context, job);
+  const again = await claimAndStart(context);
+  await record(context, again);
+  assert.equal((await state(job)).status, "completed");
+});
+
+test("a worker told to end at once gives its task back, and the attempt is not held against it", async () => {
+  const job = await submitScript(context, scientist, { max_attempts: 1 });
+  const run = await claimAndStart(context);
+  await context.results.forLease(leaseOf(run.claim), (scope) => giveBackTask(scope, run.claim, run.started));
+  await relay();
+  const again = await claimAndStart(context);
+  assert.equal(again.started.attempt, 2);
+  await record(context, again);
+  assert.equal((await state(job)).status, "completed");
 });

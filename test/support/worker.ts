@@ -5,7 +5,7 @@ import type { EngineAtHand } from "../../src/engines/adapter.ts";
 import { openLocalExecutor } from "../../src/executors/local.ts";
 import { newId } from "../../src/ids.ts";
 import type { Org } from "../../src/orgs/schema.ts";
-import { type Claim, claimTasks } from "../../src/worker/claim.ts";
+import { type Claim, claimTasks, sweepLeases } from "../../src/worker/claim.ts";
 import { type NotStarted, startTask } from "../../src/worker/executions.ts";
 import type { Started } from "../../src/worker/facts.ts";
 import { runWorker } from "../../src/worker/loop.ts";
@@ -259,4 +259,11 @@ export async function expireLeases(context: TestContext, job_id: string): Promis
 /** Makes tasks that wait out a back-off available now. */
 export async function skipBackoff(context: TestContext, job_id: string): Promise<void> {
   await context.superuser("UPDATE task_queue SET available_at = now() WHERE job_id = $1", [job_id]);
+}
+
+/** The sweep without its back-off: what it gave back may be claimed at once. Returns how many leases it took. */
+export async function sweepWithoutPause(context: TestContext): Promise<number> {
+  const swept = await sweepLeases(context.metadata);
+  await context.superuser("UPDATE task_queue SET available_at = now() WHERE lease_owner IS NULL");
+  return swept;
 }
