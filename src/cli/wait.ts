@@ -45,12 +45,11 @@ export async function waitForJobs(
       const done = jobs.filter((job) => TERMINAL.includes(job.status)).length;
       cli.out.progress(done, jobs.length, jobs.length === 1 ? (jobs[0]?.status ?? "") : "jobs");
       if (done === jobs.length) return jobs;
-      if (interrupted.signal.aborted) throw new Interrupted();
-      await sleep(POLL_MS, undefined, { signal: interrupted.signal }).catch(() => {});
+      if (interrupted.aborted) throw new Interrupted();
+      await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => {});
     }
   } finally {
-    await helper.end(interrupted.signal.aborted);
-    interrupted.dispose();
+    await helper.end(interrupted.aborted);
     leave();
   }
 }
@@ -135,16 +134,13 @@ async function readJobs(context: Context, principal: Principal, jobIds: string[]
   return jobIds.flatMap((id) => found.get(id) ?? []);
 }
 
-function onInterrupt(): { signal: AbortSignal; dispose: () => void } {
+/**
+ * Aborts on Ctrl-C or SIGTERM. The listeners stay to the end of the process: a second signal would else
+ * end it before its task is given back.
+ */
+function onInterrupt(): AbortSignal {
   const controller = new AbortController();
-  const stop = () => controller.abort();
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
-  return {
-    signal: controller.signal,
-    dispose: () => {
-      process.off("SIGINT", stop);
-      process.off("SIGTERM", stop);
-    },
-  };
+  process.on("SIGINT", () => controller.abort());
+  process.on("SIGTERM", () => controller.abort());
+  return controller.signal;
 }
