@@ -15,7 +15,7 @@ export function openHome(options: {
   const path = options.given === undefined ? nearestHome(options.cwd) : resolve(options.cwd, options.given);
   try {
     if (!existsSync(path)) {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      makeFolders(path);
       options.say(`made the data folder ${path}`);
     }
     if (!statSync(path).isDirectory()) throw new AppError("unavailable", `${path} is not a folder`);
@@ -30,6 +30,12 @@ export function openHome(options: {
       { cause },
     );
   }
+}
+
+/** Step by step: Node's own recursive mkdir never ends below /proc. */
+function makeFolders(path: string): void {
+  if (!existsSync(dirname(path))) makeFolders(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 function nearestHome(cwd: string): string {

@@ -11,6 +11,7 @@ import { findAnswer, keepAnswer, type Request, requestHash } from "./idempotency
 import { newId } from "./ids.ts";
 import { UUID_PATTERN } from "./jobs/schema.ts";
 import type { Operation, OwnTools, Told } from "./operation.ts";
+import { NAME_PATTERN } from "./orgs/schema.ts";
 import { insertOutbox } from "./outbox.ts";
 import type { Services } from "./services.ts";
 
@@ -131,15 +132,22 @@ function checked<I extends TSchema>(operation: { name: string; input: I }, rawIn
   if (validator.Check(rawInput)) return rawInput as Static<I>;
   const fields = [...validator.Errors(rawInput)].slice(0, 20).map((error) => ({
     path: error.instancePath === "" ? "/" : error.instancePath,
-    rule: isIdPattern(error) ? "must be an id such as 01a1fe1e-adee-71d3-b047-cb8dccb58f15" : error.message,
+    rule: ruleOf(error),
   }));
   const first = fields[0] ?? { path: "/", rule: "is not as expected" };
-  throw new AppError("bad_input", `${operation.name}: ${first.path} ${first.rule}`, { fields });
+  const name = first.path === "/" ? operation.name : first.path.slice(1).replaceAll("/", ".");
+  throw new AppError("bad_input", `${name} ${first.rule}`, { fields });
 }
 
-/** An id's own pattern is no help to a reader. */
-function isIdPattern(error: { params?: unknown }): boolean {
-  return (error.params as { pattern?: unknown } | undefined)?.pattern === UUID_PATTERN;
+/** What a broken pattern means; the pattern itself is no help to a reader. */
+const PATTERN_RULES = new Map<unknown, string>([
+  [UUID_PATTERN, "must be an id such as 01a1fe1e-adee-71d3-b047-cb8dccb58f15"],
+  [NAME_PATTERN, "must not begin or end with a blank"],
+]);
+
+function ruleOf(error: { message: string; params?: unknown }): string {
+  const { pattern } = (error.params ?? {}) as { pattern?: unknown };
+  return PATTERN_RULES.get(pattern) ?? error.message;
 }
 
 function entryOf(action: string, principal: Principal, told: Told): AuditEntry {

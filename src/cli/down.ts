@@ -20,7 +20,8 @@ export function register(program: Command, cli: Cli): void {
 async function down(cli: Cli, options: { now?: boolean; purge?: boolean }): Promise<void> {
   const home = cli.home();
   const question = `This deletes the database of ${home} with everything in it.`;
-  if (options.purge === true && !(await cli.out.confirm(question, cli.options.yes ?? false))) {
+  const purge = options.purge === true && cli.config.database_url === undefined;
+  if (purge && !(await cli.out.confirm(question, cli.options.yes ?? false))) {
     cli.out.say("nothing was done");
     return;
   }
@@ -34,8 +35,7 @@ async function down(cli: Cli, options: { now?: boolean; purge?: boolean }): Prom
   });
   const { stopServer, purgeServer } = await import("../db/embedded/server.ts");
   const database = cli.config.database_url === undefined ? await stopServer({ home }) : "external";
-  const purged =
-    options.purge === true && cli.config.database_url === undefined && (await purgeServer({ home }));
+  const purged = purge && (await purgeServer({ home }));
   // Nothing names these bytes any more.
   if (purged)
     for (const name of ["objects", "scratch", "org"])

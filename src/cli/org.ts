@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Principal } from "../access/principal.ts";
 import { AppError } from "../errors.ts";
 import { chooseOrg, chosenOrg } from "../home.ts";
 import { createOrgOperation, listOrgsOperation, showOrgOperation } from "../orgs/operations.ts";
@@ -14,7 +15,7 @@ export function register(program: Command, cli: Cli): void {
     .description("make an organization with its own database")
     .action(async (name: string) => {
       const context = await cli.context();
-      const made = await perform(context, createOrgOperation, await cli.principal(), { name });
+      const made = await perform(context, createOrgOperation, await who(cli), { name });
       const first = await cli.chooseFirst(made.org_id);
       cli.out.result(
         made,
@@ -25,7 +26,7 @@ export function register(program: Command, cli: Cli): void {
     .command("use <org>")
     .description("choose the organization that commands mean")
     .action(async (text: string) => {
-      const found = await perform(await cli.context(), showOrgOperation, await cli.principal(), {
+      const found = await perform(await cli.context(), showOrgOperation, await who(cli), {
         org: text,
       });
       if (found.status !== "active")
@@ -37,7 +38,7 @@ export function register(program: Command, cli: Cli): void {
     .command("list")
     .description("organizations")
     .action(async () => {
-      const list = await perform(await cli.context(), listOrgsOperation, await cli.principal(), {});
+      const list = await perform(await cli.context(), listOrgsOperation, await who(cli), {});
       const chosen = chosenOrg(cli.home());
       cli.out.result(list, ({ items }) =>
         table(
@@ -59,11 +60,16 @@ export function register(program: Command, cli: Cli): void {
     .description("one organization")
     .action(async (text: string | undefined) => {
       const wanted = text ?? (await cli.organization()).org_id;
-      const found = await perform(await cli.context(), showOrgOperation, await cli.principal(), {
+      const found = await perform(await cli.context(), showOrgOperation, await who(cli), {
         org: wanted,
       });
       cli.out.result(found, describe);
     });
+}
+
+/** The operator, or with --as a person in the organization that is meant: what they may see hangs on it. */
+async function who(cli: Cli): Promise<Principal> {
+  return cli.options.as === undefined ? cli.principal() : (await cli.member()).principal;
 }
 
 function describe(org: Org): string {

@@ -80,6 +80,7 @@ async function freeSlug(name: string, taken: (slug: string) => Promise<boolean>)
   const base =
     name
       .normalize("NFKD")
+      .replace(/\p{M}/gu, "")
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, "-")
       .replace(/^-+|-+$/g, "")

@@ -3,7 +3,9 @@ import { type Static, Type } from "typebox";
 /** Words for an organization's state, as the table's CHECK has them. */
 export const ORG_STATUSES = ["provisioning", "active", "suspended", "deleting", "deleted"] as const;
 
-export const OrgName = Type.String({ minLength: 3, maxLength: 100, pattern: "^\\S(.*\\S)?$" });
+/** No blank at either end. */
+export const NAME_PATTERN = "^\\S(.*\\S)?$";
+export const OrgName = Type.String({ minLength: 3, maxLength: 100, pattern: NAME_PATTERN });
 
 export const OrgCreate = Type.Object({ name: OrgName }, { additionalProperties: false });
 

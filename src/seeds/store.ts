@@ -57,8 +57,15 @@ export async function upsertTaskDefinitions(
         .execute();
       changed++;
     } else if (force) {
-      await tx.updateTable("task_definitions").set(values).where("task_id", "=", row.task_id).execute();
-      changed++;
+      const { task_type, input_schema, output_schema, config } = values;
+      const same = sql<boolean>`(task_type, input_schema, output_schema, config)
+        IS DISTINCT FROM (${task_type}, ${input_schema}, ${output_schema}, ${config})`;
+      const update = tx
+        .updateTable("task_definitions")
+        .set(values)
+        .where("task_id", "=", row.task_id)
+        .where(same);
+      changed += Number((await update.executeTakeFirst()).numUpdatedRows);
     }
   }
   return changed;

@@ -203,9 +203,7 @@ test("down --purge needs an answer, deletes the cluster, and a second one finds 
   assert.equal((await home.json<{ purged: boolean }>(["down", "--purge", "--yes"])).purged, false);
 });
 
-const todo = "seed() takes no lock: the later of two seeders meets roles_name_key";
-
-test("two commands at once on a fresh home end with one server and both answers", { todo }, async () => {
+test("two commands at once on a fresh home end with one server and both answers", async () => {
   const [made, list] = await Promise.all([run(["org", "create", "lab"]), run(["org", "list"])]);
   assert.deepEqual([made.code, list.code], [0, 0], made.stderr + list.stderr);
   const { database } = await home.json<{ database: { state: string } }>(["status"]);

@@ -21,7 +21,8 @@ export function xtbOutputs(result: XtbResult): OutputFile[] {
   const { trajectory } = result.files;
   if (optimized !== undefined)
     files.push({ key: OPTIMIZED, content_type: "chemical/x-xyz", bytes: optimized });
-  if (trajectory !== undefined)
+  // One atom takes no step: the file is there and empty.
+  if (trajectory !== undefined && trajectory.byteLength > 0)
     files.push({ key: TRAJECTORY, content_type: "chemical/x-xyz", bytes: trajectory });
   return files;
 }
