@@ -89,7 +89,7 @@ for (const one of operations) {
       await assert.rejects(
         perform(untouchable, one, everything, input),
         (error: AppError) =>
-          kind("bad_input")(error) && error.fields.length > 0 && error.message.startsWith(one.name),
+          kind("bad_input")(error) && error.fields.length > 0 && !/schema|pattern/.test(error.message),
         JSON.stringify(input),
       );
     }

@@ -146,6 +146,7 @@ const PATTERN_RULES = new Map<unknown, string>([
 ]);
 
 function ruleOf(error: { message: string; params?: unknown }): string {
+  if (error.message === "schema is false") return "is not known here";
   const { pattern } = (error.params ?? {}) as { pattern?: unknown };
   return PATTERN_RULES.get(pattern) ?? error.message;
 }

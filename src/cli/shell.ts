@@ -28,29 +28,20 @@ async function run(cli: Cli, text: string, metadata: boolean): Promise<Row[]> {
       const person = cli.options.as === undefined ? undefined : (await cli.member()).principal;
       const rows =
         person === undefined
-          ? await context.metadata.system((tx) => one(statement.execute(tx)))
-          : await context.metadata.member(viewerOf(person), (tx) => one(statement.execute(tx)));
-      return rows;
+          ? await context.metadata.system((tx) => statement.execute(tx))
+          : await context.metadata.member(viewerOf(person), (tx) => statement.execute(tx));
+      return rows.rows ?? [];
     }
     const { principal, org } = await cli.member();
     const rows =
       cli.options.as === undefined
-        ? await context.results.forMachinery(org.org_id, (scope) => one(statement.execute(scope.tx)))
-        : await context.results.transact(inOrganization(principal), (scope) =>
-            one(statement.execute(scope.tx)),
-          );
-    return rows;
+        ? await context.results.forMachinery(org.org_id, (scope) => statement.execute(scope.tx))
+        : await context.results.transact(inOrganization(principal), (scope) => statement.execute(scope.tx));
+    return rows.rows ?? [];
   } catch (error) {
     if (error instanceof AppError || (error as { code?: string }).code === undefined) throw error;
     throw new AppError("bad_input", `SQL: ${(error as Error).message}`, { cause: error });
   }
-}
-
-/** The rows of one statement; several at once have no one answer, and throwing here takes them back. */
-async function one(result: Promise<{ rows?: Row[] }>): Promise<Row[]> {
-  const { rows } = await result;
-  if (rows === undefined) throw new AppError("bad_input", "SQL: one statement at a time, nothing was done");
-  return rows;
 }
 
 function render(items: Row[]): string {

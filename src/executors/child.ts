@@ -1,9 +1,10 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcessByStdio, type StdioOptions, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { AppError } from "../errors.ts";
+import { type Capture, openCapture } from "./capture.ts";
 import type { RunOutcome, RunPlan } from "./executor.ts";
 import { signalGroup } from "./group.ts";
-import { readStat } from "./proc.ts";
+import { readStatNow } from "./proc.ts";
 import { clearFolder } from "./scratch.ts";
 
 /** Beyond this a program is out of hand: xtb writes 25 KiB for water, 0.5 MiB for 200 atoms. */
@@ -14,7 +15,7 @@ const SAMPLE_MS = 150;
 const DRAIN_MS = 300;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-type Child = ChildProcessByStdio<null, Readable, Readable>;
+type Child = ChildProcessByStdio<null, null, Readable>;
 type Ending = { exit_code: number | null; signal: NodeJS.Signals | null };
 
 /**
@@ -29,9 +30,10 @@ export async function runChild(
 ): Promise<RunOutcome> {
   const started = performance.now();
   if (signal.aborted) return { ...NEVER_STARTED, folder };
-  const child = start(plan, folder, guard);
-  const output = capture(child);
-  const cpu = sampleCpu(child);
+  using printed = openCapture(folder);
+  const child = start(plan, folder, guard, printed);
+  const output = capture(child, printed);
+  const cpu = sampleCpu(child, output.check);
   const stops = armStops(child, plan.time_limit_seconds * 1000, signal);
   try {
     const ending = await ended(child, plan.program);
@@ -61,16 +63,13 @@ const NEVER_STARTED = {
 };
 
 /** `detached` makes the child lead a group (and session) of its own, so it can be ended with all it forks. */
-function start(plan: RunPlan, folder: string, guard: string[]): Child {
+function start(plan: RunPlan, folder: string, guard: string[], printed: Capture): Child {
   const [program, ...args] = [...guard, plan.program, ...plan.args];
   if (program === undefined) throw new AppError("internal", "a plan without a program");
   try {
-    return spawn(program, args, {
-      cwd: folder,
-      env: plan.env,
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const stdio: StdioOptions = ["ignore", printed.fd, "pipe"];
+    // The overloads of spawn don't know a file at this place; the types follow from the line above.
+    return spawn(program, args, { cwd: folder, env: plan.env, detached: true, stdio }) as unknown as Child;
   } catch (cause) {
     throw new AppError("unavailable", `${plan.program} can't be started`, { cause });
   }
@@ -87,15 +86,14 @@ function ended(child: Child, program: string): Promise<Ending> {
 
 /**
  * After the program's end nothing of it may go on: its group is killed. Who left the group but keeps our
- * pipes open is found by its working folder; if even that fails we stop listening.
+ * pipe open is found by its working folder; if even that fails we stop listening.
  */
 async function drained(child: Child, folder: string): Promise<void> {
   if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
-  const closed = () => child.stdout.closed && child.stderr.closed;
+  const closed = () => child.stderr.closed;
   if (closed() || (await closedWithin(child, DRAIN_MS))) return;
   await clearFolder(folder);
   if (!closed()) await closedWithin(child, DRAIN_MS);
-  child.stdout.destroy();
   child.stderr.destroy();
 }
 
@@ -109,30 +107,34 @@ function closedWithin(child: Child, limit_ms: number): Promise<boolean> {
   });
 }
 
-/** Both streams in memory, up to the limit together; then the group is killed. */
-function capture(child: Child) {
-  const chunks: { stdout: Buffer[]; stderr: Buffer[] } = { stdout: [], stderr: [] };
+/** Standard output on disk and the errors in memory, up to the limit together; then the group is killed. */
+function capture(child: Child, printed: Capture) {
+  const chunks: Buffer[] = [];
   let bytes = 0;
-  for (const name of ["stdout", "stderr"] as const) {
-    child[name].on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= OUTPUT_LIMIT_BYTES) chunks[name].push(chunk);
-      else if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
-    });
-  }
+  const exceeded = () => bytes + printed.size() > OUTPUT_LIMIT_BYTES;
+  const check = () => {
+    if (exceeded() && child.pid !== undefined) signalGroup(child.pid, "SIGKILL");
+  };
+  child.stderr.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= OUTPUT_LIMIT_BYTES) chunks.push(chunk);
+    else check();
+  });
   return {
-    exceeded: () => bytes > OUTPUT_LIMIT_BYTES,
-    stdout: () => Buffer.concat(chunks.stdout).toString("utf8"),
-    stderr: () => Buffer.concat(chunks.stderr).toString("utf8"),
+    check,
+    exceeded,
+    stdout: () => printed.text(OUTPUT_LIMIT_BYTES),
+    stderr: () => Buffer.concat(chunks).toString("utf8"),
   };
 }
 
 /** The last CPU time seen before the end: at most one sample too low, null for what ended before the first. */
-function sampleCpu(child: Child) {
+function sampleCpu(child: Child, alsoThen: () => void) {
   let last: number | null = null;
   const { pid } = child;
-  const timer = setInterval(async () => {
-    const stat = pid === undefined || child.exitCode !== null ? null : await readStat(pid);
+  const timer = setInterval(() => {
+    alsoThen();
+    const stat = pid === undefined || child.exitCode !== null ? null : readStatNow(pid);
     if (stat !== null) last = stat.cpu_seconds;
   }, SAMPLE_MS);
   return { last: () => last, stop: () => clearInterval(timer) };

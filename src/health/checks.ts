@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import type { Context } from "../context.ts";
 import { toAppError } from "../errors.ts";
 import { selectPlaces } from "../orgs/store.ts";
+import { ALIVE_SECONDS } from "../worker/announce.ts";
 import { selectQueueHealth } from "./store.ts";
 
 export type Status = "ok" | "degraded" | "down";
@@ -75,8 +76,9 @@ async function organizations(context: Context): Promise<Check[]> {
 }
 
 async function queue(context: Context): Promise<Finding> {
-  const { queued, leased, oldest_seconds, workers, engines } =
-    await context.metadata.system(selectQueueHealth);
+  const { queued, leased, oldest_seconds, workers, engines } = await context.metadata.system((tx) =>
+    selectQueueHealth(tx, ALIVE_SECONDS),
+  );
   const starved = queued > leased && workers === 0;
   const old = (oldest_seconds ?? 0) > OLD_TASK_SECONDS;
   const detail = `${queued} tasks, ${leased} of them running, ${workers} workers (${engines.join(", ") || "no engine"})`;

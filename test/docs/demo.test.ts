@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { DEMO_MOLECULES } from "../../src/demo-molecules.ts";
-import { oneDocument, openCliHome, WITHOUT_XTB } from "./home.ts";
+import { oneDocument, openCliHome, WITHOUT_XTB } from "../cli/home.ts";
 
 const home = openCliHome({ after });
 const skip = WITHOUT_XTB;
