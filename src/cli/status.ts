@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { sql } from "kysely";
+import { ALIVE_SECONDS } from "../alive.ts";
 import { listProcesses } from "../processes.ts";
 import { version } from "../version.ts";
-import { ALIVE_SECONDS } from "../worker/announce.ts";
 import type { Cli } from "./cli.ts";
 import { table } from "./out.ts";
 

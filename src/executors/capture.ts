@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import { AppError } from "../errors.ts";
 
 /** A file that has no name any more: gone with the last process that has it open, however that ends. */
 export type Capture = Disposable & {
@@ -14,12 +15,10 @@ export type Capture = Disposable & {
 /**
  * Output that goes to disk and is read once: programs flush every line, and waking up for each of xtb's 2,300
  * lines cost 70 ms of our CPU beside 3 s of its own. Made beside a run's folder, whose files are the engine's.
- * Throws the file system's error.
+ * Throws AppError store_unavailable where the disk says no.
  */
 export function openCapture(folder: string): Capture {
-  const path = join(folder, "..", `.output-${randomUUID()}`);
-  const fd = openSync(path, "wx+", 0o600);
-  unlinkSync(path);
+  const fd = openNameless(join(folder, "..", `.output-${randomUUID()}`));
   return {
     fd,
     size: () => fstatSync(fd).size,
@@ -29,4 +28,15 @@ export function openCapture(folder: string): Capture {
     },
     [Symbol.dispose]: () => closeSync(fd),
   };
+}
+
+function openNameless(path: string): number {
+  try {
+    const fd = openSync(path, "wx+", 0o600);
+    unlinkSync(path);
+    return fd;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new AppError("store_unavailable", `a run's output can't be kept (${why}): free space`, { cause });
+  }
 }

@@ -1,9 +1,9 @@
 import { statfsSync } from "node:fs";
 import { sql } from "kysely";
+import { ALIVE_SECONDS } from "../alive.ts";
 import type { Context } from "../context.ts";
 import { toAppError } from "../errors.ts";
 import { selectPlaces } from "../orgs/store.ts";
-import { ALIVE_SECONDS } from "../worker/announce.ts";
 import { selectQueueHealth } from "./store.ts";
 
 export type Status = "ok" | "degraded" | "down";

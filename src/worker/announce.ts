@@ -1,9 +1,7 @@
 import { sql } from "kysely";
+import { ALIVE_SECONDS } from "../alive.ts";
 import type { MetadataDoor } from "../db/metadata.ts";
 import type { EngineProbe } from "../engines/engine.ts";
-
-/** Workers seen within this many seconds count as alive. */
-export const ALIVE_SECONDS = 45;
 
 export type WorkerRow = {
   worker_id: string;
