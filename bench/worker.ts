@@ -141,7 +141,8 @@ async function runOne(folder: string, { program, args, env, files }: RunPlan): P
   mkdirSync(folder);
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
   const log = openSync(join(folder, "log"), "w");
-  const child = spawn(program, args, { cwd: folder, env, stdio: ["ignore", log, log] });
+  // A session of its own, as the executor gives: the kernel shares cores between sessions.
+  const child = spawn(program, args, { cwd: folder, env, detached: true, stdio: ["ignore", log, log] });
   closeSync(log);
   const [code] = (await once(child, "exit")) as [number | null];
   if (code !== 0) throw new Error(`bare xtb ended with ${code}`);

@@ -87,7 +87,6 @@ const COMMON = [
 
 /** Imports against the direction, each with its reason. Types alone; a value here would be a cycle to come. */
 const TYPES_AGAINST = new Map([
-  ["src/engines/registry.ts → src/worker/run.ts", "what a worker holds of an engine"],
   ["src/health/checks.ts → src/context.ts", "an operator's check looks at all that is open"],
 ]);
 
