@@ -11,7 +11,7 @@ STEP_COUNT := $(if $(STEPS),--steps $(STEPS))
 DOWN_BRANCH := $(if $(ORG_ID),results,metadata)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engines demo test test-reference test-faults test-docs test-migrations bench check format types schema \
+.PHONY: help install engines demo test test-reference test-slow test-faults test-migrations bench check format types schema \
   up down restart status health health-continuous clean reset quick-reset dev-setup \
   migrate migrate-results migrate-status migrate-history migrate-down seed seed-force shell
 
@@ -33,16 +33,16 @@ demo: install engines ## a first session: an organization and twenty molecules t
 	@$(ALIQUOT) demo
 
 test: install engines ## every test but the slow references
-	@node scripts/test.mjs "src/**/*.test.ts" "test/**/*.test.ts" "!test/reference/**" "!test/docs/**" "!test/faults/**"
+	@node scripts/test.mjs "src/**/*.test.ts" "test/**/*.test.ts" "!test/reference/**" "!test/slow/**"
 
 test-reference: install engines ## numbers held against published ones (slow)
 	@node scripts/test.mjs "test/reference/**/*.test.ts"
 
-test-faults: install engines ## killed processes, lost leases, servers that go away
-	@node scripts/test.mjs "test/faults/**/*.test.ts"
+test-slow: install engines ## the package installed elsewhere, whole runs, killed processes, the demo
+	@node scripts/test.mjs "test/slow/**/*.test.ts"
 
-test-docs: install engines ## what the documents say, held against the program
-	@node scripts/test.mjs "test/docs/**/*.test.ts"
+test-faults: install engines ## killed processes, lost leases, servers that go away
+	@node scripts/test.mjs "test/slow/faults.test.ts"
 
 test-migrations: install ## every migration up, down and up again, on scratch databases
 	@$(ALIQUOT) migrate test

@@ -3,7 +3,6 @@ import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ROOT } from "../house/sources.ts";
 import {
   assertKeys,
   assertNoStack,
@@ -12,7 +11,8 @@ import {
   type Runner,
   type Started,
   WITHOUT_XTB,
-} from "./home.ts";
+} from "../cli/home.ts";
+import { ROOT } from "../house/sources.ts";
 
 /** Runs of engines, real ones and liars, from the command line; one home, in this order. */
 const home = openCliHome({ after });

@@ -5,11 +5,11 @@ import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext as NodeTest, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ensureServer } from "../src/db/embedded/server.ts";
-import { runReconciler } from "../src/worker/reconcile.ts";
-import { submitSmiles, type TestContext } from "./support/context.ts";
-import { submitScript } from "./support/engine.ts";
-import { startTestServer, testServer } from "./support/server.ts";
+import { ensureServer } from "../../src/db/embedded/server.ts";
+import { runReconciler } from "../../src/worker/reconcile.ts";
+import { submitSmiles, type TestContext } from "../support/context.ts";
+import { submitScript } from "../support/engine.ts";
+import { startTestServer, testServer } from "../support/server.ts";
 import {
   ended,
   jobState,
@@ -19,7 +19,7 @@ import {
   skipBackoff,
   startWorker,
   until,
-} from "./support/worker.ts";
+} from "../support/worker.ts";
 
 const AMPRENAVIR = "CC(C)CN(C[C@H]([C@H](CC1=CC=CC=C1)NC(=O)O[C@H]2CCOC2)O)S(=O)(=O)C3=CC=C(C=C3)N";
 
@@ -58,7 +58,7 @@ async function workerProcess(t: NodeTest, context: TestContext): Promise<ChildPr
     LEASE_SECONDS: "3",
     RECONCILE_SECONDS: "1",
   };
-  const bin = join(import.meta.dirname, "..", "bin", "aliquot.js");
+  const bin = join(import.meta.dirname, "..", "..", "bin", "aliquot.js");
   const child = spawn(process.execPath, [bin, "worker", "--slots", "1"], {
     env,
     stdio: ["ignore", "ignore", "pipe"],

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { BRANCHES, readMigrations } from "../../src/db/migrations.ts";
-import { ROOT } from "./sources.ts";
+import { ROOT } from "../house/sources.ts";
 
 // The registry is not there: nothing is known of the package then, and the test says so.
 const OFFLINE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|ENOTCACHED)\b/;
