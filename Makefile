@@ -47,8 +47,8 @@ test-faults: install engines ## killed processes, lost leases, servers that go a
 test-migrations: install ## every migration up, down and up again, on scratch databases
 	@$(ALIQUOT) migrate test
 
-bench: install engines ## measurements, each beside its baseline in the same run
-	@node bench/bench.ts
+bench: install engines ## measurements, each beside its baseline in the same run (slow; NAMES="import worker" ARGS=--quick|--json)
+	@node bench/bench.ts $(ARGS) $(NAMES)
 
 check: install ## lint with format and import cycles, types
 	@biome check --error-on-warnings .
