@@ -265,3 +265,48 @@ test("the audit log is told how many and what, never which molecule", async () =
   assert.ok(rows.some((row) => row.text.includes("gfn1")));
   assert.ok(rows.every((row) => !/CCCC|InChI|C6H13NO/.test(row.text)));
 });
+
+const WATER_MOL = (bonds: string[]) =>
+  [
+    "",
+    "",
+    "",
+    `  3  ${bonds.length}  0  0  0  0  0  0  0  0999 V2000`,
+    "    0.0000    0.0000    0.0000 O   0  0  0  0  0  0",
+    "    0.9600    0.0000    0.0000 H   0  0  0  0  0  0",
+    "   -0.2400    0.9300    0.0000 H   0  0  0  0  0  0",
+    ...bonds,
+    "M  END",
+    "",
+  ].join("\n");
+
+async function addMol(bonds: string[]): Promise<string> {
+  const content_base64 = Buffer.from(WATER_MOL(bonds)).toString("base64");
+  const input = { file_name: "water.mol", format: "sdf", content_base64, charge: 0 };
+  return (await perform(context, addStructure, scientist, input)).structure_id;
+}
+
+test("a structure's charge and spin are checked before anything is written", async () => {
+  const id = await addMol(["  1  2  1  0", "  1  3  1  0"]);
+  const before = await counts();
+  for (const [more, says] of [
+    [{ multiplicity: 2 }, /multiplicity 2 can't have/],
+    [{ charge: 1, multiplicity: 2 }, /--vertical/],
+  ] as const) {
+    const call = submitSmiles(context, scientist, [], { structure_ids: [id], ...more });
+    await assert.rejects(
+      call,
+      (error: AppError) => error.code === "electron_parity" && says.test(error.message),
+    );
+  }
+  assert.deepEqual(await counts(), before);
+});
+
+test("the same positions with other bonds are another question, and are not answered from the first", async () => {
+  const [whole, cut] = [await addMol(["  1  2  1  0", "  1  3  1  0"]), await addMol(["  1  2  1  0"])];
+  const [first] = (await submitSmiles(context, scientist, [], { structure_ids: [whole] })).jobs;
+  await complete(first?.job_id ?? "");
+  const again = await submitSmiles(context, scientist, [], { structure_ids: [whole] });
+  const other = await submitSmiles(context, scientist, [], { structure_ids: [cut] });
+  assert.deepEqual([again.jobs[0]?.cached, other.jobs[0]?.cached], [true, false]);
+});
