@@ -48,13 +48,13 @@ export function perceiveBonds(geometry: Geometry): Bond[] {
   return bonds;
 }
 
-/**
- * Whether two geometries of the same atoms in the same order have the same bonds (`perceiveBonds`).
- * Other elements or another count of atoms: false.
- */
-export function connectivityPreserved(before: Geometry, after: Geometry): boolean {
-  if (before.elements.join(" ") !== after.elements.join(" ")) return false;
-  return bondText(before) === bondText(after);
+/** A bond list as text that depends on who is bonded to whom only: `0-1 0-2`. */
+export function bondText(bonds: Bond[]): string {
+  return bonds
+    .map(({ from, to }) => [Math.min(from, to), Math.max(from, to)] as const)
+    .sort((a, b) => a[0] - b[0] || a[1] - b[1])
+    .map((pair) => pair.join("-"))
+    .join(" ");
 }
 
 /**
@@ -86,12 +86,6 @@ function refuse(rule: string, atom: number, lineOf?: (atom: number) => number, e
   const fields = [line === undefined ? { path: `atoms.${atom}`, rule } : { line, rule }];
   const message = line === undefined ? rule : `line ${line}: ${rule}`;
   return new AppError("bad_input", message, element ? { fields, code: "unsupported_element" } : { fields });
-}
-
-function bondText(geometry: Geometry): string {
-  return perceiveBonds(geometry)
-    .map((bond) => `${bond.from}-${bond.to}`)
-    .join(" ");
 }
 
 /** No two radii reach further than this, so most pairs are left out by one subtraction. */

@@ -1,4 +1,4 @@
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import { checkElectrons } from "../engines/xtb/check.ts";
 import { AppError } from "../errors.ts";
 import { Uuid, VISIBILITIES } from "../jobs/schema.ts";
@@ -102,18 +102,27 @@ export const listStructures = operation({
   },
 });
 
-export const showStructure = operation({
+const ShowStructure = Type.Object({ structure_id: Uuid }, { additionalProperties: false });
+const ShownStructure = Type.Intersect([Structure, Type.Object({ content: Type.String() })]);
+
+export const showStructure = operation<
+  typeof ShowStructure,
+  typeof ShownStructure,
+  Static<typeof ShownStructure>
+>({
   name: "structure.show",
   summary: "One structure with its bytes",
   permission: "structures:read",
   http: { method: "GET", path: "/structures/{structure_id}" },
   tx: "results",
-  input: Type.Object({ structure_id: Uuid }, { additionalProperties: false }),
-  output: Type.Intersect([Structure, Type.Object({ content: Type.String() })]),
-  async run({ scope, services }, { structure_id }) {
-    const row = await selectOptionalStructure(scope.tx, structure_id);
+  input: ShowStructure,
+  output: ShownStructure,
+  // The bytes are fetched with no transaction open: the object store may be slow, or far away.
+  async prepare({ services, principal }, { structure_id }) {
+    const row = await services.results.read(principal, ({ tx }) => selectOptionalStructure(tx, structure_id));
     if (row === undefined) throw new AppError("not_found", "no such structure");
-    const bytes = await services.objects.get(scope.org_id, row.uri);
+    const bytes = await services.objects.get(principal.org_id, row.uri);
     return { ...row, content: Buffer.from(bytes).toString("utf8") };
   },
+  run: async ({ prepared }) => prepared,
 });

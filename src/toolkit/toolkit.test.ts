@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { AppError, type ChemistryCode } from "../errors.ts";
-import { connectivityPreserved, perceiveBonds } from "../structures/bonds.ts";
+import { bondText, perceiveBonds } from "../structures/bonds.ts";
 import { parseMolblock } from "../structures/sdf.ts";
 import { openToolkit } from "./toolkit.ts";
 
@@ -53,7 +53,7 @@ test("a 3D structure is the molecule that was drawn, right-handed, in the molblo
       made.bonds.map(({ from, to }) => `${from}-${to}`),
       "every bond is where its atoms are near, and nowhere else",
     );
-    assert.ok(connectivityPreserved(made.geometry, read.geometry));
+    assert.equal(bondText(perceiveBonds(made.geometry)), bondText(perceiveBonds(read.geometry)));
     assert.equal(made.minimised, true);
     assert.equal(made.generator, "openchemlib 9.25.0 seed 42 MMFF94s+");
   }

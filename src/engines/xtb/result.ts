@@ -1,5 +1,5 @@
 import type { RunOutcome } from "../../executors/executor.ts";
-import { perceiveBonds } from "../../structures/bonds.ts";
+import { bondText, perceiveBonds } from "../../structures/bonds.ts";
 import type { Geometry } from "../../structures/geometry.ts";
 import { DIPOLE_ROUNDING_AU, type Evidence, SMALL_GAP_EV } from "./checks.ts";
 import { dipoleDebye, dipolesAgree, summedDipole, type Vector } from "./dipole.ts";
@@ -15,7 +15,6 @@ import {
   type XtbInput,
   type XtbParams,
 } from "./schema.ts";
-import { bondText } from "./signature.ts";
 
 /** A believed run's files, read. */
 export type XtbReading = {

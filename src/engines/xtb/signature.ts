@@ -1,6 +1,6 @@
 import { type Canonical, decimal } from "../../canonical.ts";
 import { sha256 } from "../../ids.ts";
-import type { Bond } from "../../structures/geometry.ts";
+import { bondText } from "../../structures/bonds.ts";
 import type { EngineInstall } from "../engine.ts";
 import { unpairedElectrons } from "./check.ts";
 import { xtbArguments, xyzText } from "./plan.ts";
@@ -35,13 +35,4 @@ export function xtbSignature(install: EngineInstall, params: XtbParams, input: X
     electronic_temperature_k: decimal(params.electronic_temperature_k, 3),
     max_scf_iterations: params.max_scf_iterations,
   };
-}
-
-/** A bond list as text that depends on who is bonded to whom only: `0-1 0-2`. */
-export function bondText(bonds: Bond[]): string {
-  return bonds
-    .map(({ from, to }) => [Math.min(from, to), Math.max(from, to)] as const)
-    .sort((a, b) => a[0] - b[0] || a[1] - b[1])
-    .map((pair) => pair.join("-"))
-    .join(" ");
 }
