@@ -29,7 +29,7 @@ install: node_modules/.stamp ## Node packages, where they are missing or old
 engines: ## chemistry engines, where they are missing: through apt as root on Debian, else says how
 	@scripts/engines.sh
 
-demo: install engines ## a first session: an organization and twenty molecules through xtb
+demo: install engines ## a first session: amprenavir into its protein, seven more ligands, twenty molecules through xtb
 	@$(ALIQUOT) demo
 
 test: install engines ## every test but the slow references

@@ -12,6 +12,8 @@ const BENCHMARKS: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   submit: () => import("./submit.ts"),
   protocol: () => import("./protocol.ts"),
   worker: () => import("./worker.ts"),
+  prepare: () => import("./prepare.ts"),
+  docking: () => import("./docking.ts"),
 };
 
 const { values: flags, positionals } = parseArgs({

@@ -24,8 +24,8 @@ export function makeHome(): BenchHome {
   chmodSync(base, 0o755);
   const path = join(base, "home");
   mkdirSync(path);
-  const { PATH, XTB_PATH } = process.env;
-  const { config } = parseConfig({ PATH, XTB_PATH });
+  const { PATH, XTB_PATH, VINA_PATH } = process.env;
+  const { config } = parseConfig({ PATH, XTB_PATH, VINA_PATH });
   return {
     path,
     open: () => openContext({ config, home: path, secret: secretKey({}, path), say: () => {} }),

@@ -49,8 +49,7 @@ async function submitNothing({ context, principal }: Lab, count: number): Promis
     const structure_id = rows[0]?.structure_id ?? null;
     const requests = Array.from({ length: count }, (_, at): JobRequest => {
       return {
-        input: { key: "structure", molecule_id: null, structure_id },
-        identity: String(at),
+        inputs: [{ key: "structure", molecule_id: null, structure_id, identity: String(at) }],
         params: {},
       };
     });

@@ -1,10 +1,5 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { sql } from "kysely";
 import { submitCalculationsOperation } from "../src/calculations/operations.ts";
 import { findEngines } from "../src/engines/registry.ts";
 import { planXtb } from "../src/engines/xtb/plan.ts";
@@ -15,14 +10,13 @@ import type { Geometry } from "../src/structures/geometry.ts";
 import { addStructure } from "../src/structures/operations.ts";
 import { formatXyz, parseXyzFrames } from "../src/structures/xyz.ts";
 import { startWorker } from "../src/worker/start.ts";
+import { runBare, waitForAll } from "./bare-runs.ts";
 import { type Lab, openLab } from "./lab.ts";
 import { type Benchmark, type Clock, clocked, item, median } from "./measure.ts";
 
 const SLOTS = 2;
 const BATCH = 8;
 const TINY = 60;
-/** As often as `--wait` looks. */
-const POLL_MS = 200;
 
 type Round = { ours: Clock; bare: Clock };
 type Done = { order: Molecule[]; ended_at: number };
@@ -66,7 +60,15 @@ async function oneRound(lab: Lab, molecules: Molecule[]): Promise<Round> {
   // Until the last one's own time of completion, not until the next look at it; the looks count as CPU.
   const ours = { ...clock, wall: (done.ended_at - began) / 1000 };
   // In the order in which the worker took them: which long run comes last decides the wall time.
-  return { ours, bare: await clocked(() => runBare(done.order)) };
+  return {
+    ours,
+    bare: await clocked(() =>
+      runBare(
+        done.order.map(({ plan }) => plan),
+        SLOTS,
+      ),
+    ),
+  };
 }
 
 function told(round: Round): string[] {
@@ -142,45 +144,6 @@ async function submitAndWait({ context, principal }: Lab, molecules: Molecule[])
     reuse: false,
   });
   const ids = jobs.map(({ job_id }) => job_id);
-  for (;;) {
-    await sleep(POLL_MS);
-    const rows = await context.results.read(principal, async ({ tx }) => {
-      const found = await sql<JobTimes>`SELECT job_id, status, timings ->> 'ended_at' AS ended_at FROM jobs
-        WHERE job_id = ANY (${ids}::uuid[]) ORDER BY timings ->> 'started_at'`.execute(tx);
-      return found.rows;
-    });
-    const failed = rows.find(({ status }) => status === "failed");
-    if (failed !== undefined) throw new Error(`job ${failed.job_id} failed`);
-    if (rows.some(({ status }) => status !== "completed")) continue;
-    const order = rows.flatMap(({ job_id }) => molecules[ids.indexOf(job_id)] ?? []);
-    return { order, ended_at: Math.max(...rows.map((row) => Date.parse(row.ended_at ?? ""))) };
-  }
-}
-
-type JobTimes = { job_id: string; status: string; ended_at: string | null };
-
-/** The same files, arguments and environment, each in a folder of its own, output into a file. */
-async function runBare(molecules: Molecule[]): Promise<void> {
-  const base = mkdtempSync(join(tmpdir(), "aliquot-bench-bare-"));
-  try {
-    const waiting = [...molecules.entries()];
-    const slot = async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-        await runOne(join(base, String(next[0])), next[1].plan);
-    };
-    await Promise.all(Array.from({ length: SLOTS }, slot));
-  } finally {
-    rmSync(base, { recursive: true });
-  }
-}
-
-async function runOne(folder: string, { program, args, env, files }: RunPlan): Promise<void> {
-  mkdirSync(folder);
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
-  const log = openSync(join(folder, "log"), "w");
-  // A session of its own, as the executor gives: the kernel shares cores between sessions.
-  const child = spawn(program, args, { cwd: folder, env, detached: true, stdio: ["ignore", log, log] });
-  closeSync(log);
-  const [code] = (await once(child, "exit")) as [number | null];
-  if (code !== 0) throw new Error(`bare xtb ended with ${code}`);
+  const { order, ended_at } = await waitForAll({ context, principal }, ids);
+  return { order: order.flatMap((id) => molecules[ids.indexOf(id)] ?? []), ended_at };
 }

@@ -3,15 +3,22 @@
 # it says how. Never fails for a missing engine: what needs one waits or is skipped, and says so.
 set -u
 
-# One line an engine: its program and the Debian package that brings it.
+# One line an engine: its program, the packages of Debian and of conda-forge that bring it, and the setting
+# that names one that is not on PATH.
 ENGINES="
-xtb xtb
+xtb xtb xtb XTB_PATH
+vina autodock-vina vina VINA_PATH
 "
 
 missing=""
-while read -r program package; do
+conda=""
+settings=""
+while read -r program package feedstock setting; do
   [ -n "$program" ] || continue
-  command -v "$program" >/dev/null 2>&1 || missing="$missing $package"
+  command -v "$program" >/dev/null 2>&1 && continue
+  missing="$missing $package"
+  conda="$conda $feedstock"
+  settings="${settings:+$settings or }$setting"
 done <<EOF
 $ENGINES
 EOF
@@ -24,19 +31,27 @@ advise() {
 }
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-  advise "Install with: sudo apt-get install$missing (Debian, Ubuntu), or conda install -c conda-forge$missing; XTB_PATH names an xtb that is not on PATH."
+  advise "Install with: sudo apt-get install$missing (Debian, Ubuntu), or conda install -c conda-forge$conda; $settings names one that is not on PATH."
 fi
 
 install() {
-  # shellcheck disable=SC2086 # a list of packages
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing </dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$1" </dev/null
 }
 
 echo "engines: installing$missing" >&2
-# The lists of packages may be absent or old: then once more with new ones.
-if ! log=$(install 2>&1); then
-  log=$(apt-get update -q </dev/null 2>&1 && install 2>&1) || {
-    echo "$log" | tail -n 5 >&2
-    advise "apt-get could not install it."
-  }
-fi
+# One by one: a package that a distribution lacks keeps no other from coming. The lists of packages may be
+# absent or old: then once more with new ones.
+failed=""
+updated=""
+for package in $missing; do
+  log=$(install "$package" 2>&1) && continue
+  if [ -z "$updated" ]; then
+    updated=yes
+    log=$(apt-get update -q </dev/null 2>&1 && install "$package" 2>&1) && continue
+  fi
+  echo "$log" | tail -n 5 >&2
+  failed="$failed $package"
+done
+[ -z "$failed" ] && exit 0
+missing=$failed
+advise "apt-get could not install this."

@@ -23,6 +23,7 @@ export type Config = {
   lease_seconds: number;
   reconcile_seconds: number;
   xtb: { path?: string; version?: string };
+  vina: { path?: string };
   admin_email: string;
   seed_org: string | undefined;
   log_level: "debug" | "info" | "warn" | "error";
@@ -94,6 +95,7 @@ export function parseConfig(env: Env): ParsedConfig {
   const url = databaseUrl(read);
   const xtbPath = read.text("XTB_PATH");
   const xtbVersion = read.matching("XTB_VERSION", /^\d+(\.\d+)*$/, "must be a version such as 6.5.1");
+  const vinaPath = read.text("VINA_PATH");
   const config: Config = {
     home: read.text("ALIQUOT_HOME"),
     org: read.text("ALIQUOT_ORG"),
@@ -118,6 +120,7 @@ export function parseConfig(env: Env): ParsedConfig {
       ...(xtbPath === undefined ? {} : { path: xtbPath }),
       ...(xtbVersion === undefined ? {} : { version: xtbVersion }),
     },
+    vina: vinaPath === undefined ? {} : { path: vinaPath },
     admin_email: read.matching("ADMIN_EMAIL", /^\S+@\S+$/, "must be an e-mail address") ?? "admin@localhost",
     seed_org: read.text("SEED_ORG"),
     log_level: read.oneOf("LOG_LEVEL", ["debug", "info", "warn", "error"], "info"),

@@ -1,11 +1,23 @@
 import * as calculations from "./calculations/operations.ts";
+import * as docking from "./docking/operations.ts";
 import * as jobs from "./jobs/operations.ts";
 import * as molecules from "./molecules/operations.ts";
 import * as orgs from "./orgs/operations.ts";
+import * as receptors from "./receptors/operations.ts";
+import * as sites from "./sites/operations.ts";
 import * as structures from "./structures/operations.ts";
 
 /** One line a feature. Routes, the client and the generated security tests are made from this list. */
-export const FEATURES = { orgs, molecules, structures, jobs, calculations } as const;
+export const FEATURES = {
+  orgs,
+  molecules,
+  structures,
+  receptors,
+  sites,
+  jobs,
+  calculations,
+  docking,
+} as const;
 
 /** Every operation there is. */
 export const OPERATIONS = Object.values(FEATURES).flatMap((feature) =>

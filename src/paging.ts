@@ -16,12 +16,21 @@ function encodeCursor(at: string, id: string): string {
   return Buffer.from(JSON.stringify([at, id])).toString("base64url");
 }
 
+/** What stands in a cursor: a time, or a number where a list is ordered by one. */
+export type PlaceKind = "time" | "number";
+
+/** As the database and we write it: Date.parse alone takes -7.3 for a day in July 2001. */
+function isPlace(at: string, kind: PlaceKind): boolean {
+  if (kind === "time") return /^\d{4}-\d\d-\d\dT/.test(at) && !Number.isNaN(Date.parse(at));
+  return Number.isFinite(Number(at)) && String(Number(at)) === at;
+}
+
 /** Throws AppError bad_input on a cursor that we did not make. */
-function decodeCursor(cursor: string | undefined): { at: string; id: string } | undefined {
+function decodeCursor(cursor: string | undefined, kind: PlaceKind): { at: string; id: string } | undefined {
   if (cursor === undefined) return undefined;
   try {
     const [at, id] = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")) as unknown[];
-    if (typeof at === "string" && typeof id === "string" && isUuid(id) && !Number.isNaN(Date.parse(at)))
+    if (typeof at === "string" && typeof id === "string" && isUuid(id) && isPlace(at, kind))
       return { at, id };
   } catch {
     // falls through to the one answer below
@@ -33,8 +42,11 @@ function decodeCursor(cursor: string | undefined): { at: string; id: string } | 
 export type PageWish = { limit: number; before?: { at: string; id: string } };
 
 /** The wish of an input; 50 rows unless it says otherwise. Throws AppError bad_input on a foreign cursor. */
-export function pageWish(input: Static<typeof PageInput>, fallback = 50): PageWish {
-  const before = decodeCursor(input.cursor);
+export function pageWish(
+  input: Static<typeof PageInput>,
+  { fallback = 50, kind = "time" as PlaceKind } = {},
+): PageWish {
+  const before = decodeCursor(input.cursor, kind);
   return { limit: (input.limit ?? fallback) + 1, ...(before === undefined ? {} : { before }) };
 }
 

@@ -26,6 +26,7 @@ export const SETTINGS = {
   RECONCILE_SECONDS: "how often facts that were not relayed are looked for (5)",
   XTB_PATH: "the xtb program, where it is not on PATH",
   XTB_VERSION: "refuse another version than this",
+  VINA_PATH: "the AutoDock Vina program (1.2), where it is not on PATH",
   ADMIN_EMAIL: "address of the person that seeding makes (admin@localhost)",
   SEED_ORG: "organization that seeding makes",
   LOG_LEVEL: "debug, info, warn or error (info)",

@@ -7,15 +7,25 @@ export const PERMISSIONS = [
   "molecules:write",
   "structures:read",
   "structures:write",
+  "sites:read",
+  "sites:write",
   "jobs:read",
   "jobs:submit",
   "jobs:manage",
   "calculations:read",
+  "docking:read",
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 const READ = PERMISSIONS.filter((name) => name.endsWith(":read"));
-const WORK: Permission[] = [...READ, "molecules:write", "structures:write", "jobs:submit", "jobs:manage"];
+const WORK: Permission[] = [
+  ...READ,
+  "molecules:write",
+  "structures:write",
+  "sites:write",
+  "jobs:submit",
+  "jobs:manage",
+];
 
 /** System roles and what each may do in its organization. Creating organizations is an operator's. */
 export const SYSTEM_ROLES: Record<string, readonly Permission[]> = {

@@ -5,14 +5,14 @@ import type { ResultsScope } from "../db/results.ts";
 import { ALPB_SOLVENTS, OPTIMIZATION_LEVELS, XTB_METHODS } from "../engines/xtb/schema.ts";
 import { AppError } from "../errors.ts";
 import { SubmittedJob, Uuid, VISIBILITIES } from "../jobs/schema.ts";
-import { type JobRequest, submitJobs } from "../jobs/submit.ts";
-import { type IdentifiedRecord, identifyRecords, rejectedRecord } from "../molecules/identify.ts";
+import { type JobRequest, structureInput, submitJobs } from "../jobs/submit.ts";
+import { allRefused, type IdentifiedRecord, identifyRecords, rejectedRecord } from "../molecules/identify.ts";
 import { registerRecords } from "../molecules/register.ts";
 import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
 import { type PublishedPipeline, selectOptionalPublished } from "../pipelines/store.ts";
 import type { Services } from "../services.ts";
 import { readStructure } from "../structures/read.ts";
-import { type StructureRow, selectStructuresByIds, structureIdentity } from "../structures/store.ts";
+import { type StructureRow, selectStructuresByIds } from "../structures/store.ts";
 import { checkStructure, refuseSpecies, speciesElectrons, structureElectrons } from "./species.ts";
 
 /** What a person may ask of xtb for molecules and structures. */
@@ -27,7 +27,7 @@ export const SubmitCalculations = Type.Object(
     multiplicity: Type.Optional(Type.Integer({ unit: "1", minimum: 1, maximum: 100 })),
     /** Allows a charge other than the drawn one, at the drawn geometry's species. */
     vertical: Type.Optional(Type.Boolean()),
-    seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647 })),
+    seed: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
     optimization_level: Type.Optional(Type.Enum(OPTIMIZATION_LEVELS)),
     max_optimization_cycles: Type.Optional(Type.Integer({ unit: "1", minimum: 1, maximum: 100_000 })),
     large: Type.Optional(Type.Boolean()),
@@ -95,21 +95,6 @@ export async function prepareCalculations(
   };
 }
 
-function allRefused(rejected: RejectedRecord[], of: number): AppError {
-  const [first] = rejected;
-  const what =
-    rejected.length === 1
-      ? (first?.message ?? "")
-      : `${rejected.length} of ${of} refused, the first: ${first?.message}`;
-  const fields = rejected.map(({ line, message }) => ({
-    path: `molecules/${line - 1}`,
-    line,
-    rule: message,
-  }));
-  const chemistry = first?.code as "unparsable_input" | undefined;
-  return new AppError("bad_input", what, { fields, ...(chemistry === undefined ? {} : { code: chemistry }) });
-}
-
 async function recipeOf(
   call: { services: Services; principal: OrgPrincipal },
   input: SubmitCalculations,
@@ -140,13 +125,11 @@ export async function submitCalculations(
   const common = commonParams(input);
   const requests: JobRequest[] = [
     ...registered.map(({ molecule_id, species }) => ({
-      input: { key: "molecule", molecule_id, structure_id: null },
-      identity: species.identity_key,
+      inputs: [{ key: "molecule", molecule_id, structure_id: null, identity: species.identity_key }],
       params: { ...common, seed: input.seed ?? 42, ...speciesElectrons(species, input) },
     })),
     ...structures.map((row) => ({
-      input: { key: "structure", molecule_id: row.molecule_id, structure_id: row.structure_id },
-      identity: structureIdentity(row),
+      inputs: [structureInput("structure", row)],
       params: { ...common, ...structureElectrons(row, input) },
     })),
   ];
@@ -194,7 +177,7 @@ async function structuresOf(
   });
   for (const row of byId.values()) {
     const bytes = await call.services.objects.get(call.principal.org_id, row.uri);
-    checkStructure(row, readStructure(row.format, bytes).geometry.elements, input);
+    checkStructure(row, readStructure(row.format, bytes, row.record).geometry.elements, input);
   }
   return named;
 }

@@ -30,12 +30,24 @@ export const COMMANDS: CommandEntry[] = [
   { name: "org", summary: "organizations: create, use, list, show", load: () => import("./org.ts") },
   { name: "molecule", summary: "molecules: add, import, list, show", load: () => import("./molecule.ts") },
   { name: "structure", summary: "coordinates: add, list, show", load: () => import("./structure.ts") },
+  {
+    name: "receptor",
+    summary: "proteins prepared for docking: prepare, list, show",
+    load: () => import("./receptor.ts"),
+  },
+  {
+    name: "site",
+    summary: "places to dock at: create, list, show, validate",
+    load: () => import("./site.ts"),
+  },
+  { name: "dock", summary: "dock molecules with AutoDock Vina", load: () => import("./dock.ts") },
   { name: "xtb", summary: "quantum chemistry of molecules and structures", load: () => import("./xtb.ts") },
   {
     name: "job",
     summary: "jobs: submit, list, show, watch, logs, cancel, retry",
     load: () => import("./job.ts"),
   },
+  { name: "query", summary: "ask questions of the results", load: () => import("./query.ts") },
   {
     name: "migrate",
     summary: "schemas: up, down, status, history, test, new",

@@ -1,8 +1,9 @@
 import { basename } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { perform } from "../perform.ts";
 import { addStructure, listStructures, showStructure } from "../structures/operations.ts";
 import { formatOfName } from "../structures/read.ts";
+import { STRUCTURE_KINDS } from "../structures/store.ts";
 import type { Cli } from "./cli.ts";
 import { readInput, whole } from "./options.ts";
 import { table } from "./out.ts";
@@ -39,9 +40,10 @@ export function register(program: Command, cli: Cli): void {
   structure
     .command("list")
     .description("structures that you may see, newest first")
+    .addOption(new Option("--kind <kind>", "of this kind only").choices([...STRUCTURE_KINDS]))
     .option("--limit <n>", "how many (50)", whole)
     .option("--cursor <cursor>", "go on after an earlier page")
-    .action(async (options: { limit?: number; cursor?: string }) => {
+    .action(async (options: { kind?: string; limit?: number; cursor?: string }) => {
       const { principal } = await cli.member();
       const page = await perform(await cli.context(), listStructures, principal, { ...options });
       cli.out.result(page, ({ items, next_cursor }) =>

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -43,6 +43,102 @@ test("words that are wrong are usage errors that say what is right", async () =>
   ])
     await assertRefused(run, refusal);
   assert.equal(existsSync(join(folder, "home", "state.json")), false, "a usage error started a server");
+});
+
+/** An id that nothing needs to have: what is wrong here is seen before it is looked up. */
+const ID = "01a1fe29-0000-7183-9923-8edaf77b1628";
+const BOX = ["--center", "9.4,16.1,9.2", "--size", "20,18,26"];
+const dock = (...words: string[]) => ["dock", "CCO", ...words];
+const make = (...words: string[]) => ["site", "create", "--receptor", "x.pdb", ...words];
+
+test("where to dock is said in one way, and numbers are numbers, before anything is prepared or started", async () => {
+  for (const refusal of [
+    usage(dock(), /--site NAME, or --receptor FILE/),
+    usage(dock("--site", "s", "--receptor", "x.pdb"), /--site NAME, or --receptor FILE/),
+    usage(["dock", "--site", "s"], /give ligands: SMILES, or --ligands FILE/),
+    usage(["dock", "--receptor", "x.pdb", ...BOX], /give ligands/),
+    ...[
+      [...BOX],
+      ["--around", "478"],
+      ["--reference", "478"],
+      ["--reference-smiles", "CCO"],
+      ["--padding", "6"],
+      ["--large-box"],
+      ["--keep-water", "201"],
+      ["--chain", "A"],
+    ].map((more) => usage(dock("--site", "s", ...more), /--site already has its receptor and box/)),
+    ...[dock("--receptor", "x.pdb"), make()].flatMap((place) => [
+      usage(place, /say where to dock: --center and --size, or --around/),
+      usage([...place, "--center", "1,2,3"], /both --center and --size/),
+      usage([...place, "--size", "1,2,3"], /both --center and --size/),
+      usage([...place, "--around", "478", ...BOX], /with --center and --size say --reference/),
+      usage([...place, "--around", "478", "--reference", "478"], /leave --reference out/),
+      usage([...place, ...BOX, "--reference-smiles", "CCO"], /name it with --around or --reference/),
+      usage([...place, ...BOX, "--padding", "6"], /--padding is the room around a ligand/),
+      ...["NaN,1,2", "1,2", "1,2,3,4", "1,,3", "a,b,c", "", "1,2,Infinity", "1;2;3"].map((text) =>
+        usage([...place, "--size", "20,20,20", "--center", text], /It must be three numbers in Å: x,y,z/),
+      ),
+      usage([...place, "--around", "478", "--padding", "wide"], /It must be a number/),
+    ]),
+    ...["0", "-1", "2147483648", "abc", "1.5", ""].map((seed) =>
+      usage(
+        dock("--site", "s", "--seed", seed),
+        /--seed takes a whole number from 1 to 2147483647, or random/,
+      ),
+    ),
+    usage(dock("--site", "s", "--exhaustiveness", "many"), /It must be a whole number/),
+    usage(dock("--site", "s", "--modes", "1.5"), /It must be a whole number/),
+    usage(dock("--site", "s", "--energy-range", "NaN"), /It must be a number/),
+    usage(dock("--site", "s", "--stereo", "guess"), /enumerate, arbitrary, refuse/),
+    usage(["site", "create", ...BOX], /'--receptor <file-or-id>' not specified/),
+    usage(
+      ["site", "create", "--receptor", ID, "--keep-water", "201", ...BOX],
+      /prepared already.*--keep-water/,
+    ),
+    usage(dock("--receptor", ID, "--histidine", "HID", ...BOX), /prepared already.*--histidine/),
+    usage(["site", "validate"], /missing required argument 'site'/),
+    usage(["site", "validate", "s", "--seed", "x"], /It must be a whole number/),
+    usage(["site", "show"], /missing required argument 'site'/),
+    usage(["receptor"], /receptor needs another word/),
+    usage(["receptor", "prepare"], /missing required argument 'file'/),
+    usage(["receptor", "prepare", "x.pdb", "--histidine", "HIX"], /HID, HIE, HIP, or RESIDUE=STATE/),
+    usage(["receptor", "prepare", "x.pdb", "--histidine", "HID", "HIE"], /RESIDUE=STATE for one/),
+    usage(["receptor", "prepare", "x.pdb", "--histidine", "A:69="], /RESIDUE=STATE/),
+    usage(["query"], /query needs another word/),
+    usage(["query", "docking", "--per", "atom"], /pose, molecule, compound/),
+    usage(["query", "docking", "--max-affinity", "strong"], /It must be a number/),
+    usage(["query", "docking", "--limit", "x"], /It must be a whole number/),
+    usage(["query", "docking", "--sdf", "-"], /--sdf - and --json both want the standard output/),
+  ])
+    await assertRefused(run, refusal);
+  assert.equal(existsSync(join(folder, "home", "state.json")), false, "a usage error started a server");
+});
+
+test("files that are not there, or would be written over, are refused before a server is started", async () => {
+  const there = join(folder, "poses.sdf");
+  writeFileSync(there, "somebody's week");
+  const empty = join(folder, "empty.smi");
+  writeFileSync(empty, "");
+  const refused = (words: string[], message: RegExp): Refusal => ({
+    words,
+    exit: 1,
+    code: "bad_input",
+    message,
+  });
+  for (const refusal of [
+    refused(["dock", "--site", "s", "--ligands", "absent.smi"], /can't read absent\.smi: no such file/),
+    refused(["dock", "absent.sdf", "--site", "s"], /can't read absent\.sdf: no such file/),
+    refused(["dock", "--site", "s", "--ligands", empty], /empty\.smi is empty/),
+    refused(["receptor", "prepare", "absent.pdb"], /can't read absent\.pdb \(ENOENT\)/),
+    refused(["site", "create", "--receptor", "absent.pdb", ...BOX], /can't read absent\.pdb \(ENOENT\)/),
+    refused(
+      ["query", "docking", "--sdf", there],
+      /can't write .*poses\.sdf: it is there already: name another file/,
+    ),
+  ])
+    await assertRefused(run, refusal);
+  assert.equal(readFileSync(there, "utf8"), "somebody's week");
+  assert.equal(existsSync(join(folder, "home", "state.json")), false, "a bad file started a server");
 });
 
 test("help comes in every way of asking, as text on stdout", async () => {

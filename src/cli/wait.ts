@@ -22,7 +22,7 @@ const LOOK_MS = 5000;
 export class Interrupted extends Error {}
 
 /**
- * Waits until jobs have ended, with progress. Where no live worker has the engine, one runs inside this
+ * Waits until jobs have ended, with progress. Where no live worker has one of the engines, one runs inside this
  * command until then, and says so. Throws AppError unavailable where this machine lacks the engine too,
  * and Interrupted on Ctrl-C.
  */
@@ -30,14 +30,14 @@ export async function waitForJobs(
   cli: Cli,
   principal: Principal,
   jobIds: string[],
-  engine: string,
+  ...engines: [string, ...string[]]
 ): Promise<JobRow[]> {
   const context = await cli.context();
   const known = await readJobs(context, principal, jobIds);
   if (known.every((job) => TERMINAL.includes(job.status))) return known;
   const interrupted = onInterrupt();
   const leave = await enrol(cli.home(), "wait");
-  const helper = new HelperWorker(cli, context, engine);
+  const helper = new HelperWorker(cli, context, engines);
   try {
     for (;;) {
       await helper.ensure();
@@ -75,14 +75,14 @@ async function patiently<T>(cli: Cli, context: Context, read: () => Promise<T>):
 class HelperWorker {
   readonly #cli: Cli;
   readonly #context: Context;
-  readonly #engine: string;
+  readonly #engines: string[];
   #worker: RunningWorker | undefined;
   #nextLook = 0;
 
-  constructor(cli: Cli, context: Context, engine: string) {
+  constructor(cli: Cli, context: Context, engines: string[]) {
     this.#cli = cli;
     this.#context = context;
-    this.#engine = engine;
+    this.#engines = engines;
   }
 
   /** Looks every few seconds. Throws AppError unavailable where this machine lacks the engine too. */
@@ -90,13 +90,19 @@ class HelperWorker {
     if (this.#worker !== undefined || Date.now() < this.#nextLook) return;
     this.#nextLook = Date.now() + LOOK_MS;
     // A database that is away answers the question of who is there later.
-    const others = await countWorkers(this.#context.metadata, this.#engine).catch(() => 1);
-    if (others > 0) return;
+    const others = await Promise.all(
+      this.#engines.map((engine) => countWorkers(this.#context.metadata, engine).catch(() => 1)),
+    );
+    if (others.every((count) => count > 0)) return;
     const worker = await startWorker(this.#context, { slots: this.#context.config.worker_slots });
-    if (!worker.engines.includes(this.#engine)) {
+    const missing = this.#engines.find((engine) => !worker.engines.includes(engine));
+    if (missing !== undefined) {
       worker.stop();
       await worker.done;
-      throw this.#missing(worker.probes.find(({ name }) => name === this.#engine));
+      throw missingEngine(
+        missing,
+        worker.probes.find(({ name }) => name === missing),
+      );
     }
     this.#worker = worker;
     worker.done.catch(() => {
@@ -111,17 +117,14 @@ class HelperWorker {
     else this.#worker?.stop();
     await this.#worker?.done.catch(() => {});
   }
+}
 
-  #missing(probe: EngineProbe | undefined): AppError {
-    const how =
-      probe?.found === false
-        ? `${probe.reason}; ${probe.how_to_install}`
-        : "`aliquot doctor` says how to get it";
-    return new AppError(
-      "unavailable",
-      `the jobs wait in the queue, because ${this.#engine} is missing here: ${how}`,
-    );
-  }
+function missingEngine(engine: string, probe: EngineProbe | undefined): AppError {
+  const how =
+    probe?.found === false
+      ? `${probe.reason}; ${probe.how_to_install}`
+      : "`aliquot doctor` says how to get it";
+  return new AppError("unavailable", `the jobs wait in the queue, because ${engine} is missing here: ${how}`);
 }
 
 /** Jobs in the order asked for. */

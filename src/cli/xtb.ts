@@ -12,10 +12,9 @@ import { perform } from "../perform.ts";
 import { addStructure } from "../structures/operations.ts";
 import { formatOfName } from "../structures/read.ts";
 import type { Cli } from "./cli.ts";
-import { ExitWith } from "./exit.ts";
+import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
 import { readInput, whole } from "./options.ts";
 import { fixed, table } from "./out.ts";
-import { Interrupted, waitForJobs } from "./wait.ts";
 
 type Options = {
   molecules?: string;
@@ -68,10 +67,12 @@ async function runXtb(cli: Cli, smiles: string[], options: Options): Promise<voi
   const { principal } = await cli.member();
   const answer = await perform(await cli.context(), submitCalculationsOperation, principal, input);
   if (options.wait !== true) {
-    cli.out.result(answer, (value) => describeSubmission(value));
+    cli.out.result(answer, describeSubmission);
     return;
   }
-  await waitAndPrint(cli, answer);
+  const read = async (job_ids: string[]) =>
+    (await perform(await cli.context(), listCalculationsOfJobs, principal, { job_ids })).items;
+  await waitAndPrint(cli, answer, "xtb", read, describeResults);
 }
 
 function requestOf(smiles: string[], options: Options): SubmitCalculations {
@@ -118,42 +119,6 @@ async function addFile(cli: Cli, options: Options, input: SubmitCalculations): P
   input.structure_ids = [...(input.structure_ids ?? []), row.structure_id];
 }
 
-async function waitAndPrint(cli: Cli, answer: SubmittedCalculations): Promise<void> {
-  const { principal } = await cli.member();
-  const ids = [...new Set(answer.jobs.map((job) => job.job_id))];
-  for (const rejected of answer.rejected)
-    cli.out.say(`line ${rejected.line} was left out: ${rejected.message}`);
-  try {
-    const jobs = await waitForJobs(cli, principal, ids, "xtb");
-    const results = await perform(await cli.context(), listCalculationsOfJobs, principal, { job_ids: ids });
-    const byId = new Map(jobs.map((job) => [job.job_id, job]));
-    const done = answer.jobs.map((job) => ({ ...job, status: byId.get(job.job_id)?.status ?? job.status }));
-    cli.out.result({ ...answer, jobs: done, results: results.items }, () =>
-      describeResults(jobs, results.items, answer),
-    );
-    if (jobs.some((job) => job.status !== "completed")) throw new ExitWith(1);
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    cli.out.result(answer, () => "");
-    cli.out.say("interrupted: the jobs go on wherever a worker runs; `aliquot job watch` follows them");
-    throw new ExitWith(130);
-  }
-}
-
-function describeSubmission({ jobs, rejected }: SubmittedCalculations): string {
-  const fresh = jobs.filter((job) => !job.cached).length;
-  const lines =
-    jobs.length === 1 ? [`job ${jobs[0]?.job_id} is ${jobs[0]?.status}`] : [`${jobs.length} jobs`];
-  if (fresh < jobs.length)
-    lines.push(
-      `${jobs.length - fresh} answered from completed jobs that asked the same: --wait prints results`,
-    );
-  for (const { line, message } of rejected) lines.push(`line ${line} was left out: ${message}`);
-  if (fresh > 0)
-    lines.push("they run where a worker runs: `aliquot up`, or `aliquot worker`; --wait waits for them");
-  return lines.join("\n");
-}
-
 /** Results of a run as a table; a job that failed with its reason. */
 export function describeResults(
   jobs: JobRow[],
@@ -187,9 +152,4 @@ export function describeResults(
   ];
   const failed = jobs.filter((job) => job.status !== "completed").map(describeFailure);
   return [table(headers, rows, "no results"), ...failed].join("\n");
-}
-
-function describeFailure(job: JobRow): string {
-  const error = job.error as { code?: string; message?: string } | null;
-  return `job ${job.job_id} ${job.status}${error === null ? "" : `: ${error.message} (${error.code})`}`;
 }

@@ -6,7 +6,7 @@ import type { RunOutcome, RunPlan } from "../executors/executor.ts";
  * tested alone: probe (is it here?), check (may this input run?), signature (what decides the
  * result?), plan (exact arguments and files), parse (believe its output or say why not), record.
  */
-export type EngineName = "xtb";
+export type EngineName = "xtb" | "vina";
 
 /** A program as found on this machine. */
 export type EngineInstall = {

@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts";
 import type { EngineAtHand } from "./adapter.ts";
 import type { EngineName, EngineProbe } from "./engine.ts";
+import { vinaEngine } from "./vina/adapter.ts";
 import { xtbEngine } from "./xtb/adapter.ts";
 
 /** One line an engine; no other list of them exists. */
@@ -8,6 +9,10 @@ const ENGINES = {
   xtb: (config: Config) => ({
     adapter: xtbEngine,
     settings: { ...config.xtb, search_path: config.search_path },
+  }),
+  vina: (config: Config) => ({
+    adapter: vinaEngine,
+    settings: { ...config.vina, search_path: config.search_path },
   }),
 } as const satisfies Record<EngineName, unknown>;
 

@@ -1,10 +1,10 @@
 import type { OrgPrincipal } from "../access/principal.ts";
-import type { ResultsScope } from "../db/results.ts";
+import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
 import { structureIdentity } from "../structures/store.ts";
 import type { SubmittedJob } from "./schema.ts";
-import { submitJobs } from "./submit.ts";
+import { type JobInput, submitJobs } from "./submit.ts";
 
 /** A new job with the recipe, input and parameters of another. Throws AppError not_found. */
 export async function submitAgain(
@@ -28,17 +28,8 @@ export async function submitAgain(
     ])
     .where("j.job_id", "=", jobId)
     .executeTakeFirst();
-  const input = await tx
-    .selectFrom("job_inputs as i")
-    .leftJoin("molecules as m", "m.molecule_id", "i.molecule_id")
-    .leftJoin("structures as t", "t.structure_id", "i.structure_id")
-    .select(["i.key", "i.molecule_id", "i.structure_id", "m.identity_key", "t.geometry_hash", "t.checksum"])
-    .where("i.job_id", "=", jobId)
-    .executeTakeFirst();
-  if (job === undefined || input === undefined) throw new AppError("not_found", "no such job");
-  const { key, molecule_id, structure_id } = input;
-  const identity = structure_id === null ? input.identity_key : structureIdentity(input);
-  if (identity === null) throw new AppError("not_found", "the molecule of this job is not yours to see");
+  const inputs = await inputsOf(tx, jobId);
+  if (job === undefined || inputs.length === 0) throw new AppError("not_found", "no such job");
   const [submitted] = await submitJobs(
     scope,
     {
@@ -54,14 +45,25 @@ export async function submitAgain(
       priority: job.priority,
       reuse: false,
     },
-    [
-      {
-        input: { key, molecule_id, structure_id },
-        identity,
-        params: job.params as { [key: string]: unknown },
-      },
-    ],
+    [{ inputs, params: job.params as { [key: string]: unknown } }],
   );
   if (submitted === undefined) throw new AppError("internal", "a submission had no answer");
   return submitted;
+}
+
+async function inputsOf(tx: ResultsTx, jobId: string): Promise<JobInput[]> {
+  const rows = await tx
+    .selectFrom("job_inputs as i")
+    .leftJoin("molecules as m", "m.molecule_id", "i.molecule_id")
+    .leftJoin("structures as t", "t.structure_id", "i.structure_id")
+    .select(["i.key", "i.molecule_id", "i.structure_id", "m.identity_key", "t.geometry_hash", "t.checksum"])
+    .where("i.job_id", "=", jobId)
+    .orderBy("i.key")
+    .execute();
+  return rows.map((row) => {
+    const { key, molecule_id, structure_id } = row;
+    const identity = structure_id === null ? row.identity_key : structureIdentity(row);
+    if (identity === null) throw new AppError("not_found", "the molecule of this job is not yours to see");
+    return { key, molecule_id, structure_id, identity };
+  });
 }

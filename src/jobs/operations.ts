@@ -27,7 +27,7 @@ export const listJobs = operation({
   output: Type.Object({ items: Type.Array(JobRow), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
   async run({ scope }, input) {
     const { status, job_ids } = input;
-    const wish = pageWish(input, job_ids === undefined ? 50 : 1000);
+    const wish = pageWish(input, { fallback: job_ids === undefined ? 50 : 1000 });
     const rows = await selectJobs(scope.tx, {
       ...wish,
       ...(status === undefined ? {} : { status }),

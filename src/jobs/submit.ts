@@ -1,8 +1,9 @@
-import { canonical, signatureOf } from "../canonical.ts";
+import { type Canonical, canonical, signatureOf } from "../canonical.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { newId } from "../ids.ts";
 import { type Fact, insertOutbox } from "../outbox.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
+import { type StructureRow, structureIdentity } from "../structures/store.ts";
 import type { SubmittedJob } from "./schema.ts";
 import {
   insertEvents,
@@ -13,13 +14,22 @@ import {
   selectCompletedBySignature,
 } from "./store.ts";
 
-/** One thing to run: its input, what tells it from others, and its parameters. */
-export type JobRequest = {
-  input: { key: string; molecule_id: string | null; structure_id: string | null };
-  /** Identity of the input: a molecule's identity key or a structure's geometry hash. */
+/** What a job is given under a name; `identity` tells it from others: a molecule's key, a structure's content. */
+export type JobInput = {
+  key: string;
+  molecule_id: string | null;
+  structure_id: string | null;
   identity: string;
-  params: { [key: string]: unknown };
 };
+
+/** A structure as a job's input. */
+export function structureInput(key: string, row: StructureRow): JobInput {
+  const { molecule_id, structure_id } = row;
+  return { key, molecule_id, structure_id, identity: structureIdentity(row) };
+}
+
+/** One thing to run: its inputs and its parameters. */
+export type JobRequest = { inputs: JobInput[]; params: { [key: string]: unknown } };
 
 export type Submission = {
   pipeline: PublishedPipeline;
@@ -43,7 +53,7 @@ export async function submitJobs(
   const { pipeline } = submission;
   const spec_hash = signatureOf(canonical(pipeline.spec));
   const signatures = requests.map((request) =>
-    signatureOf({ spec: spec_hash, input: request.identity, params: canonical(request.params) }),
+    signatureOf({ spec: spec_hash, input: identityOf(request.inputs), params: canonical(request.params) }),
   );
   const known = submission.reuse
     ? await selectCompletedBySignature(scope.tx, [...new Set(signatures)], submission)
@@ -64,6 +74,12 @@ export async function submitJobs(
   });
   if (fresh.length > 0) await writeJobs(scope, submission, spec_hash, fresh);
   return answered;
+}
+
+/** One input is what it is; several are told apart by their names. */
+function identityOf(inputs: JobInput[]): Canonical {
+  if (inputs.length === 1) return inputs[0]?.identity ?? null;
+  return Object.fromEntries(inputs.map(({ key, identity }) => [key, identity]));
 }
 
 async function writeJobs(
@@ -97,7 +113,9 @@ async function writeJobs(
   );
   await insertInputs(
     tx,
-    fresh.map(({ job_id, request }) => ({ job_id, ...request.input })),
+    fresh.flatMap(({ job_id, request }) =>
+      request.inputs.map(({ identity: _asked, ...input }) => ({ job_id, ...input })),
+    ),
   );
   await insertTasks(
     tx,

@@ -1,3 +1,4 @@
+import { AppError } from "../errors.ts";
 import type { Identified, Toolkit } from "../toolkit/toolkit.ts";
 import type { MoleculeRecord, RejectedRecord } from "./schema.ts";
 
@@ -43,4 +44,20 @@ export function rejectedRecord(
 ): RejectedRecord {
   const first = record.text.split("\n", 1)[0] ?? "";
   return { line, input: first.slice(0, SHOWN), code, message };
+}
+
+/** The error of a call that takes all records or none, naming each that was refused. */
+export function allRefused(rejected: RejectedRecord[], of: number): AppError {
+  const [first] = rejected;
+  const what =
+    rejected.length === 1
+      ? (first?.message ?? "")
+      : `${rejected.length} of ${of} refused, the first: ${first?.message}`;
+  const fields = rejected.map(({ line, message }) => ({
+    path: `molecules/${line - 1}`,
+    line,
+    rule: message,
+  }));
+  const chemistry = first?.code as "unparsable_input" | undefined;
+  return new AppError("bad_input", what, { fields, ...(chemistry === undefined ? {} : { code: chemistry }) });
 }

@@ -7,7 +7,7 @@ import { operation } from "../operation.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { checkGeometry } from "./bonds.ts";
 import { type Geometry, geometryHash } from "./geometry.ts";
-import { readStructure } from "./read.ts";
+import { readStructure, sdfRecord } from "./read.ts";
 import {
   insertStructure,
   STRUCTURE_FORMATS,
@@ -25,6 +25,7 @@ export const Structure = Type.Object({
   name: optionalText,
   format: Type.Enum(STRUCTURE_FORMATS),
   uri: Type.String(),
+  record: Type.Integer({ unit: "1", minimum: 1, description: "which record of the file" }),
   size_bytes: Type.Integer({ unit: "byte" }),
   checksum: Type.String(),
   charge: Type.Union([Type.Integer({ unit: "e" }), Type.Null()]),
@@ -93,11 +94,14 @@ export const listStructures = operation({
   permission: "structures:read",
   http: { method: "GET", path: "/structures" },
   tx: "results",
-  input: PageInput,
+  input: Type.Object(
+    { ...PageInput.properties, kind: Type.Optional(Type.Enum(STRUCTURE_KINDS)) },
+    { additionalProperties: false },
+  ),
   output: Type.Object({ items: Type.Array(Structure), next_cursor: optionalText }),
-  async run({ scope }, input) {
+  async run({ scope }, { kind, ...input }) {
     const wish = pageWish(input);
-    const rows = await selectStructures(scope.tx, wish);
+    const rows = await selectStructures(scope.tx, { ...wish, ...(kind === undefined ? {} : { kind }) });
     return pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.structure_id }));
   },
 });
@@ -122,7 +126,9 @@ export const showStructure = operation<
     const row = await services.results.read(principal, ({ tx }) => selectOptionalStructure(tx, structure_id));
     if (row === undefined) throw new AppError("not_found", "no such structure");
     const bytes = await services.objects.get(principal.org_id, row.uri);
-    return { ...row, content: Buffer.from(bytes).toString("utf8") };
+    const several = row.format === "sdf" && (row.kind === "pose" || row.record > 1);
+    const content = several ? `${sdfRecord(bytes, row.record)}$$$$\n` : Buffer.from(bytes).toString("utf8");
+    return { ...row, content };
   },
   run: async ({ prepared }) => prepared,
 });

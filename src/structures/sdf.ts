@@ -2,10 +2,11 @@ import { checkGeometry } from "./bonds.ts";
 import type { Bond, Geometry, Position } from "./geometry.ts";
 import { badLine, decodeStructure, MAX_STRUCTURE_ATOMS, strictNumber, tooLarge } from "./xyz.ts";
 
-/** One record of an SD file. `charge` is the sum of the formal charges; `properties` the data items. */
+/** One record of an SD file. `charge` is the sum of the formal charges of its atoms; `properties` the data items. */
 export type MolRecord = {
   geometry: Geometry;
   bonds: Bond[];
+  charges: number[];
   charge: number;
   name: string;
   properties: Record<string, string>;
@@ -60,8 +61,10 @@ export function parseMolblock(source: string | Uint8Array): MolRecord {
   checkGeometry(body.geometry, (atom) => body.firstAtomLine + atom);
   checkBonds(body.bonds, body.geometry.elements.length, body.firstBondLine);
   const properties = readProperties(lines, body.end);
-  const { geometry, bonds, charge } = body;
-  return { geometry, bonds, charge, name: lines[0]?.trim() ?? "", properties };
+  const { geometry, bonds } = body;
+  const charges = geometry.elements.map((_, atom) => body.charges[atom] ?? 0);
+  const charge = charges.reduce((sum, value) => sum + value, 0);
+  return { geometry, bonds, charges, charge, name: lines[0]?.trim() ?? "", properties };
 }
 
 /**
@@ -92,7 +95,8 @@ export function formatMolblock(parts: MolblockParts): string {
 type Body = {
   geometry: Geometry;
   bonds: Bond[];
-  charge: number;
+  /** Formal charges by atom, where there is one. */
+  charges: number[];
   firstAtomLine: number;
   firstBondLine: number;
   /** Index of the line after `M  END`. */
@@ -111,14 +115,14 @@ function readV2000(lines: string[], counts: string): Body {
   if (end < 4 + atoms + bondCount)
     throw badLine(end + 1, `M  END stands here, but line 4 promises ${atoms} atoms and ${bondCount} bonds`);
   const geometry: Geometry = { elements: [], positions_angstrom: [] };
-  let charge = 0;
+  const written: number[] = [];
   for (let index = 4; index < 4 + atoms; index += 1) {
     const line = lines[index] ?? "";
     geometry.positions_angstrom.push(
       readPosition([line.slice(0, 10), line.slice(10, 20), line.slice(20, 30)], index + 1),
     );
     geometry.elements.push(line.slice(31, 34).trim());
-    charge += CHARGE_CODES[Number(line.slice(36, 39).trim() || "0")] ?? 0;
+    written.push(CHARGE_CODES[Number(line.slice(36, 39).trim() || "0")] ?? 0);
   }
   const bonds = lines
     .slice(4 + atoms, 4 + atoms + bondCount)
@@ -130,33 +134,36 @@ function readV2000(lines: string[], counts: string): Body {
   return {
     geometry,
     bonds,
-    charge: tagged ?? charge,
+    charges: tagged ?? written,
     firstAtomLine: 5,
     firstBondLine: 5 + atoms,
     end: end + 1,
   };
 }
 
-/** The sum of `M  CHG`; null where no such line takes the place of the atom lines' codes. */
-function readCharges(lines: string[], first: number): number | null {
-  let sum: number | null = null;
+/** Charges of `M  CHG` by atom; null where no such line takes the place of the atom lines' codes. */
+function readCharges(lines: string[], first: number): number[] | null {
+  let charges: number[] | null = null;
   for (const [index, line] of lines.entries()) {
     if (!/^(M {2}|A {2}|V {2}|G {2}|S {2})/.test(line) && line.trim() !== "")
       throw badLine(first + index, `"${line.slice(0, 60)}" is neither a bond nor a property line`);
-    if (/^M {2}RAD/.test(line)) sum ??= 0;
+    if (/^M {2}RAD/.test(line)) charges ??= [];
     if (!/^M {2}CHG/.test(line)) continue;
+    charges ??= [];
     const cells = line.slice(9).trim().split(/\s+/);
-    for (let at = 1; at < cells.length; at += 2)
-      sum = (sum ?? 0) + wholeNumber(cells[at] ?? "", first + index, "a charge");
+    for (let at = 1; at < cells.length; at += 2) {
+      const atom = wholeNumber(cells[at - 1] ?? "", first + index, "an atom") - 1;
+      charges[atom] = wholeNumber(cells[at] ?? "", first + index, "a charge");
+    }
   }
-  return sum;
+  return charges;
 }
 
 function readV3000(lines: string[]): Body {
   const body: Body = {
     geometry: { elements: [], positions_angstrom: [] },
     bonds: [],
-    charge: 0,
+    charges: [],
     firstAtomLine: 0,
     firstBondLine: 0,
     end: 0,
@@ -200,7 +207,8 @@ function readV3Atom(body: Body, numbers: Map<string, number>, cells: string[], l
   body.geometry.elements.push(element);
   body.geometry.positions_angstrom.push(readPosition([x, y, z], line));
   const charge = cells.find((cell) => cell.startsWith("CHG="));
-  if (charge) body.charge += wholeNumber(charge.slice(4), line, "a charge");
+  if (charge)
+    body.charges[body.geometry.elements.length - 1] = wholeNumber(charge.slice(4), line, "a charge");
 }
 
 function readV3Bond(body: Body, numbers: Map<string, number>, cells: string[], line: number): void {

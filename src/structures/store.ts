@@ -11,6 +11,8 @@ export type NewStructure = {
   name: string | null;
   format: (typeof STRUCTURE_FORMATS)[number];
   uri: string;
+  /** Which record of the file, from 1 (the default). */
+  record?: number;
   size_bytes: number;
   checksum: string;
   charge: number | null;
@@ -22,7 +24,7 @@ export type NewStructure = {
   visibility: "private" | "organization";
 };
 
-export type StructureRow = NewStructure & { structure_id: string; created_at: string };
+export type StructureRow = NewStructure & { structure_id: string; record: number; created_at: string };
 
 const COLUMNS = [
   "structure_id",
@@ -31,6 +33,7 @@ const COLUMNS = [
   "name",
   "format",
   "uri",
+  "record",
   "size_bytes",
   "checksum",
   "charge",
@@ -85,10 +88,16 @@ export async function selectStructuresByIds(db: ResultsDb, ids: string[]): Promi
     .execute()) as StructureRow[];
 }
 
+export type StructureFilter = {
+  kind?: NewStructure["kind"];
+  format?: NewStructure["format"];
+  checksum?: string;
+};
+
 /** Structures, newest first, by keyset. */
 export async function selectStructures(
   db: ResultsDb,
-  page: PageWish & { molecule_id?: string },
+  page: PageWish & StructureFilter,
 ): Promise<StructureRow[]> {
   let query = db
     .selectFrom("structures")
@@ -96,7 +105,9 @@ export async function selectStructures(
     .orderBy("created_at", "desc")
     .orderBy("structure_id", "desc")
     .limit(page.limit);
-  if (page.molecule_id !== undefined) query = query.where("molecule_id", "=", page.molecule_id);
+  if (page.kind !== undefined) query = query.where("kind", "=", page.kind);
+  if (page.format !== undefined) query = query.where("format", "=", page.format);
+  if (page.checksum !== undefined) query = query.where("checksum", "=", page.checksum);
   if (page.before !== undefined) {
     query = query.where(
       sql<boolean>`(created_at, structure_id) < (${page.before.at}::timestamptz, ${page.before.id}::uuid)`,

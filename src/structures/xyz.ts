@@ -48,13 +48,12 @@ export function formatXyz(geometry: Geometry, comment: string, places = 10): str
 }
 
 /**
- * The text of a structure file: UTF-8 only, no NUL bytes, not empty, ≤ 400,000 bytes.
+ * The text of a structure file: UTF-8 only, no NUL bytes, not empty, ≤ 400,000 bytes unless `most` says else.
  * AppError `bad_input` naming the line, code `too_large` where it is.
  */
-export function decodeStructure(bytes: Uint8Array): string {
+export function decodeStructure(bytes: Uint8Array, most = MAX_STRUCTURE_BYTES): string {
   if (bytes.length === 0) throw badLine(1, "the file is empty (0 bytes)");
-  if (bytes.length > MAX_STRUCTURE_BYTES)
-    throw tooLarge(`the file has ${bytes.length} bytes; a structure may have ${MAX_STRUCTURE_BYTES}`);
+  if (bytes.length > most) throw tooLarge(`the file has ${bytes.length} bytes; a structure may have ${most}`);
   const zero = bytes.indexOf(0);
   if (zero >= 0) throw badLine(lineAt(bytes, zero), "there is a NUL byte: this is not a text file");
   try {

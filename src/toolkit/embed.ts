@@ -1,19 +1,20 @@
-import { AppError, type ChemistryCode } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import type { Geometry } from "../structures/geometry.ts";
 import { formatMolblock } from "../structures/sdf.ts";
+import { asked, refuse, refused } from "./answers.ts";
 import { type Conformers, type EmbeddedAtoms, FORCE_FIELD } from "./conformers.ts";
 import type { Identities } from "./identities.ts";
 import { ThreadFailure } from "./pool.ts";
 import { quote, refuseText } from "./text.ts";
-import type { Conformer, Identity, Rejected } from "./toolkit.ts";
+import type { Conformer, Identity } from "./toolkit.ts";
 
 export type { Conformers };
 
 type Threads = { identities: Identities; conformers: Conformers };
 
 const IDENTITY_SECONDS = 30;
-/** openchemlib's seed is a Java int. */
-const MAX_SEED = 2 ** 31 - 1;
+/** A Java int; to OpenChemLib 0 means "another each time". */
+const SEEDS = { least: 1, most: 2 ** 31 - 1 };
 
 /** See `Toolkit.embed`. */
 export async function embedOne(
@@ -22,8 +23,8 @@ export async function embedOne(
   seed: number,
   seconds: number,
 ): Promise<Conformer> {
-  if (!Number.isInteger(seed) || seed < 0 || seed > MAX_SEED)
-    throw new AppError("bad_input", `the seed must be a whole number from 0 to ${MAX_SEED}`);
+  if (!Number.isInteger(seed) || seed < SEEDS.least || seed > SEEDS.most)
+    throw new AppError("bad_input", `the seed must be a whole number from ${SEEDS.least} to ${SEEDS.most}`);
   if (!(seconds > 0 && seconds <= 86_400))
     throw new AppError("bad_input", "the time limit of an embedding must be above 0 s and at most 86,400 s");
   const species = await identifyOne(threads.identities, smiles);
@@ -114,29 +115,6 @@ async function checkIdentity(identities: Identities, species: Identity, made: Co
   if (reply.kind === "compared" && reply.same) return;
   const found = reply.kind === "compared" ? quote(reply.found) : "nothing";
   throw failed(`the 3D structure of ${quote(species.smiles)} came out as ${found}: try another seed`);
-}
-
-async function asked<T>(reply: Promise<T>, smiles: string): Promise<T> {
-  try {
-    return await reply;
-  } catch (error) {
-    if (!(error instanceof ThreadFailure)) throw error;
-    throw refuse(
-      `the toolkit ${error.message} on ${quote(smiles)}: give a smaller molecule`,
-      "too_large",
-      error,
-    );
-  }
-}
-
-function refused(rejected: Rejected): AppError {
-  return rejected.code === "bad_input"
-    ? new AppError("bad_input", rejected.message)
-    : refuse(rejected.message, rejected.code);
-}
-
-function refuse(message: string, code: ChemistryCode, cause?: unknown): AppError {
-  return new AppError("engine_refused", message, { code, cause });
 }
 
 function failed(message: string, cause?: unknown): AppError {

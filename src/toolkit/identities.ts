@@ -1,16 +1,22 @@
+import { readAromatic } from "./aromatic.ts";
 import { matchesDrawing } from "./compare.ts";
 import { type Identifier, identifyRecord } from "./identify.ts";
+import { listIsomers } from "./isomers.ts";
 import type { Pool } from "./pool.ts";
 import { loadRdkit, type Rdkit } from "./rdkit.ts";
 import { quote, reject } from "./text.ts";
-import type { Identified, MoleculeInput, Rejected } from "./toolkit.ts";
+import type { Identified, Isomers, MoleculeInput, NotEnumerated, Rejected } from "./toolkit.ts";
 
 export type IdentityRequest =
   | { kind: "identify"; inputs: MoleculeInput[] }
-  | { kind: "compare"; smiles: string; molblock: string };
+  | { kind: "compare"; smiles: string; molblock: string }
+  | { kind: "isomers"; smiles: string; most: number }
+  | { kind: "aromatic"; molblock: string };
 export type IdentityReply =
   | { kind: "identified"; results: (Identified | Rejected)[] }
-  | { kind: "compared"; same: boolean; found: string };
+  | { kind: "compared"; same: boolean; found: string }
+  | { kind: "isomers"; answer: Isomers | NotEnumerated | Rejected }
+  | { kind: "aromatic"; atoms: boolean[] | Rejected };
 export type Identities = Pool<IdentityRequest, IdentityReply>;
 
 /**
@@ -22,33 +28,40 @@ export function openIdentifier(
 ): (request: IdentityRequest) => Promise<IdentityReply> {
   let current: Identifier | null = null;
   const load = async () => (current ??= { rdkit: await open(), counterIons: null });
+  const guarded = async <T>(text: string, work: (identifier: Identifier) => T): Promise<T | Rejected> => {
+    const identifier = await load();
+    try {
+      return work(identifier);
+    } catch (error) {
+      current = null;
+      return trapped(text, error);
+    }
+  };
   return async (request) => {
     if (request.kind === "compare") {
       const { rdkit } = await load();
       return { kind: "compared", ...matchesDrawing(rdkit, request.smiles, request.molblock) };
     }
-    const results: (Identified | Rejected)[] = [];
-    for (const input of request.inputs) {
-      const identifier = await load();
-      try {
-        results.push(identifyRecord(identifier, input));
-      } catch (error) {
-        current = null;
-        results.push(trapped(input, error));
-      }
+    if (request.kind === "aromatic") {
+      const { rdkit } = await load();
+      return { kind: "aromatic", atoms: readAromatic(rdkit, request.molblock) };
     }
+    if (request.kind === "isomers") {
+      const { smiles, most } = request;
+      return { kind: "isomers", answer: await guarded(smiles, (own) => listIsomers(own, smiles, most)) };
+    }
+    const results: (Identified | Rejected)[] = [];
+    for (const input of request.inputs)
+      results.push(await guarded(input.text, (own) => identifyRecord(own, input)));
     return { kind: "identified", results };
   };
 }
 
-function trapped(input: MoleculeInput, error: unknown): Rejected {
+function trapped(text: string, error: unknown): Rejected {
   // WebAssembly.RuntimeError out of bounds, or RangeError of the stack: both mean too large or too deep.
   const large = error instanceof Error && ["RuntimeError", "RangeError"].includes(error.name);
   if (large)
-    return reject(
-      "too_large",
-      `the toolkit ran out of memory on ${quote(input.text)}: give a smaller molecule`,
-    );
+    return reject("too_large", `the toolkit ran out of memory on ${quote(text)}: give a smaller molecule`);
   const what = error instanceof Error ? error.message : String(error);
-  return reject("unparsable_input", `the toolkit failed on ${quote(input.text)}: ${quote(what)}`);
+  return reject("unparsable_input", `the toolkit failed on ${quote(text)}: ${quote(what)}`);
 }

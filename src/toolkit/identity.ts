@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { hillFormula, hillOrder, isMetal, symbolOf } from "./elements.ts";
-import { type Graph, graphToJson } from "./graph.ts";
+import { type Graph, graphFromJson, graphToJson } from "./graph.ts";
 import { type Mol, type Rdkit, withMol } from "./rdkit.ts";
 import { countStereo, type StereoCount } from "./stereo.ts";
 import type { Identity } from "./toolkit.ts";
@@ -40,8 +40,11 @@ export function describe(rdkit: Rdkit, mol: Mol, graph: Graph): Species {
   const stereo = countStereo(
     graph,
     mol,
-    descriptors.NumAtomStereoCenters,
-    descriptors.NumUnspecifiedAtomStereoCenters,
+    {
+      centres: descriptors.NumAtomStereoCenters,
+      unspecified: descriptors.NumUnspecifiedAtomStereoCenters,
+    },
+    (edited) => reread(rdkit, edited),
   );
   const inchi = fixedHydrogenInchi(mol);
   const standard = standardInchi(inchi);
@@ -72,6 +75,11 @@ export function describe(rdkit: Rdkit, mol: Mol, graph: Graph): Species {
     radical_electrons: graph.atoms.reduce((sum, atom) => sum + atom.radicals, 0),
     elements: hillOrder([...counts.keys()]),
   };
+}
+
+/** A graph as RDKit reads it, with its aromaticity and rings; null when it does not accept it. */
+export function reread(rdkit: Rdkit, graph: Graph): Graph | null {
+  return withMol(rdkit, graphToJson(graph), (mol) => graphFromJson(mol.get_json()));
 }
 
 /** The two keys of a compound, from its neutral parent: what all its salts, states and tautomers share. */

@@ -22,10 +22,10 @@ export async function loadRdkit(): Promise<Rdkit> {
 
 /**
  * Lends a molecule and frees it, whatever happens: an undeleted one costs about 27 kB of WASM memory for
- * good. `null` when RDKit does not accept the text.
+ * good. `null` when RDKit does not accept the text. `details` are RDKit's options for reading it, as JSON.
  */
-export function withMol<T>(rdkit: Rdkit, text: string, use: (mol: Mol) => T): T | null {
-  const mol = rdkit.get_mol(text);
+export function withMol<T>(rdkit: Rdkit, text: string, use: (mol: Mol) => T, details = "{}"): T | null {
+  const mol = rdkit.get_mol(text, details);
   if (mol === null) return null;
   try {
     return use(mol);

@@ -47,6 +47,13 @@ const CASES: [string, string, string][] = [
   ["none 0", "C1CC2CCC12", "bicyclo[2.2.0]hexane, cis only"],
   ["undefined 1", "OC1CN2CCC1CC2", "quinuclidinol"],
   ["undefined 2", "CC1(C)C2CCC1(C)C(=O)C2", "camphor: real centres count"],
+  ["undefined 3", "OC1C2CCCC1CC2", "an atom of a bridge is no bridgehead"],
+  ["undefined 4", "C1CC2C1C1CCC21", "two fusions of one ring: syn or anti"],
+  ["none 0", "CC(C)=C1CCC(C)CC1", "a ring atom across from two equal methyls"],
+  ["undefined 2", "CC1CN2CCC1C2", "an azabicycle's nitrogen is no choice"],
+  ["defined 0", "C=C[C@H]1CN2CC[C@H]1C[C@H]2[C@H](O)c1ccnc2ccc(OC)cc12", "quinine"],
+  ["undefined 1", "CN1CC1C", "an aziridine's nitrogen inverts"],
+  ["undefined 1", "CC[N+](C)(CCC)c1ccccc1", "an ammonium does not"],
   ["none 0", "c1ccc2ccccc2c1", "aromatic"],
   ["none 0", "CCN(C)C(C)C", "an amine inverts"],
 ];

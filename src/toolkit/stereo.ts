@@ -1,27 +1,29 @@
 import type { Mol } from "@rdkit/rdkit";
+import { isSet, setStereo } from "./assign.ts";
 import { isMetal } from "./elements.ts";
-import { type Graph, type Neighbour, neighboursOf } from "./graph.ts";
+import { copyGraph, type Graph, type Neighbour, neighboursOf } from "./graph.ts";
 
 export type StereoCount = { defined: number; undefined: number };
 
 /**
  * How many stereo elements (atoms and double bonds) of a species are defined and how many are not.
  *
- * Atoms come from RDKit's stereo perception. Two kinds it calls possible are no choice and are not
- * counted: phosphorus and sulfur whose hydrogen or charge may sit on any of two equal oxygens, and
- * bridgeheads of cages that are stereo only through their own symmetric ring (adamantane, norbornane,
- * DABCO). RDKit gives no count for double bonds, so those are found here: C=C, C=N and N=N outside rings
+ * Atoms come from RDKit's stereo perception. Four kinds it calls possible are no choice and are not
+ * counted: phosphorus and sulfur whose hydrogen or charge may sit on any of two equal oxygens; amine
+ * nitrogens, which invert or are held by their cage (quinine); bridgeheads of cages that are stereo only
+ * through their own symmetric ring (adamantane, norbornane, DABCO); and what RDKit drops however it is set.
+ * RDKit gives no count for double bonds, so those are found here: C=C, C=N and N=N outside rings
  * below eight atoms, each end with two different substituents. Imines =N–H and C=N of amidines, guanidines
  * and amidoximes, where a tautomer turns the bond, are not counted unless they are drawn with stereo.
  * Not seen: allenes, atropisomers, ends that differ only in the stereo of their substituents.
  */
-export function countStereo(graph: Graph, mol: Mol, centres: number, unspecified: number): StereoCount {
-  let undefinedAtoms = 0;
-  if (unspecified > 0) {
-    const { CIP_atoms } = JSON.parse(mol.get_stereo_tags()) as { CIP_atoms: [number, string][] };
-    const open = CIP_atoms.flatMap(([atom, tag]) => (tag === "(?)" ? [atom] : []));
-    undefinedAtoms = countChoices(graph, open);
-  }
+export function countStereo(
+  graph: Graph,
+  mol: Mol,
+  { centres, unspecified }: { centres: number; unspecified: number },
+  reread: Reread,
+): StereoCount {
+  const undefinedAtoms = unspecified > 0 ? openAtoms(graph, mol, reread).length : 0;
   const candidates = graph.bonds.filter((bond) => bond.order === 2);
   const definedBonds = candidates.filter((bond) => bond.stereo === "cis" || bond.stereo === "trans").length;
   return {
@@ -35,13 +37,57 @@ function isOpen(stereo: string): boolean {
   return stereo !== "cis" && stereo !== "trans";
 }
 
-function countChoices(graph: Graph, open: number[]): number {
-  if (open.length === 0) return 0;
+/** A graph as RDKit reads it: configurations that are none are gone. */
+export type Reread = (graph: Graph) => Graph | null;
+
+/** Atoms whose configuration is a choice that was not made, ascending; `mol` is RDKit's of this graph. */
+export function openAtoms(graph: Graph, mol: Mol, reread: Reread): number[] {
+  const { CIP_atoms } = JSON.parse(mol.get_stereo_tags()) as { CIP_atoms: [number, string][] };
+  const possible = CIP_atoms.flatMap(([atom, tag]) => (tag === "(?)" ? [atom] : []));
+  if (possible.length === 0) return [];
   const neighbours = neighboursOf(graph);
   const classes = constitutionClasses(graph, neighbours);
-  return open.filter(
-    (atom) => !isMobileAcid(graph, neighbours, atom) && !isLockedBridgehead(graph, neighbours, classes, atom),
-  ).length;
+  const open = possible
+    .filter(
+      (atom) =>
+        !isAmine(graph, neighbours, atom) &&
+        !isMobileAcid(graph, neighbours, atom) &&
+        !isLockedBridgehead(graph, neighbours, classes, atom),
+    )
+    .sort((a, b) => a - b);
+  const doubtful = open.filter((atom) => !isCentre(neighbours, classes, atom));
+  const never = neverKept(graph, open, doubtful, reread);
+  return open.filter((atom) => !never.has(atom));
+}
+
+const MOST_TRIED = 6;
+
+/** Which of some atoms RDKit drops however the open elements are set; none where there are too many to try. */
+function neverKept(graph: Graph, open: number[], doubtful: number[], reread: Reread): Set<number> {
+  const never = new Set(doubtful);
+  if (never.size === 0) return never;
+  const set = copyGraph(graph);
+  const flips = setStereo(set, open, openBonds(graph));
+  if (flips.length > MOST_TRIED) return new Set();
+  for (let pattern = 0; pattern < 2 ** flips.length && never.size > 0; pattern += 1) {
+    const own = copyGraph(set);
+    for (const [place, flip] of flips.entries()) if ((pattern >> place) & 1) flip(own);
+    const read = reread(own);
+    for (const atom of never) if (read !== null && isSet(read, atom)) never.delete(atom);
+  }
+  return never;
+}
+
+/** Four different neighbours, by constitution: a centre whatever the rest of the molecule is like. */
+function isCentre(neighbours: Neighbour[][], classes: number[], index: number): boolean {
+  const around = neighbours[index] ?? [];
+  return new Set(around.map(({ atom }) => classes[atom])).size === around.length;
+}
+
+/** Neutral nitrogen with three bonds. RDKit's JavaScript also drops what a SMILES says of it. */
+function isAmine(graph: Graph, neighbours: Neighbour[][], index: number): boolean {
+  const atom = graph.atoms[index];
+  return atom?.z === 7 && atom.charge === 0 && (neighbours[index] ?? []).length + atom.hydrogens === 3;
 }
 
 /** P or S with a terminal =X and a terminal X–H or X⁻ of the same element: the two trade places. */
@@ -53,8 +99,9 @@ function isMobileAcid(graph: Graph, neighbours: Neighbour[][], index: number): b
 }
 
 /**
- * A ring atom shared by rings so that it cannot turn alone, and stereo only because of ring symmetry. The
- * fusion atoms of decalin are free (cis or trans); a real centre, with four different neighbours, counts.
+ * An atom of several rings that cannot turn alone, and stereo only because of ring symmetry. The fusion
+ * atoms of decalin are free (cis or trans), those of tricyclo[4.2.0.0²,⁵]octane are one fusion against the
+ * other (syn or anti), and a real centre, with four different neighbours, counts.
  */
 function isLockedBridgehead(
   graph: Graph,
@@ -62,14 +109,18 @@ function isLockedBridgehead(
   classes: number[],
   index: number,
 ): boolean {
-  const around = neighbours[index] ?? [];
-  if (new Set(around.map(({ atom }) => classes[atom])).size === around.length) return false;
+  if (isCentre(neighbours, classes, index)) return false;
   const rings = graph.rings.filter((ring) => ring.includes(index));
   const [first = [], second = []] = rings;
-  if (rings.length < 2) return false;
+  const inRing = (neighbours[index] ?? []).filter(({ atom }) => rings.some((ring) => ring.includes(atom)));
+  if (rings.length < 2 || inRing.length < 3) return false;
   const shared = first.filter((atom) => second.includes(atom)).length;
+  if (rings.length > 2 || shared > 2) return true;
   // Two rings that share one bond are fused; ring sizes 3+5 and 4+4 only exist cis.
-  return rings.length > 2 || shared > 2 || (shared === 2 && first.length + second.length <= 8);
+  if (shared !== 2 || first.length + second.length > 8) return false;
+  return graph.rings.every(
+    (ring) => ring === first || ring === second || !ring.some((atom) => [...first, ...second].includes(atom)),
+  );
 }
 
 /** Indices into `graph.bonds` of double bonds whose geometry is a choice that was not made. */

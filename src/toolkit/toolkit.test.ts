@@ -86,6 +86,9 @@ test("the same seed gives the same bytes in another process, another seed other 
     await toolkit.embed("CCO", { seed: 1 });
     process.stdout.write((await toolkit.embed("OC(=O)CCN", { seed: 42 })).molblock);`;
   const other = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
+  // OpenChemLib would use again what another molecule and another seed left behind in this process.
+  await toolkit.embed("NCCC(=O)O", { seed: 7 });
+  await toolkit.embed("NCCC(=O)OC", { seed: 7 });
   // Written otherwise, the same species.
   assert.equal((await toolkit.embed("NCCC(=O)O", { seed: 42 })).molblock, other.stdout);
   // Small molecules have one likeliest conformer whatever the seed; ibuprofen has many.
@@ -118,6 +121,8 @@ test("bad seeds and time limits are refused", async () => {
   for (const options of [
     { seed: 1.5 },
     { seed: -1 },
+    // To OpenChemLib 0 is "another each time".
+    { seed: 0 },
     { seed: 2 ** 31 },
     { seed: Number.NaN },
     { seed: 1, timeLimitSeconds: 0 },

@@ -1,7 +1,9 @@
 import type { Bond, Geometry } from "../structures/geometry.ts";
+import { aromaticAtoms } from "./aromatic.ts";
 import { identifyAll } from "./batches.ts";
 import { type Conformers, embedOne } from "./embed.ts";
 import type { Identities } from "./identities.ts";
+import { askIsomers } from "./isomers.ts";
 import { openPool } from "./pool.ts";
 
 /** One record: a SMILES (with at most a CXSMILES extension) or a molblock (V2000 or V3000). */
@@ -60,6 +62,22 @@ export type Rejected = {
   message: string;
 };
 
+export type Isomers = {
+  ok: true;
+  /** Every stereocentre defined, no two alike, sorted by SMILES. */
+  isomers: Identity[];
+  /** What was left open: undefined stereo elements, and each `&` or `o` group as one. */
+  open_centres: number;
+};
+/** More stereoisomers than were asked for, or than can be counted (`isomers` null), or none that can exist. */
+export type NotEnumerated = {
+  ok: false;
+  code: "undefined_stereo";
+  message: string;
+  open_centres: number;
+  isomers: number | null;
+};
+
 /** One set of coordinates made from a SMILES: right-handed, Å, all hydrogens. */
 export type Conformer = {
   molblock: string;
@@ -81,6 +99,16 @@ export type Toolkit = {
    * `undefined_stereo`, `unsupported_element`, `too_large` or `unparsable_input`.
    */
   embed(smiles: string, options: { seed: number; timeLimitSeconds?: number }): Promise<Conformer>;
+  /**
+   * The stereoisomers that a drawing with open stereo stands for, at most `most`; the species itself where
+   * nothing is open. What is drawn stays. AppError `bad_input` when `most` is no whole number from 1.
+   */
+  isomers(smiles: string, options: { most: number }): Promise<Isomers | NotEnumerated | Rejected>;
+  /**
+   * For each atom of a molblock, in its order and with its explicit hydrogens, whether RDKit calls it
+   * aromatic. AppError `bad_input`, or `engine_refused` with code `unparsable_input` or `too_large`.
+   */
+  aromaticAtoms(molblock: string): Promise<boolean[]>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -97,6 +125,8 @@ export function openToolkit(options: { threads?: number } = {}): Toolkit {
     identify: (inputs) => identifyAll(identities, inputs),
     embed: (smiles, { seed, timeLimitSeconds }) =>
       embedOne({ identities, conformers }, smiles, seed, timeLimitSeconds ?? EMBED_SECONDS),
+    isomers: (smiles, { most }) => askIsomers(identities, smiles, most),
+    aromaticAtoms: (molblock) => aromaticAtoms(identities, molblock),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([identities.close(), conformers.close()]);
     },

@@ -31,10 +31,13 @@ export type Failure = {
 /** What of this process's environment reaches a command: the PATH, with this Node first on it. */
 const PATH = [dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter);
 
-/** Why a test that runs real xtb is skipped, or false where it is there. */
-export const WITHOUT_XTB = PATH.split(delimiter).some((folder) => existsSync(join(folder, "xtb")))
-  ? false
-  : "xtb is not installed";
+/** Why a test that runs a real program is skipped, or false where it is there. */
+function without(program: string): string | false {
+  const found = PATH.split(delimiter).some((folder) => existsSync(join(folder, program)));
+  return found ? false : `${program} is not installed`;
+}
+export const WITHOUT_XTB = without("xtb");
+export const WITHOUT_VINA = without("vina");
 
 export function bareEnv(folder: string): Env {
   return { PATH, HOME: folder };

@@ -211,8 +211,14 @@ export async function submitScript(
       },
       [
         {
-          input: { key: "molecule", molecule_id: molecule?.molecule_id ?? "", structure_id: null },
-          identity: madeUpSpecies(text).identity_key,
+          inputs: [
+            {
+              key: "molecule",
+              molecule_id: molecule?.molecule_id ?? "",
+              structure_id: null,
+              identity: madeUpSpecies(text).identity_key,
+            },
+          ],
           params: { script },
         },
       ],

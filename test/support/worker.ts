@@ -55,11 +55,16 @@ export type RunningWorker = {
 export function startWorker(
   t: Cleaner,
   context: TestContext,
-  options: { engine?: EngineAtHand; slots?: number; lease_seconds?: number } = {},
+  options: {
+    engine?: EngineAtHand;
+    engines?: Map<string, EngineAtHand>;
+    slots?: number;
+    lease_seconds?: number;
+  } = {},
 ): RunningWorker {
   const [stopper, killer] = [new AbortController(), new AbortController()];
   const executor = openLocalExecutor({ scratch: join(context.home, "scratch"), owner: "test" });
-  const engines = new Map([[FAKE, options.engine ?? fakeEngine()]]);
+  const engines = options.engines ?? new Map([[FAKE, options.engine ?? fakeEngine()]]);
   const { slots = 2, lease_seconds = 3 } = options;
   const done = runWorker(
     { services: context, executor },

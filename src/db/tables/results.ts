@@ -72,6 +72,77 @@ export interface AtomicProperties {
   z_angstrom: number;
 }
 
+export interface BindingSites {
+  /**
+   * Middle of the box in Å.
+   */
+  center_x_angstrom: number;
+  /**
+   * Middle of the box in Å.
+   */
+  center_y_angstrom: number;
+  /**
+   * Middle of the box in Å.
+   */
+  center_z_angstrom: number;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * Confidential: what its owner calls it.
+   */
+  name: string;
+  /**
+   * Whose it is.
+   */
+  owner_id: string;
+  /**
+   * The prepared receptor.
+   */
+  receptor_structure_id: string;
+  /**
+   * Ligand whose place is known, from the same file; poses are compared with it. Null where there is none.
+   */
+  reference_structure_id: string | null;
+  /**
+   * How the box was chosen and what lies in it.
+   */
+  report: Generated<Json>;
+  /**
+   * UUIDv7.
+   */
+  site_id: Generated<string>;
+  /**
+   * Full side of the box in Å.
+   */
+  size_x_angstrom: number;
+  /**
+   * Full side of the box in Å.
+   */
+  size_y_angstrom: number;
+  /**
+   * Full side of the box in Å.
+   */
+  size_z_angstrom: number;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+  /**
+   * Confidential: outcome of redocking the reference ligand; empty where that was not tried.
+   */
+  validation: Generated<Json>;
+  /**
+   * From 1 within its owner's name; a changed site is a new version.
+   */
+  version: Generated<number>;
+  /**
+   * organization, or private: its owner and admins.
+   */
+  visibility: Generated<string>;
+}
+
 export interface Calculations {
   /**
    * UUIDv7.
@@ -272,6 +343,121 @@ export interface DatabaseIdentity {
    * Always true: there is one row.
    */
   singleton: Generated<boolean>;
+}
+
+export interface DockingResults {
+  /**
+   * Confidential: Vina score in kcal/mol: (INTER + INTRA - INTRA of pose 1) / (1 + 0.05846 N_rot).
+   */
+  affinity_kcal_mol: number;
+  /**
+   * Confidential: the score as the program printed it; Vina 1.2.0 to 1.2.3 subtract a wrong unbound term.
+   */
+  affinity_reported_kcal_mol: number;
+  /**
+   * terms: computed from the printed terms; reported: the printed score itself.
+   */
+  affinity_source: string;
+  /**
+   * Name, weight and outcome of each check of the run.
+   */
+  checks: Generated<Json>;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * Of the ligand.
+   */
+  heavy_atoms: number;
+  /**
+   * Ligand and receptor, in kcal/mol, before the torsional factor.
+   */
+  inter_kcal_mol: number | null;
+  /**
+   * Within the ligand, in kcal/mol.
+   */
+  intra_kcal_mol: number | null;
+  /**
+   * Job that docked it.
+   */
+  job_id: string;
+  /**
+   * -affinity_kcal_mol / heavy_atoms.
+   */
+  ligand_efficiency: Generated<number>;
+  /**
+   * Confidential: whatever else is known.
+   */
+  metadata: Generated<Json>;
+  /**
+   * The species that was docked.
+   */
+  molecule_id: string;
+  /**
+   * From 1, best first, as the program ranked them.
+   */
+  pose_rank: number;
+  /**
+   * The pose with all hydrogens.
+   */
+  pose_structure_id: string;
+  /**
+   * Owner of a private job; null where the organization may see it.
+   */
+  private_to: string | null;
+  /**
+   * vina.
+   */
+  program: string;
+  /**
+   * As the program states it.
+   */
+  program_version: string;
+  /**
+   * Numbers are comparable only within one protocol and site.
+   */
+  protocol_id: string;
+  /**
+   * UUIDv7.
+   */
+  result_id: Generated<string>;
+  /**
+   * To pose 1 of the run, lower bound, in Å.
+   */
+  rmsd_lb_angstrom: number | null;
+  /**
+   * To the site's reference ligand: heavy atoms, in place, least over automorphisms; null where that is another molecule.
+   */
+  rmsd_reference_angstrom: number | null;
+  /**
+   * The same to the reference's image in the receptor's two-fold axis, where it is a homodimer.
+   */
+  rmsd_symmetry_mate_angstrom: number | null;
+  /**
+   * To pose 1 of the run, upper bound, in Å.
+   */
+  rmsd_ub_angstrom: number | null;
+  /**
+   * Of the search and of the ligand's 3D. Not in the protocol: seeds are repeats of one question.
+   */
+  seed: number;
+  /**
+   * Where it was docked.
+   */
+  site_id: string;
+  /**
+   * Its task there.
+   */
+  task_name: string;
+  /**
+   * Bonds that were turned (N_rot).
+   */
+  torsions: number;
+  /**
+   * What the program subtracted for the unbound ligand, in kcal/mol.
+   */
+  unbound_kcal_mol: number | null;
 }
 
 export interface IdempotencyKeys {
@@ -840,6 +1026,10 @@ export interface Structures {
    */
   preparation: Generated<Json>;
   /**
+   * Which record of the file it is, from 1: all poses of a docking are one SD file, synced once.
+   */
+  record: Generated<number>;
+  /**
    * Count of bytes.
    */
   size_bytes: number;
@@ -1040,8 +1230,10 @@ export interface Tasks {
 
 export interface DB {
   atomic_properties: AtomicProperties;
+  binding_sites: BindingSites;
   calculations: Calculations;
   database_identity: DatabaseIdentity;
+  docking_results: DockingResults;
   idempotency_keys: IdempotencyKeys;
   job_events: JobEvents;
   job_inputs: JobInputs;

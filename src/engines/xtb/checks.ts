@@ -1,3 +1,4 @@
+import { check } from "../confidence.ts";
 import type { EngineCheck } from "../engine.ts";
 import { dipolesAgree, type Vector } from "./dipole.ts";
 import { type Engrad, gradientNorm } from "./gradient.ts";
@@ -32,17 +33,6 @@ export type Evidence = {
 export function xtbChecks(evidence: Evidence): EngineCheck[] {
   const electronic = evidence.json === undefined ? [] : electronicChecks(evidence.json, evidence);
   return [...geometryChecks(evidence), energyAgrees(evidence), gradientAgrees(evidence), ...electronic];
-}
-
-/** Weighted share of the checks that passed, 0 to 1. It is no probability. */
-export function confidence(checks: EngineCheck[]): number {
-  const total = checks.reduce((sum, { weight }) => sum + weight, 0);
-  const passed = checks.reduce((sum, { weight, passed }) => sum + (passed ? weight : 0), 0);
-  return total === 0 ? 0 : passed / total;
-}
-
-function check(name: string, weight: number, passed: boolean, detail?: string): EngineCheck {
-  return detail === undefined ? { name, passed, weight } : { name, passed, weight, detail };
 }
 
 function geometryChecks({ log, engrad, connectivity_preserved }: Evidence): EngineCheck[] {

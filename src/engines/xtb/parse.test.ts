@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Value } from "typebox/value";
-import { confidence } from "./checks.ts";
+import { confidence } from "../confidence.ts";
 import { edit, inJson, parse } from "./damage.test.ts";
 import { XtbAtom, XtbCalculation } from "./schema.ts";
 import { recorded } from "./support.test.ts";

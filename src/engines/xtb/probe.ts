@@ -1,13 +1,11 @@
-import { spawn } from "node:child_process";
-import { constants } from "node:fs";
-import { access, readdir, readFile, realpath } from "node:fs/promises";
-import { delimiter, dirname, isAbsolute, join } from "node:path";
+import { readdir, readFile, realpath } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { sha256 } from "../../ids.ts";
 import type { EngineProbe, EngineSettings } from "../engine.ts";
+import { askProgram, findProgram } from "../find-program.ts";
 
 const HOW_TO_INSTALL =
   "apt-get install xtb (Debian, Ubuntu), conda install -c conda-forge xtb, or set XTB_PATH to its executable";
-const VERSION_LIMIT_MS = 10_000;
 const PARAMETER_FILE = /^\.?param_.*\.txt$/;
 
 /**
@@ -16,13 +14,14 @@ const PARAMETER_FILE = /^\.?param_.*\.txt$/;
  * version; never throws. Costs one start of xtb (10 ms) and a read of its 6 MB; nothing is remembered.
  */
 export async function probeXtb(settings: EngineSettings & { search_path?: string }): Promise<EngineProbe> {
-  const path = await findProgram(settings);
+  const path = await findProgram("xtb", settings);
   if (path === null) {
     const where =
       settings.path === undefined ? "there is no xtb on the PATH" : `${settings.path} can't be run`;
     return missing(where);
   }
-  const version = await askVersion(path);
+  const answer = await askProgram(path, ["--version"], { OMP_NUM_THREADS: "1" });
+  const version = /\* xtb version (\d+(?:\.\d+)+)/.exec(answer ?? "")?.[1] ?? null;
   if (version === null) return missing(`${path} does not answer --version as xtb does`);
   if (settings.version !== undefined && settings.version !== version)
     return missing(`${path} is xtb ${version}, but version ${settings.version} is asked for`);
@@ -34,56 +33,6 @@ export async function probeXtb(settings: EngineSettings & { search_path?: string
 
 function missing(reason: string): EngineProbe {
   return { name: "xtb", found: false, reason, how_to_install: HOW_TO_INSTALL };
-}
-
-async function findProgram(settings: EngineSettings & { search_path?: string }): Promise<string | null> {
-  const folders = (settings.search_path ?? "").split(delimiter).filter(isAbsolute);
-  const candidates =
-    settings.path === undefined ? folders.map((folder) => join(folder, "xtb")) : [settings.path];
-  for (const path of candidates.filter(isAbsolute)) {
-    if (await canRead(path, constants.X_OK)) return path;
-  }
-  return null;
-}
-
-async function canRead(path: string, mode: number): Promise<boolean> {
-  return access(path, mode).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** The version that xtb states, null where it states none within 10 s; its whole group is ended then. */
-function askVersion(path: string): Promise<string | null> {
-  return new Promise((resolve) => {
-    const child = spawn(path, ["--version"], {
-      cwd: "/",
-      env: { OMP_NUM_THREADS: "1" },
-      detached: true,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    let said = "";
-    const finish = (version: string | null) => {
-      clearTimeout(timer);
-      if (child.pid !== undefined) endGroup(child.pid);
-      child.stdout.destroy();
-      resolve(version);
-    };
-    const timer = setTimeout(() => finish(null), VERSION_LIMIT_MS);
-    child.stdout.on("data", (chunk: Buffer) => {
-      if (said.length < 100_000) said += chunk.toString("latin1");
-    });
-    child.once("error", () => finish(null));
-    child.once("close", () => finish(/\* xtb version (\d+(?:\.\d+)+)/.exec(said)?.[1] ?? null));
-  });
-}
-
-function endGroup(leader: number): void {
-  try {
-    process.kill(-leader, "SIGKILL");
-  } catch {
-    // Ended by itself.
-  }
 }
 
 /**

@@ -6,8 +6,8 @@ import { sha256 } from "../../ids.ts";
 import { geometryHash } from "../../structures/geometry.ts";
 import { insertStructure } from "../../structures/store.ts";
 import type { OutputFile, Recorded, RecordInput } from "../adapter.ts";
+import { confidence } from "../confidence.ts";
 import { unpairedElectrons } from "./check.ts";
-import { confidence } from "./checks.ts";
 import { xyzText } from "./plan.ts";
 import type { XtbInput, XtbParams, XtbResult } from "./schema.ts";
 

@@ -1,0 +1,2 @@
+DROP INDEX structures_checksum;
+ALTER TABLE structures DROP COLUMN record;

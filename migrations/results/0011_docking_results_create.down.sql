@@ -1,0 +1,1 @@
+DROP TABLE docking_results;

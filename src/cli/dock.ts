@@ -1,0 +1,244 @@
+import { basename } from "node:path";
+import { type Command, Option } from "commander";
+import { queryDockingOperation, submitDockingOperation } from "../docking/operations.ts";
+import {
+  type DockingJob,
+  type DockingResult,
+  STEREO_MODES,
+  type SubmitDocking,
+  type SubmittedDocking,
+} from "../docking/schema.ts";
+import { AppError } from "../errors.ts";
+import type { JobRow } from "../jobs/schema.ts";
+import { readMoleculeFile } from "../molecules/read-file.ts";
+import type { MoleculeRecord } from "../molecules/schema.ts";
+import { perform } from "../perform.ts";
+import type { Cli } from "./cli.ts";
+import {
+  addReceptorOptions,
+  addSiteOptions,
+  isFile,
+  makeSite,
+  type ReceptorOptions,
+  real,
+  receptorOf,
+  type SiteOptions,
+  visibilityOf,
+} from "./docking-parts.ts";
+import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
+import { whole } from "./options.ts";
+import { fixed, table } from "./out.ts";
+
+const PER_CALL = 1000;
+
+type Options = ReceptorOptions &
+  SiteOptions & {
+    receptor?: string;
+    site?: string;
+    ligands: string[];
+    exhaustiveness?: number;
+    modes?: number;
+    energyRange?: number;
+    seed?: string;
+    stereo?: string;
+    priority?: number;
+    cache: boolean;
+    wait?: boolean;
+  };
+
+export function register(program: Command, cli: Cli): void {
+  const dock = program
+    .command("dock [smiles...]")
+    .description("dock molecules at a binding site with AutoDock Vina: one job for each")
+    .option("--receptor <file-or-id>", "a PDB file, or a receptor that was prepared before")
+    .option("--site <site>", "a site that was made before: id, name or name@version")
+    .option("--ligands <file-or-smiles...>", "SMILES, a SMILES list, or SDF/MOL", []);
+  addSiteOptions(addReceptorOptions(dock))
+    .option("--exhaustiveness <n>", "searches for each ligand (8)", whole)
+    .option("--modes <n>", "poses at most (9)", whole)
+    .option("--energy-range <kcal/mol>", "poses worse than the best by more are left out (3)", real)
+    .option("--seed <n>", "seed of the search and of the 3D (42); random draws one and keeps it")
+    .addOption(
+      new Option(
+        "--stereo <mode>",
+        "what to do with stereo that is not drawn: dock each isomer (up to 8), one of them, none",
+      )
+        .choices([...STEREO_MODES])
+        .default("enumerate"),
+    )
+    .option("--private", "only you and the organization's admins see it")
+    .option("--priority <p>", "0 to 9, the higher the sooner (5)", whole)
+    .option("--no-cache", "run again even where a completed job asked the same")
+    .option("--wait", "wait for the results")
+    .action((smiles: string[], options: Options) => runDock(cli, smiles, options));
+}
+
+async function runDock(cli: Cli, smiles: string[], options: Options): Promise<void> {
+  if ((options.site === undefined) === (options.receptor === undefined))
+    throw new AppError(
+      "usage",
+      "say where to dock: --site NAME, or --receptor FILE with a box (--help shows how)",
+    );
+  if (options.site !== undefined) refuseBoxBesideSite(options);
+  const ligands = await readLigands([...smiles, ...options.ligands]);
+  if (ligands.records.length === 0)
+    throw new AppError("usage", "give ligands: SMILES, or --ligands FILE (--help shows how)");
+  const asked = requestOf(options, ligands);
+  const site = options.site ?? (await siteOf(cli, options.receptor ?? "", options));
+  const answer = await submitInParts(cli, { ...asked, site }, ligands.records);
+  if (options.wait !== true) {
+    cli.out.result(answer, describeSubmission);
+    return;
+  }
+  const { principal } = await cli.member();
+  const read = (job_ids: string[]) => resultsOf(cli, principal, job_ids);
+  await waitAndPrint(cli, answer, "vina", read, describeDocking);
+}
+
+function refuseBoxBesideSite(options: Options): void {
+  const { center, size, around, reference, chain, keepWater, dropHet, histidine } = options;
+  const given = [center, size, around, reference, chain, keepWater, dropHet, histidine];
+  if (given.some((value) => value !== undefined))
+    throw new AppError("usage", "--site already has its receptor and box: leave the other options out");
+}
+
+async function siteOf(cli: Cli, receptor: string, options: Options): Promise<string> {
+  const { structure_id } = await receptorOf(cli, receptor, options);
+  const site = await makeSite(cli, structure_id, options);
+  cli.out.say(`${site.created ? "made" : "found"} site ${site.name}@${site.version} (${site.site_id})`);
+  return site.site_id;
+}
+
+type Ligands = { records: MoleculeRecord[]; source_file: string | null };
+
+/** What names a file is read, everything else is a SMILES. */
+async function readLigands(given: string[]): Promise<Ligands> {
+  const ligands: Ligands = { records: [], source_file: null };
+  for (const text of given) {
+    if (!(await isFile(text))) {
+      if (/\.(smi|smiles|sdf|sd|mol|csv|txt)$/i.test(text))
+        throw new AppError("bad_input", `can't read ${text}: no such file`);
+      ligands.records.push({ text, format: "smiles" });
+      continue;
+    }
+    ligands.records.push(...(await readMoleculeFile(text)));
+    ligands.source_file = basename(text);
+  }
+  return ligands;
+}
+
+function requestOf(options: Options, ligands: Ligands): Omit<SubmitDocking, "site" | "molecules"> {
+  const { exhaustiveness, modes, energyRange, priority } = options;
+  const given = {
+    exhaustiveness,
+    num_modes: modes,
+    energy_range_kcal_mol: energyRange,
+    seed: options.seed === undefined ? undefined : seedOf(options.seed),
+    priority,
+    source_file: ligands.source_file ?? undefined,
+  };
+  return {
+    stereo: options.stereo as (typeof STEREO_MODES)[number],
+    reuse: options.cache,
+    on_reject: ligands.source_file === null ? "refuse" : "skip",
+    ...visibilityOf(options),
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  };
+}
+
+/** A whole number, or one that is drawn now: what is stored is always the number. */
+function seedOf(text: string): number {
+  if (text === "random") return 1 + Math.floor(Math.random() * 2_147_483_646);
+  const seed = whole(text);
+  if (seed < 1 || seed > 2_147_483_647)
+    throw new AppError("usage", "--seed takes a whole number from 1 to 2147483647, or random");
+  return seed;
+}
+
+/** A screen larger than one call holds goes in several; what was submitted before an error stays submitted. */
+async function submitInParts(
+  cli: Cli,
+  asked: Omit<SubmitDocking, "molecules">,
+  records: MoleculeRecord[],
+): Promise<SubmittedDocking> {
+  const { principal } = await cli.member();
+  const context = await cli.context();
+  const all: SubmittedDocking = { batch_id: null, site_id: "", jobs: [], rejected: [] };
+  for (let at = 0; at < records.length; at += PER_CALL) {
+    const molecules = records
+      .slice(at, at + PER_CALL)
+      .map((record, index) => ({ line: at + index + 1, ...record }));
+    const part = await perform(context, submitDockingOperation, principal, { ...asked, molecules });
+    all.site_id = part.site_id;
+    all.jobs.push(...part.jobs);
+    all.rejected.push(...part.rejected);
+    if (records.length > PER_CALL)
+      cli.out.progress(Math.min(at + PER_CALL, records.length), records.length, "ligands submitted");
+  }
+  return all;
+}
+
+async function resultsOf(
+  cli: Cli,
+  principal: Parameters<typeof perform>[2],
+  jobIds: string[],
+): Promise<DockingResult[]> {
+  const results: DockingResult[] = [];
+  for (let at = 0; at < jobIds.length; at += PER_CALL) {
+    const job_ids = jobIds.slice(at, at + PER_CALL);
+    const page = await perform(await cli.context(), queryDockingOperation, principal, { job_ids });
+    results.push(...page.items);
+  }
+  return results;
+}
+
+/** The best pose of each job as a table; a job without one says why. */
+export function describeDocking(
+  jobs: JobRow[],
+  results: DockingResult[],
+  answer: { jobs: DockingJob[] },
+): string {
+  const submitted = new Map(answer.jobs.map((job) => [job.job_id, job]));
+  const rows = jobs.flatMap((job) => {
+    if (job.status !== "completed") return [];
+    const poses = results.filter((row) => row.job_id === job.job_id);
+    const [best] = poses;
+    const asked = submitted.get(job.job_id);
+    return [
+      [
+        best?.name ?? best?.smiles ?? asked?.smiles ?? "",
+        asked?.isomer ?? null,
+        fixed(best?.affinity_kcal_mol, 2),
+        fixed(best?.affinity_reported_kcal_mol, 2),
+        fixed(best?.ligand_efficiency, 2),
+        fixed(best?.rmsd_reference_angstrom, 2),
+        poses.length,
+        [
+          ...(best === undefined ? ["no favourable pose"] : failedChecks(best)),
+          ...(asked?.cached === true ? ["reused"] : []),
+        ].join(" "),
+      ],
+    ];
+  });
+  const headers = ["molecule", "isomer", "Vina score", "as printed", "LE", "RMSD/Å", "poses", "notes"];
+  const failed = jobs.filter((job) => job.status !== "completed").map(describeFailure);
+  return [
+    table(dropEmpty(headers, rows).headers, dropEmpty(headers, rows).rows, "no results"),
+    ...(rows.length === 0 ? [] : ["Vina scores in kcal/mol: a ranking at one site, no measured affinity"]),
+    ...failed,
+  ].join("\n");
+}
+
+function failedChecks(row: DockingResult): string[] {
+  const checks = row.checks as { name: string; passed: boolean }[];
+  return checks.filter(({ passed }) => !passed).map(({ name }) => name);
+}
+
+type Cells = (string | number | null)[][];
+
+/** Columns that say nothing in any row are left out. */
+function dropEmpty(headers: string[], rows: Cells): { headers: string[]; rows: Cells } {
+  const kept = headers.map((_, column) => rows.some((row) => row[column] !== null && row[column] !== ""));
+  const keep = <T>(cells: T[]) => cells.filter((_, column) => kept[column]);
+  return { headers: keep(headers), rows: rows.map(keep) };
+}

@@ -1,0 +1,106 @@
+import type { ResultsDb } from "../db/results.ts";
+import { AppError } from "../errors.ts";
+import { pageOf, pageWish } from "../paging.ts";
+import { selectOptionalSite } from "../sites/store.ts";
+import type { DockingResult, QueryDocking } from "./schema.ts";
+import {
+  countPosesByProtocol,
+  type SiteProtocol,
+  selectBest,
+  selectProtocolsOfSite,
+  selectResultsOfJobs,
+  selectSitesWithResults,
+} from "./store.ts";
+
+export type DockingPage = {
+  items: DockingResult[];
+  next_cursor: string | null;
+  /** What makes the numbers comparable; null for a list by job, which ranks nothing. */
+  site_id: string | null;
+  protocol_id: string | null;
+};
+
+/**
+ * Best poses of a site, or the poses of jobs. Scores are ranked within one site and one protocol only: where
+ * the question leaves a choice, the error lists it. Throws AppError not_found, bad_input.
+ */
+export async function queryDocking(db: ResultsDb, input: QueryDocking): Promise<DockingPage> {
+  if (input.job_ids !== undefined) {
+    refuseBesideJobs(input);
+    const items = await selectResultsOfJobs(db, input.job_ids);
+    return { items, next_cursor: null, site_id: null, protocol_id: null };
+  }
+  const site_id = await oneSite(db, input.site);
+  const protocol_id = await oneProtocol(db, site_id, input.protocol_id);
+  if (protocol_id === null) return { items: [], next_cursor: null, site_id, protocol_id };
+  const wish = pageWish(
+    {
+      ...(input.limit === undefined ? {} : { limit: input.limit }),
+      ...(input.cursor === undefined ? {} : { cursor: input.cursor }),
+    },
+    { kind: "number" },
+  );
+  const { molecule_id, max_affinity_kcal_mol } = input;
+  const rows = await selectBest(db, {
+    ...wish,
+    site_id,
+    protocol_id,
+    per: input.per ?? "molecule",
+    ...(molecule_id === undefined ? {} : { molecule_id }),
+    ...(max_affinity_kcal_mol === undefined ? {} : { max_affinity_kcal_mol }),
+  });
+  const page = pageOf(wish, rows, (row) => ({ at: String(row.affinity_kcal_mol), id: row.result_id }));
+  return { ...page, site_id, protocol_id };
+}
+
+/** A list by job holds everything of it: a limit or a filter that is not obeyed would mislead. */
+function refuseBesideJobs({ job_ids: _jobs, per: _per, ...others }: QueryDocking): void {
+  const [name] = Object.keys(others);
+  if (name === undefined) return;
+  const rule = `a list by job has all poses of those jobs: leave ${name} out, or ask by site`;
+  throw new AppError("bad_input", rule, { fields: [{ path: name, rule }] });
+}
+
+async function oneSite(db: ResultsDb, text: string | undefined): Promise<string> {
+  if (text !== undefined) {
+    const site = await selectOptionalSite(db, text);
+    if (site === undefined) throw new AppError("not_found", `no binding site "${text.slice(0, 60)}"`);
+    return site.site_id;
+  }
+  const sites = await selectSitesWithResults(db, 6);
+  const [only, ...more] = sites;
+  if (only === undefined)
+    throw new AppError("not_found", "nothing was docked here yet: `aliquot dock --help`");
+  if (more.length === 0) return only.site_id;
+  const names = sites.slice(0, 5).map(({ name, version, site_id }) => `${name}@${version} (${site_id})`);
+  throw new AppError(
+    "bad_input",
+    `scores are compared within one site: choose with --site: ${names.join(", ")}`,
+  );
+}
+
+async function oneProtocol(
+  db: ResultsDb,
+  siteId: string,
+  wanted: string | undefined,
+): Promise<string | null> {
+  const protocols = await selectProtocolsOfSite(db, siteId);
+  if (wanted !== undefined) {
+    const known = protocols.find((protocol) => protocol.protocol_id === wanted.toLowerCase());
+    if (known !== undefined) return known.protocol_id;
+    throw new AppError("not_found", "this site holds no results of that protocol");
+  }
+  const [only, ...more] = protocols;
+  if (only === undefined) return null;
+  if (more.length === 0) return only.protocol_id;
+  const poses = await countPosesByProtocol(db, siteId);
+  const choices = protocols.map((protocol) => describe(protocol, poses.get(protocol.protocol_id) ?? 0));
+  throw new AppError(
+    "bad_input",
+    `scores are compared within one protocol: choose with --protocol: ${choices.join("; ")}`,
+  );
+}
+
+function describe({ protocol_id, program, program_version, params }: SiteProtocol, poses: number): string {
+  return `${protocol_id} (${program} ${program_version}, exhaustiveness ${params["exhaustiveness"]}, ${poses} poses)`;
+}

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import {
+  BOX,
+  createSite,
+  insertMolecule,
+  insertProtocol,
+  insertRun,
+  prepareHpv,
+} from "../../test/support/docking.ts";
+import { asked, planAs } from "../../test/support/plan.ts";
+import { openLab } from "../../test/support/worker.ts";
+import { newId } from "../ids.ts";
+import { type BestQuery, selectBest, selectProtocolsOfSite } from "./store.ts";
+
+const { context, org, scientist } = await openLab({ after });
+const POSES = 5_000;
+let query: BestQuery;
+
+before(async () => {
+  const receptor = await prepareHpv(context, scientist);
+  const site = await createSite(context, scientist, receptor, BOX);
+  const [molecule_id, protocol_id] = [
+    await insertMolecule(context, scientist, "CCO"),
+    await insertProtocol(context, org, 8),
+  ];
+  await insertRun(context, scientist, { site, molecule_id, protocol_id, affinities: [-9] });
+  // Every pose in a run of its own task, so that each is a first one.
+  await context.superuser(
+    `INSERT INTO docking_results (job_id, task_name, protocol_id, site_id, molecule_id, pose_rank, seed, affinity_kcal_mol,
+       affinity_reported_kcal_mol, affinity_source, torsions, heavy_atoms, pose_structure_id, program, program_version)
+     SELECT job_id, 'task ' || n, protocol_id, site_id, molecule_id, 1, 42, -5 - (n % 997) / 250.0, -5, 'terms', 1, 10,
+       pose_structure_id, program, program_version FROM docking_results, generate_series(1, ${POSES}) AS n`,
+    [],
+    org.database_name,
+  );
+  await context.superuser("ANALYZE", [], org.database_name);
+  query = { site_id: site.site_id, protocol_id, per: "pose", limit: 51 };
+});
+
+test("a member's ranked list reads a page out of the index, however many poses there are", async () => {
+  const first = await context.results.read(scientist, ({ tx }) => selectBest(tx, query));
+  assert.equal(first.length, 51);
+  const last = first.at(-1);
+  const before = { at: String(last?.affinity_kcal_mol), id: last?.result_id ?? newId() };
+  for (const wish of [query, { ...query, before }, { ...query, max_affinity_kcal_mol: -8.5 }]) {
+    const plan = await planAs(context, scientist, await asked((db) => selectBest(db, wish)));
+    const poses = plan.filter((node) => node["Relation Name"] === "docking_results");
+    assert.deepEqual(
+      poses.map((node) => [node["Node Type"], node["Index Name"]]),
+      [["Index Scan", "docking_results_best"]],
+      JSON.stringify(plan.map((node) => [node["Node Type"], node["Relation Name"], node["Index Name"]])),
+    );
+    assert.ok(
+      plan.every((node) => node["Actual Rows"] <= 51),
+      JSON.stringify(wish),
+    );
+  }
+});
+
+test("which protocols a site has is found without reading its poses", async () => {
+  const plan = await planAs(
+    context,
+    scientist,
+    await asked((db) => selectProtocolsOfSite(db, query.site_id)),
+  );
+  assert.ok(plan.some((node) => node["Relation Name"] === "docking_results"));
+  assert.ok(
+    plan.every((node) => node["Actual Rows"] <= 1),
+    JSON.stringify(plan),
+  );
+});

@@ -1,0 +1,230 @@
+import { sql } from "kysely";
+import type { ResultsDb, ResultsTx } from "../db/results.ts";
+import type { PageWish } from "../paging.ts";
+import type { DockingResult } from "./schema.ts";
+
+/** A row of `docking_results` by its column names, without what the database makes. */
+export type NewDockingResult = Omit<
+  DockingResult,
+  "result_id" | "smiles" | "name" | "compound_key" | "ligand_efficiency" | "created_at"
+> & { private_to: string | null; metadata: object };
+
+/** A pose as a structure: one record of the file that holds all poses of its run. */
+export type NewPose = {
+  structure_id: string;
+  record: number;
+  geometry_hash: string;
+};
+
+/** What all poses of a run share as structures. */
+export type PoseFile = {
+  molecule_id: string;
+  uri: string;
+  size_bytes: number;
+  checksum: string;
+  charge: number;
+  preparation: object;
+  source: string;
+  owner_id: string;
+  visibility: string;
+};
+
+/** Inserts the poses of a run, structures and scores, in two statements whatever their number. */
+export async function insertPoses(
+  tx: ResultsTx,
+  file: PoseFile,
+  poses: NewPose[],
+  results: NewDockingResult[],
+): Promise<void> {
+  if (poses.length === 0) return;
+  await sql`INSERT INTO structures (structure_id, molecule_id, kind, format, uri, record, size_bytes, checksum, charge,
+      geometry_hash, preparation, source, owner_id, visibility)
+    SELECT p.structure_id, ${file.molecule_id}::uuid, 'pose', 'sdf', ${file.uri}, p.record, ${file.size_bytes}::bigint,
+      ${file.checksum}, ${file.charge}::integer, p.geometry_hash, ${JSON.stringify(file.preparation)}::jsonb,
+      ${file.source}, ${file.owner_id}::uuid, ${file.visibility}
+    FROM jsonb_to_recordset(${JSON.stringify(poses)}::jsonb) AS p(structure_id uuid, record integer, geometry_hash text)`.execute(
+    tx,
+  );
+  await sql`INSERT INTO docking_results (job_id, task_name, protocol_id, site_id, molecule_id, pose_rank, seed,
+      affinity_kcal_mol, affinity_reported_kcal_mol, affinity_source, inter_kcal_mol, intra_kcal_mol, unbound_kcal_mol,
+      torsions, heavy_atoms, rmsd_lb_angstrom, rmsd_ub_angstrom, rmsd_reference_angstrom, rmsd_symmetry_mate_angstrom,
+      pose_structure_id, checks, metadata, program, program_version, private_to)
+    SELECT job_id, task_name, protocol_id, site_id, molecule_id, pose_rank, seed,
+      affinity_kcal_mol, affinity_reported_kcal_mol, affinity_source, inter_kcal_mol, intra_kcal_mol, unbound_kcal_mol,
+      torsions, heavy_atoms, rmsd_lb_angstrom, rmsd_ub_angstrom, rmsd_reference_angstrom, rmsd_symmetry_mate_angstrom,
+      pose_structure_id, checks, metadata, program, program_version, private_to
+    FROM jsonb_to_recordset(${JSON.stringify(results)}::jsonb) AS r(job_id uuid, task_name text, protocol_id uuid,
+      site_id uuid, molecule_id uuid, pose_rank integer, seed integer, affinity_kcal_mol float8,
+      affinity_reported_kcal_mol float8, affinity_source text, inter_kcal_mol float8, intra_kcal_mol float8,
+      unbound_kcal_mol float8, torsions integer, heavy_atoms integer, rmsd_lb_angstrom float8, rmsd_ub_angstrom float8,
+      rmsd_reference_angstrom float8, rmsd_symmetry_mate_angstrom float8, pose_structure_id uuid, checks jsonb,
+      metadata jsonb, program text, program_version text, private_to uuid)`.execute(tx);
+}
+
+const COLUMNS = [
+  "d.result_id",
+  "d.job_id",
+  "d.task_name",
+  "d.protocol_id",
+  "d.site_id",
+  "d.molecule_id",
+  "d.pose_rank",
+  "d.seed",
+  "d.affinity_kcal_mol",
+  "d.affinity_reported_kcal_mol",
+  "d.affinity_source",
+  "d.inter_kcal_mol",
+  "d.intra_kcal_mol",
+  "d.unbound_kcal_mol",
+  "d.torsions",
+  "d.heavy_atoms",
+  "d.ligand_efficiency",
+  "d.rmsd_lb_angstrom",
+  "d.rmsd_ub_angstrom",
+  "d.rmsd_reference_angstrom",
+  "d.rmsd_symmetry_mate_angstrom",
+  "d.pose_structure_id",
+  "d.checks",
+  "d.program",
+  "d.program_version",
+  "d.created_at",
+  "m.smiles",
+  "m.compound_key",
+] as const;
+
+/** A name that the caller may see: the oldest of the molecule's registrations that has one. */
+const NAME = sql<string | null>`(SELECT r.name FROM registrations r
+  WHERE r.molecule_id = d.molecule_id AND r.name IS NOT NULL ORDER BY r.created_at LIMIT 1)`;
+
+/** Poses of jobs in the order of the jobs, best first within each. */
+export async function selectResultsOfJobs(db: ResultsDb, jobIds: string[]): Promise<DockingResult[]> {
+  if (jobIds.length === 0) return [];
+  const rows = await db
+    .selectFrom("docking_results as d")
+    .leftJoin("molecules as m", "m.molecule_id", "d.molecule_id")
+    .select(COLUMNS)
+    .select(NAME.as("name"))
+    .where("d.job_id", "in", jobIds)
+    .orderBy(sql`array_position(${jobIds}::uuid[], d.job_id)`)
+    .orderBy("d.pose_rank")
+    .execute();
+  return rows as unknown as DockingResult[];
+}
+
+export async function selectResultsByIds(db: ResultsDb, ids: string[]): Promise<DockingResult[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom("docking_results as d")
+    .leftJoin("molecules as m", "m.molecule_id", "d.molecule_id")
+    .select(COLUMNS)
+    .select(NAME.as("name"))
+    .where("d.result_id", "in", ids)
+    .orderBy(sql`array_position(${ids}::uuid[], d.result_id)`)
+    .execute();
+  return rows as unknown as DockingResult[];
+}
+
+/** A ranked list: one site, one protocol. */
+export type BestQuery = PageWish & {
+  site_id: string;
+  protocol_id: string;
+  per: "pose" | "molecule" | "compound";
+  molecule_id?: string;
+  max_affinity_kcal_mol?: number;
+};
+
+/** Best scores first; of each molecule or compound only its best pose, whatever the seed. */
+export async function selectBest(db: ResultsDb, query: BestQuery): Promise<DockingResult[]> {
+  let ranked = db
+    .selectFrom("docking_results as d")
+    .leftJoin("molecules as m", "m.molecule_id", "d.molecule_id")
+    .select(COLUMNS)
+    .select(NAME.as("name"))
+    .where("d.site_id", "=", query.site_id)
+    .where("d.protocol_id", "=", query.protocol_id);
+  if (query.molecule_id !== undefined) ranked = ranked.where("d.molecule_id", "=", query.molecule_id);
+  if (query.max_affinity_kcal_mol !== undefined)
+    ranked = ranked.where("d.affinity_kcal_mol", "<=", query.max_affinity_kcal_mol);
+  if (query.per !== "pose") {
+    // A molecule whose registrations are gone shows no compound: it stands for itself.
+    const key =
+      query.per === "molecule"
+        ? sql<string>`d.molecule_id`
+        : sql<string>`coalesce(m.compound_key, d.molecule_id::text)`;
+    // The best pose of a run is its first.
+    ranked = ranked
+      .where("d.pose_rank", "=", 1)
+      .distinctOn(key)
+      .orderBy(key)
+      .orderBy("d.affinity_kcal_mol")
+      .orderBy("d.result_id");
+  }
+  let page = db
+    .selectFrom(ranked.as("best"))
+    .selectAll()
+    .orderBy("affinity_kcal_mol")
+    .orderBy("result_id")
+    .limit(query.limit);
+  if (query.before !== undefined) {
+    const { at, id } = query.before;
+    page = page.where(sql<boolean>`(affinity_kcal_mol, result_id) > (${at}::float8, ${id}::uuid)`);
+  }
+  return (await page.execute()) as unknown as DockingResult[];
+}
+
+/** What results of a site were made with. */
+export type SiteProtocol = {
+  protocol_id: string;
+  program: string;
+  program_version: string;
+  params: Record<string, unknown>;
+};
+
+/** Protocols with results at a site that the caller may see, newest first; one index probe for each protocol. */
+export async function selectProtocolsOfSite(db: ResultsDb, siteId: string): Promise<SiteProtocol[]> {
+  const rows = await db
+    .selectFrom("protocols as p")
+    .select(["p.protocol_id", "p.program", "p.program_version", "p.params"])
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom("docking_results as d")
+          .select("d.result_id")
+          .where("d.site_id", "=", siteId)
+          .whereRef("d.protocol_id", "=", "p.protocol_id"),
+      ),
+    )
+    .orderBy("p.created_at", "desc")
+    .execute();
+  return rows as unknown as SiteProtocol[];
+}
+
+/** How many poses of a site there are by protocol. Reads all of them. */
+export async function countPosesByProtocol(db: ResultsDb, siteId: string): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom("docking_results")
+    .select("protocol_id")
+    .select(sql<number>`count(*)::integer`.as("poses"))
+    .where("site_id", "=", siteId)
+    .groupBy("protocol_id")
+    .execute();
+  return new Map(rows.map(({ protocol_id, poses }) => [protocol_id, poses]));
+}
+
+/** Sites that hold results which the caller may see, with their names; at most `most`. */
+export async function selectSitesWithResults(
+  db: ResultsDb,
+  most: number,
+): Promise<{ site_id: string; name: string; version: number }[]> {
+  return db
+    .selectFrom("binding_sites as s")
+    .select(["s.site_id", "s.name", "s.version"])
+    .where((eb) =>
+      eb.exists(
+        eb.selectFrom("docking_results as d").select("d.result_id").whereRef("d.site_id", "=", "s.site_id"),
+      ),
+    )
+    .orderBy("s.created_at", "desc")
+    .limit(most)
+    .execute();
+}

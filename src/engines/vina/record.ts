@@ -1,0 +1,153 @@
+import { sql } from "kysely";
+import { upsertProtocol } from "../../calculations/store.ts";
+import { canonical, signatureOf } from "../../canonical.ts";
+import type { ResultsTx } from "../../db/results.ts";
+import { insertPoses, type NewDockingResult } from "../../docking/store.ts";
+import { newId } from "../../ids.ts";
+import { LIGAND_WRITER_VERSION } from "../../ligands/pdbqt.ts";
+import { geometryHash } from "../../structures/geometry.ts";
+import { GENERATOR_VERSION } from "../../toolkit/generator.ts";
+import type { OutputFile, Recorded, RecordInput } from "../adapter.ts";
+import { confidence } from "../confidence.ts";
+import type { VinaInput, VinaParams, VinaResult } from "./schema.ts";
+
+const POSES = "poses.sdf";
+
+/** The files of a run that are kept as job outputs. */
+export function vinaOutputs({ files }: VinaResult): OutputFile[] {
+  const kept: OutputFile[] = [
+    { key: "out.pdbqt", content_type: "chemical/x-pdbqt", bytes: Buffer.from(files["out.pdbqt"]) },
+  ];
+  if (files[POSES] !== null)
+    kept.push({ key: POSES, content_type: "chemical/x-mdl-sdfile", bytes: Buffer.from(files[POSES]) });
+  return kept.filter(({ bytes }) => bytes.byteLength > 0);
+}
+
+/** Writes poses with their protocol and outputs. Columns are those of the result by name. */
+export async function recordVina(
+  tx: ResultsTx,
+  record: RecordInput<VinaParams, VinaInput, VinaResult>,
+): Promise<Recorded> {
+  const { task, result, prepared } = record;
+  const protocol_id = await protocolOf(tx, record);
+  await insertOutputs(tx, record);
+  await writePoses(tx, record, protocol_id);
+  const [best] = result.poses;
+  return {
+    schema_version: "1",
+    checks: result.checks,
+    confidence_score: confidence(result.checks),
+    result_data: {
+      outcome: result.outcome,
+      site_id: String(task.params["site_id"]),
+      protocol_id,
+      poses: result.poses.length,
+      unfavourable_poses: result.unfavourable_poses,
+      affinity_kcal_mol: best?.affinity_kcal_mol ?? null,
+      conformer_structure_id: prepared.structure_id,
+      protonation: "as drawn",
+    },
+    wall_seconds: result.wall_seconds,
+    cpu_seconds: result.cpu_seconds,
+  };
+}
+
+/**
+ * Everything that makes two scores at one site comparable; the seed is not in it, as another seed repeats the
+ * same question.
+ */
+async function protocolOf(
+  tx: ResultsTx,
+  { prepared, install }: RecordInput<VinaParams, VinaInput, VinaResult>,
+): Promise<string> {
+  const { seed: _repeats, ...params } = prepared.params;
+  const content = {
+    task: "vina.dock",
+    program: install.name,
+    program_version: install.version,
+    params: {
+      ...params,
+      scoring: "vina",
+      conformers: GENERATOR_VERSION,
+      ligand_writer: LIGAND_WRITER_VERSION,
+    },
+  };
+  return upsertProtocol(tx, { ...content, params_hash: signatureOf(canonical(content)) });
+}
+
+async function writePoses(
+  tx: ResultsTx,
+  { task, prepared, result, stored, install }: RecordInput<VinaParams, VinaInput, VinaResult>,
+  protocol_id: string,
+): Promise<void> {
+  const file = stored.get(POSES);
+  const molecule_id = prepared.molecule_id;
+  if (file === undefined || molecule_id === null) return;
+  const site_id = String(task.params["site_id"]);
+  const { uri, size_bytes, checksum } = file;
+  const poses = result.geometries.map((geometry, index) => ({
+    structure_id: newId(),
+    record: index + 1,
+    geometry_hash: geometryHash(geometry),
+  }));
+  const rows = result.poses.map(
+    (pose, index): NewDockingResult => ({
+      ...pose,
+      job_id: task.job_id,
+      task_name: task.task_name,
+      protocol_id,
+      site_id,
+      molecule_id,
+      seed: prepared.params.seed,
+      affinity_source: "terms",
+      torsions: result.torsions,
+      heavy_atoms: result.heavy_atoms,
+      pose_structure_id: poses[index]?.structure_id ?? "",
+      checks: result.checks,
+      metadata: {},
+      program: result.program,
+      program_version: result.program_version,
+      private_to: task.visibility === "private" ? task.owner_id : null,
+    }),
+  );
+  const charge = prepared.input.ligand.ligand.charges.reduce((sum, value) => sum + value, 0);
+  await insertPoses(
+    tx,
+    {
+      molecule_id,
+      uri,
+      size_bytes,
+      checksum,
+      charge,
+      preparation: {
+        docked_by: `${install.name} ${install.version}`,
+        conformer_structure_id: prepared.structure_id,
+        site_id,
+      },
+      source: `job:${task.job_id}`,
+      owner_id: task.owner_id,
+      visibility: task.visibility,
+    },
+    poses,
+    rows,
+  );
+}
+
+async function insertOutputs(
+  tx: ResultsTx,
+  { task, prepared, stored }: RecordInput<VinaParams, VinaInput, VinaResult>,
+): Promise<void> {
+  const rows = [...stored].map(([key, { uri, content_type, size_bytes, checksum }]) => ({
+    job_id: task.job_id,
+    key: `${task.task_name}/${key}`,
+    uri,
+    content_type,
+    size_bytes,
+    checksum,
+    molecule_id: prepared.molecule_id,
+  }));
+  if (rows.length === 0) return;
+  await sql`INSERT INTO job_outputs (job_id, key, uri, content_type, size_bytes, checksum, molecule_id)
+    SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS o(job_id uuid, key text, uri text,
+      content_type text, size_bytes bigint, checksum text, molecule_id uuid)`.execute(tx);
+}

@@ -1,0 +1,97 @@
+import type { ResultsScope } from "../db/results.ts";
+import type { Identity, Toolkit } from "../toolkit/toolkit.ts";
+import { type IdentifiedRecord, rejectedRecord } from "./identify.ts";
+import { type Registered, type Registrar, registerRecords } from "./register.ts";
+import type { RejectedRecord } from "./schema.ts";
+import { relateMolecules } from "./store.ts";
+
+/** Drawings that leave more isomers open than this are rejected: somebody has to say which is meant. */
+export const MOST_ISOMERS = 8;
+
+/** One species to compute: a record as it was drawn, or one isomer of what it left open. */
+export type IsomerRecord = {
+  drawn: IdentifiedRecord;
+  /** What is computed; the drawn record itself where its stereo is defined. */
+  chosen: IdentifiedRecord;
+  /** Its number and of how many; null where the drawing left nothing open. */
+  isomer: { number: number; of: number } | null;
+};
+
+/**
+ * Records with every stereocentre decided: those that leave some open become one record an isomer
+ * (`enumerate`, up to 8), the first isomer alone (`arbitrary`), or are rejected (`refuse`, and above 8).
+ */
+export async function expandStereo(
+  toolkit: Toolkit,
+  records: IdentifiedRecord[],
+  mode: "enumerate" | "arbitrary" | "refuse",
+): Promise<{ items: IsomerRecord[]; rejected: RejectedRecord[] }> {
+  const items: IsomerRecord[] = [];
+  const rejected: RejectedRecord[] = [];
+  for (const drawn of records) {
+    const { species } = drawn.found;
+    if (species.undefined_centres === 0 && !species.smiles.includes("|")) {
+      items.push({ drawn, chosen: drawn, isomer: null });
+      continue;
+    }
+    const answer =
+      mode === "refuse"
+        ? { ok: false as const, code: "undefined_stereo", message: openStereo(species) }
+        : await toolkit.isomers(species.smiles, { most: MOST_ISOMERS });
+    if (!answer.ok) {
+      rejected.push(rejectedRecord(drawn.record, drawn.line, answer.code, answer.message));
+      continue;
+    }
+    const isomers = mode === "arbitrary" ? answer.isomers.slice(0, 1) : answer.isomers;
+    for (const [index, isomer] of isomers.entries())
+      items.push({
+        drawn,
+        chosen: { ...drawn, found: { ok: true, species: isomer, parent: null, compound_parent: null } },
+        isomer: { number: index + 1, of: answer.isomers.length },
+      });
+  }
+  return { items, rejected };
+}
+
+function openStereo(species: Identity): string {
+  const n = species.undefined_centres;
+  return `${n} stereocentre${n === 1 ? "" : "s"} or double bond${n === 1 ? "" : "s"} of "${species.smiles.slice(0, 60)}" left open: draw each one (@, @@, /, \\)`;
+}
+
+/**
+ * Registers the drawn species and, as relatives of it, the isomers that are computed. Answers one a given
+ * item, in order: the species that is computed.
+ */
+export async function registerIsomers(
+  scope: ResultsScope,
+  registrar: Registrar,
+  items: IsomerRecord[],
+): Promise<Registered[]> {
+  const drawn = [...new Set(items.map((item) => item.drawn))];
+  const isomers = items.filter((item) => item.isomer !== null);
+  const records = [...drawn, ...isomers.map(nameIsomer)];
+  const registered = await registerRecords(scope, registrar, records);
+  const idOf = new Map(records.map((record, index) => [record, registered[index]] as const));
+  const ofDrawn = (item: IsomerRecord) => idOf.get(item.drawn);
+  const ofIsomer = new Map(isomers.map((item, index) => [item, registered[drawn.length + index]] as const));
+  const relations = isomers.flatMap((item) => {
+    const [parent, child] = [ofDrawn(item), ofIsomer.get(item)];
+    if (parent === undefined || child === undefined || parent.molecule_id === child.molecule_id) return [];
+    const tool_version = child.species.toolkit_version;
+    const rule = `isomer ${item.isomer?.number} of ${item.isomer?.of}`;
+    return [
+      { parent: parent.molecule_id, child: child.molecule_id, kind: "stereoisomer", rule, tool_version },
+    ];
+  });
+  await relateMolecules(scope.tx, relations);
+  return items.flatMap((item) => (item.isomer === null ? ofDrawn(item) : ofIsomer.get(item)) ?? []);
+}
+
+/** An isomer as a record of its own: its SMILES, the drawn name with its number, and what it was drawn as. */
+function nameIsomer({ drawn, chosen, isomer }: IsomerRecord): IdentifiedRecord {
+  const { record, line } = drawn;
+  const name = record.name === undefined ? {} : { name: `${record.name} isomer ${isomer?.number}` };
+  const properties = { drawn_as: drawn.found.species.smiles };
+  const text = chosen.found.species.smiles;
+  return { record: { text, format: "smiles", ...name, properties }, line, found: chosen.found };
+}

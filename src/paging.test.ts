@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { newId } from "./ids.ts";
+import { type PlaceKind, pageOf, pageWish } from "./paging.ts";
+
+type Row = { at: string; id: string };
+const rows = (count: number, at: (n: number) => string): Row[] =>
+  Array.from({ length: count }, (_, n) => ({ at: at(n), id: newId() }));
+const self = (row: Row) => row;
+
+/** The cursor that a list gives after its first row. */
+function cursorAfter(at: string): string {
+  const { next_cursor } = pageOf(
+    { limit: 2 },
+    rows(2, () => at),
+    self,
+  );
+  assert.ok(next_cursor !== null);
+  return next_cursor;
+}
+
+const TIME = "2026-11-05T10:11:12.123456Z";
+
+test("a page asks for one row more than it shows, and the last page has no cursor", () => {
+  assert.deepEqual(pageWish({}), { limit: 51 });
+  assert.deepEqual(pageWish({ limit: 3 }), { limit: 4 });
+  assert.deepEqual(pageWish({}, { fallback: 1000 }), { limit: 1001 });
+  const three = rows(3, () => TIME);
+  assert.deepEqual(pageOf({ limit: 4 }, three, self), { items: three, next_cursor: null });
+  const page = pageOf({ limit: 3 }, three, self);
+  assert.deepEqual(page.items, three.slice(0, 2));
+  assert.deepEqual(pageWish({ cursor: page.next_cursor ?? "" }).before, three[1]);
+  assert.deepEqual(pageOf({ limit: 3 }, [], self), { items: [], next_cursor: null });
+});
+
+test("a number comes back from a cursor as the same number", () => {
+  fc.assert(
+    fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+      const cursor = cursorAfter(String(value));
+      const at = pageWish({ cursor }, { kind: "number" }).before?.at ?? "";
+      return Number(at) === value;
+    }),
+  );
+});
+
+test("a cursor of a list in another order is refused: a time is no number and a number no time", () => {
+  const refused = (cursor: string, kind: PlaceKind) =>
+    assert.throws(() => pageWish({ cursor }, { kind }), { kind: "bad_input" }, `${cursor} as ${kind}`);
+  refused(cursorAfter(TIME), "number");
+  // Date.parse takes most of these: -7.3 is a day in July 2001 to it.
+  for (const number of ["-7.3", "-5", "0", "-12.345", "7", "2026"]) refused(cursorAfter(number), "time");
+  assert.equal(pageWish({ cursor: cursorAfter("-7.3") }, { kind: "number" }).before?.at, "-7.3");
+  assert.equal(pageWish({ cursor: cursorAfter(TIME) }).before?.at, TIME);
+});
+
+test("a number that no list could have given is refused", () => {
+  for (const text of [
+    "",
+    " ",
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1,5",
+    "1; DROP",
+    "null",
+    "0x10",
+    "0b1",
+    " -7",
+  ])
+    assert.throws(
+      () => pageWish({ cursor: cursorAfter(text) }, { kind: "number" }),
+      { kind: "bad_input" },
+      text,
+    );
+  for (const value of [[-7.3, newId()], ["-7.3", "no id"], ["-7.3"], "-7.3", null]) {
+    const cursor = Buffer.from(JSON.stringify(value)).toString("base64url");
+    assert.throws(
+      () => pageWish({ cursor }, { kind: "number" }),
+      { kind: "bad_input" },
+      JSON.stringify(value),
+    );
+  }
+});
