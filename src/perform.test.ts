@@ -36,6 +36,13 @@ const VALID: Record<string, { [key: string]: unknown }> = {
   "structure.add": { file_name: "a.xyz", format: "xyz", content_base64: "MQ==" },
   "structure.list": {},
   "structure.show": { structure_id: id },
+  "receptor.prepare": { file_name: "a.pdb", content_base64: "MQ==" },
+  "receptor.list": { limit: 1 },
+  "receptor.show": { structure_id: id },
+  "site.create": { receptor_structure_id: id, center_angstrom: [0, 0, 0], size_angstrom: [20, 20, 20] },
+  "site.list": { limit: 1 },
+  "site.show": { site: "a site" },
+  "site.validate": { site_id: id, job_id: id },
   "job.list": { status: "queued" },
   "job.show": { job_id: id },
   "job.cancel": { job_id: id },
@@ -43,6 +50,9 @@ const VALID: Record<string, { [key: string]: unknown }> = {
   "job.submit": { from: id },
   "calculation.submit": { molecules: [{ text: "O", format: "smiles" }], task: "optimize" },
   "calculation.of_jobs": { job_ids: [id] },
+  "docking.submit": { site: "a site", molecules: [{ text: "O", format: "smiles" }], exhaustiveness: 8 },
+  "docking.query": { site: "a site", limit: 1 },
+  "docking.export": { result_ids: [id] },
 };
 
 /** Whoever touches anything of it has gone on although the door should have been shut. */

@@ -14,6 +14,7 @@ import { perform } from "../src/perform.ts";
 import { derivePassword, Secret } from "../src/secrets.ts";
 import { appPassword } from "../src/setup.ts";
 import { makeOrg, person } from "./support/context.ts";
+import { BOX, createSite, insertMolecule, insertProtocol, insertRun, prepareHpv } from "./support/docking.ts";
 import { submitScript } from "./support/engine.ts";
 import { testServer } from "./support/server.ts";
 import { jobState, openLab, startWorker, until } from "./support/worker.ts";
@@ -181,6 +182,37 @@ test("a private job and all that hangs on it is seen by its owner and admins, no
   assert.equal(open.length, 1);
 });
 
+test("a private site and the poses of a private run are their owner's and admins', whichever way they are asked for", async () => {
+  const receptor = await prepareHpv(context, scientist);
+  const molecule_id = await insertMolecule(context, scientist, "CCO");
+  const protocol_id = await insertProtocol(context, org, 8);
+  for (const visibility of ["private", "organization"] as const) {
+    const site = await createSite(context, scientist, receptor, { ...BOX, visibility });
+    const run = { site, molecule_id, protocol_id, affinities: [-9, -8], visibility };
+    const { job_id } = await insertRun(context, scientist, run);
+    const statements: [text: string, value: string, rows: number][] = [
+      ["SELECT 1 FROM binding_sites WHERE site_id = $1", site.site_id, 1],
+      ["SELECT 1 FROM docking_results WHERE job_id = $1", job_id, 2],
+      ["SELECT 1 FROM docking_results WHERE site_id = $1 AND affinity_kcal_mol < -1", site.site_id, 2],
+      ["SELECT 1 FROM structures WHERE source = 'job:' || $1", job_id, 2],
+    ];
+    for (const [text, value, rows] of statements) {
+      const count = async (who: Settings) =>
+        (await as(org.database_name, { org: org.org_id, ...who }, text, [value])).length;
+      assert.equal(await count({ user: scientist.user_id }), rows, text);
+      assert.equal(await count({ user: boss.user_id, admin: true }), rows, text);
+      const open = visibility === "organization";
+      assert.equal(await count({ user: colleague.user_id }), open ? rows : 0, text);
+      assert.equal(await count({ org: other.org_id, user: stranger.user_id, admin: true }), 0, text);
+    }
+    const keep = "UPDATE binding_sites SET validation = '{}' WHERE site_id = $1 RETURNING 1";
+    const theirs = await as(org.database_name, { org: org.org_id, user: colleague.user_id }, keep, [
+      site.site_id,
+    ]);
+    assert.deepEqual(theirs, [], "only the owner and admins change a site");
+  }
+});
+
 test("private, another organization's and missing look the same", async () => {
   const show = (who: OrgPrincipal, job_id: string) => perform(context, showJob, who, { job_id });
   const missing = (error: unknown) =>
@@ -244,6 +276,12 @@ const FORBIDDEN: [place: "metadata" | "results", text: string][] = [
   ["results", "INSERT INTO calculations (protocol_id) VALUES (new_id())"],
   ["results", "UPDATE calculations SET energy_eh = 0"],
   ["results", "DELETE FROM calculations"],
+  ["results", "UPDATE binding_sites SET name = 'x'"],
+  ["results", "UPDATE binding_sites SET report = '{}'"],
+  ["results", "DELETE FROM binding_sites"],
+  ["results", "INSERT INTO docking_results (seed) VALUES (1)"],
+  ["results", "UPDATE docking_results SET affinity_kcal_mol = -20"],
+  ["results", "DELETE FROM docking_results"],
   ["results", "UPDATE atomic_properties SET partial_charge = 0"],
   ["results", "UPDATE task_results SET confidence_score = 1"],
   ["results", "UPDATE task_executions SET worker_id = NULL"],

@@ -17,6 +17,7 @@ import type { Cli } from "./cli.ts";
 import {
   addReceptorOptions,
   addSiteOptions,
+  checkSiteOptions,
   isFile,
   makeSite,
   type ReceptorOptions,
@@ -79,7 +80,8 @@ async function runDock(cli: Cli, smiles: string[], options: Options): Promise<vo
       "usage",
       "say where to dock: --site NAME, or --receptor FILE with a box (--help shows how)",
     );
-  if (options.site !== undefined) refuseBoxBesideSite(options);
+  if (options.site === undefined) checkSiteOptions(options);
+  else refuseBoxBesideSite(options);
   const ligands = await readLigands([...smiles, ...options.ligands]);
   if (ligands.records.length === 0)
     throw new AppError("usage", "give ligands: SMILES, or --ligands FILE (--help shows how)");
@@ -96,8 +98,10 @@ async function runDock(cli: Cli, smiles: string[], options: Options): Promise<vo
 }
 
 function refuseBoxBesideSite(options: Options): void {
-  const { center, size, around, reference, chain, keepWater, dropHet, histidine } = options;
-  const given = [center, size, around, reference, chain, keepWater, dropHet, histidine];
+  const { center, size, around, reference, referenceSmiles, padding, largeBox } = options;
+  const { chain, keepWater, dropHet, histidine } = options;
+  const box = [center, size, around, reference, referenceSmiles, padding, largeBox];
+  const given = [...box, chain, keepWater, dropHet, histidine];
   if (given.some((value) => value !== undefined))
     throw new AppError("usage", "--site already has its receptor and box: leave the other options out");
 }
@@ -149,8 +153,8 @@ function requestOf(options: Options, ligands: Ligands): Omit<SubmitDocking, "sit
 /** A whole number, or one that is drawn now: what is stored is always the number. */
 function seedOf(text: string): number {
   if (text === "random") return 1 + Math.floor(Math.random() * 2_147_483_646);
-  const seed = whole(text);
-  if (seed < 1 || seed > 2_147_483_647)
+  const seed = text.trim() === "" ? Number.NaN : Number(text);
+  if (!Number.isInteger(seed) || seed < 1 || seed > 2_147_483_647)
     throw new AppError("usage", "--seed takes a whole number from 1 to 2147483647, or random");
   return seed;
 }

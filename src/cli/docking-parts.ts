@@ -59,15 +59,63 @@ export function addSiteOptions(command: Command): Command {
     .addOption(new Option("--large-box", "allow sides above 30 Å"));
 }
 
-/** The receptor that was named: a prepared one by id, or a PDB file that is prepared now. */
+/**
+ * Refuses options of a site that don't go together. To be asked before the receptor is prepared, so that a slip
+ * leaves nothing behind. Throws AppError usage.
+ */
+export function checkSiteOptions(options: SiteOptions): void {
+  const { center, size, around, reference, referenceSmiles, padding } = options;
+  const ligand = around ?? reference;
+  if (around !== undefined && reference !== undefined)
+    throw new AppError("usage", "--around already names the reference: leave --reference out");
+  if (around !== undefined && (center !== undefined || size !== undefined))
+    throw new AppError(
+      "usage",
+      "a box is given, or put around a ligand: with --center and --size say --reference",
+    );
+  if ((center === undefined) !== (size === undefined))
+    throw new AppError("usage", "a box needs both --center and --size");
+  if (ligand === undefined && referenceSmiles !== undefined)
+    throw new AppError(
+      "usage",
+      "--reference-smiles says what a reference is: name it with --around or --reference",
+    );
+  if (ligand === undefined && center === undefined)
+    throw new AppError("usage", "say where to dock: --center and --size, or --around LIGAND");
+  if (center !== undefined && padding !== undefined)
+    throw new AppError("usage", "--padding is the room around a ligand: a box that is given has its --size");
+}
+
+/**
+ * The receptor that was named: a prepared one by id, or a PDB file that is prepared now. Throws AppError usage
+ * where a prepared one is to be prepared otherwise.
+ */
 export async function receptorOf(
   cli: Cli,
   named: string,
   options: ReceptorOptions,
 ): Promise<{ structure_id: string; prepared: Receptor | null }> {
-  if (isUuid(named) && !(await isFile(named))) return { structure_id: named, prepared: null };
+  if (isUuid(named) && !(await isFile(named))) {
+    refuseReceptorOptions(options);
+    return { structure_id: named, prepared: null };
+  }
   const prepared = await prepareFile(cli, named, options);
   return { structure_id: prepared.structure_id, prepared };
+}
+
+function refuseReceptorOptions({ chain, keepWater, dropHet, histidine }: ReceptorOptions): void {
+  const given = {
+    "--chain": chain,
+    "--keep-water": keepWater,
+    "--drop-het": dropHet,
+    "--histidine": histidine,
+  };
+  const names = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (names.length > 0)
+    throw new AppError(
+      "usage",
+      `this receptor is prepared already: leave ${names.join(", ")} out, or name its PDB file`,
+    );
 }
 
 /** Prepares a PDB file; the same file and choices give the same receptor again. */
@@ -76,6 +124,7 @@ export async function prepareFile(
   path: string,
   options: ReceptorOptions,
 ): Promise<Receptor & { created: boolean }> {
+  const histidines = histidinesOf(options.histidine ?? []);
   const bytes = await readInput(path);
   const { principal } = await cli.member();
   const { chain, keepWater, dropHet } = options;
@@ -85,31 +134,19 @@ export async function prepareFile(
     ...(chain === undefined ? {} : { chains: chain }),
     ...(keepWater === undefined ? {} : { keep_waters: keepWater }),
     ...(dropHet === undefined ? {} : { drop_hets: dropHet }),
-    ...histidinesOf(options.histidine ?? []),
+    ...histidines,
     ...visibilityOf(options),
   });
   return row as Receptor & { created: boolean };
 }
 
-/** Makes a site at a receptor, or finds the same one. */
+/** Makes a site at a receptor, or finds the same one; `checkSiteOptions` comes first. */
 export async function makeSite(
   cli: Cli,
   receptorId: string,
   options: SiteOptions & { name?: string },
 ): Promise<Site & { created: boolean }> {
-  if (options.around !== undefined && options.reference !== undefined)
-    throw new AppError("usage", "--around already names the reference: leave --reference out");
-  if (options.around !== undefined && (options.center !== undefined || options.size !== undefined))
-    throw new AppError(
-      "usage",
-      "a box is given, or put around a ligand: with --center and --size say --reference",
-    );
   const ligand = options.around ?? options.reference;
-  if (ligand === undefined && options.referenceSmiles !== undefined)
-    throw new AppError(
-      "usage",
-      "--reference-smiles says what a reference is: name it with --around or --reference",
-    );
   const { principal } = await cli.member();
   const { name, center, size, padding, largeBox } = options;
   return perform(await cli.context(), createSiteOperation, principal, {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { exportPosesOperation, queryDockingOperation } from "../docking/operations.ts";
@@ -46,6 +47,10 @@ export function register(program: Command, cli: Cli): void {
 }
 
 async function queryDocking(cli: Cli, options: Options): Promise<void> {
+  if (options.sdf === "-" && cli.out.json)
+    throw new AppError("usage", "--sdf - and --json both want the standard output");
+  if (options.sdf !== undefined && options.sdf !== "-" && existsSync(options.sdf))
+    throw new AppError("bad_input", `can't write ${options.sdf}: ${IS_THERE}`);
   const { principal } = await cli.member();
   const context = await cli.context();
   const { site, job, protocol, molecule, per, maxAffinity, limit, cursor } = options;
@@ -71,7 +76,6 @@ async function queryDocking(cli: Cli, options: Options): Promise<void> {
     result_ids: page.items.map((row) => row.result_id),
   });
   if (options.sdf === "-") {
-    if (cli.out.json) throw new AppError("usage", "--sdf - and --json both want the standard output");
     cli.io.stdout.write(poses.content);
     return;
   }
@@ -85,13 +89,15 @@ async function queryDocking(cli: Cli, options: Options): Promise<void> {
   );
 }
 
+const IS_THERE = "it is there already: name another file";
+
 /** Never over a file that is there: it may be somebody's week. */
 async function writeNew(path: string, content: string): Promise<void> {
   try {
     await writeFile(path, content, { flag: "wx" });
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
-    const why = code === "EEXIST" ? "it is there already: name another file" : (code ?? "unknown");
+    const why = code === "EEXIST" ? IS_THERE : (code ?? "unknown");
     throw new AppError("bad_input", `can't write ${path}: ${why}`, { cause });
   }
 }

@@ -11,6 +11,7 @@ import type { Cli } from "./cli.ts";
 import {
   addReceptorOptions,
   addSiteOptions,
+  checkSiteOptions,
   makeSite,
   type ReceptorOptions,
   receptorOf,
@@ -33,6 +34,7 @@ export function register(program: Command, cli: Cli): void {
   addSiteOptions(addReceptorOptions(create))
     .option("--private", "only you and the organization's admins see it")
     .action(async (options: CreateOptions) => {
+      checkSiteOptions(options);
       const receptor = await receptorOf(cli, options.receptor, options);
       const row = await makeSite(cli, receptor.structure_id, options);
       cli.out.result(row, describeSite);

@@ -143,13 +143,16 @@ const validate = (of: Site | undefined, job_id: string, who = scientist) =>
   perform(context, validateSiteOperation, who, { site_id: of?.site_id ?? "", job_id });
 
 test("a redocking is kept with its site: how near the first pose came, and which came nearest", async () => {
-  const rows = await add("reference", [-10, -9.5], { rmsd_reference_angstrom: 1.9, seed: 7 });
+  const rows = await add("reference", [-10, -9.5, -9, -8], {
+    rmsds_reference_angstrom: [1.9, 8.5, 1.2, 1.3],
+    seed: 7,
+  });
   const job_id = rows[0]?.job_id ?? "";
   const kept = (await validate(site, job_id)).validation;
   const found = { job_id, affinity_kcal_mol: -10, rmsd_reference_angstrom: 1.9, seed: 7 };
-  const best = { best_rmsd_reference_angstrom: 1.9, best_rmsd_rank: 1, found: true, limit_angstrom: 2 };
+  const best = { best_rmsd_reference_angstrom: 1.2, best_rmsd_rank: 3, found: true, limit_angstrom: 2 };
   assert.deepEqual(kept, { ...found, ...best });
-  const far = await add("again", [-11], { rmsd_reference_angstrom: 2.01 });
+  const far = await add("again", [-11], { rmsds_reference_angstrom: [2.01] });
   const now = (await validate(site, far[0]?.job_id ?? "", boss)).validation as Record<string, unknown>;
   assert.deepEqual([now["found"], now["rmsd_reference_angstrom"]], [false, 2.01]);
 });
@@ -158,8 +161,9 @@ test("what is no redocking there, or not one's to keep, is refused", async () =>
   const none = refused("bad_input", /no pose of this site's reference/);
   await assert.rejects(validate(site, first?.[0]?.job_id ?? ""), none);
   await assert.rejects(validate(site, MISSING), none);
-  const rows = await add("mine", [-10], { rmsd_reference_angstrom: 1 });
+  const rows = await add("mine", [-10], { rmsds_reference_angstrom: [1] });
   const job_id = rows[0]?.job_id ?? "";
+  await assert.rejects(validate(secret, job_id, boss), none, "it docked at another site");
   await assert.rejects(validate(site, job_id, colleague), refused("forbidden", /owner and admins/));
   await assert.rejects(validate(site, job_id, viewer), refused("forbidden", /./));
   for (const [of, who] of [
@@ -167,7 +171,7 @@ test("what is no redocking there, or not one's to keep, is refused", async () =>
     [site, stranger],
   ] as const)
     await assert.rejects(validate(of, job_id, who), refused("not_found", /no such binding site/));
-  const quiet = await add("quiet", [-10], { rmsd_reference_angstrom: 1, visibility: "private" });
+  const quiet = await add("quiet", [-10], { rmsds_reference_angstrom: [1], visibility: "private" });
   await assert.rejects(validate(secret, quiet[0]?.job_id ?? "", colleague), none, "a job that one can't see");
 });
 
@@ -188,7 +192,7 @@ test("where the reference's molecule is known, its stereoisomers are no redockin
     org.database_name,
   );
   const dock = async (molecule_id: string) => {
-    const run = { site: known, molecule_id, protocol_id, affinities: [-9], rmsd_reference_angstrom: 0.5 };
+    const run = { site: known, molecule_id, protocol_id, affinities: [-9], rmsds_reference_angstrom: [0.5] };
     return (await insertRun(context, scientist, run)).job_id;
   };
   const mirror = await dock(await isomer("N[C@@H](C)F", "RRRRRRRRRRRRRR-SSSSSSSSSS"));

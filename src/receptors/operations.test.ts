@@ -153,8 +153,11 @@ test("lists hold prepared receptors and never their files, newest first, page by
   assert.ok(seen.length >= 3);
   assert.equal(new Set(seen.map((row) => row.structure_id)).size, seen.length);
   assert.ok(seen.every((row) => row.format === "pdbqt" && row.preparation.report.atoms_written > 0));
-  const times = seen.map((row) => row.created_at);
-  assert.deepEqual(times, times.toSorted().toReversed());
+  const times = seen.map((row) => Date.parse(row.created_at));
+  assert.deepEqual(
+    times,
+    times.toSorted((a, b) => b - a),
+  );
   assert.deepEqual(await list(stranger), []);
 });
 
@@ -194,5 +197,5 @@ test("the audit log is told which receptor, and nothing of what is in it", async
     "SELECT entity_id, a::text AS text FROM audit_logs a WHERE action = 'receptor.prepare'",
   );
   assert.ok(logged.some((row) => row.entity_id === shared.structure_id));
-  assert.ok(logged.every((row) => !/1hpv|HIE|478/.test(row.text)));
+  assert.ok(logged.every((row) => !/1hpv|HIE|keep_waters/.test(row.text)));
 });

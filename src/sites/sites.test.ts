@@ -170,7 +170,11 @@ test("the same again is the same site, another box the next version of its name"
   assert.deepEqual(await show("pocket"), row);
   const two = await create({ ...wish, size_angstrom: [20, 18, 26.5] });
   const three = await create({ ...BOX, name: "pocket" });
-  assert.deepEqual([two.created, two.version, three.created, three.version], [true, 2, true, 3]);
+  const four = await create({ ...wish, center_angstrom: [9.4, 16.1, 9.3] });
+  assert.deepEqual(
+    [two, three, four].map((site) => [site.created, site.version]),
+    [2, 3, 4].map((version) => [true, version]),
+  );
   assert.equal((await create(wish)).site_id, one.site_id, "an older version is found too");
   assert.equal((await create({ ...wish, name: "other pocket" })).created, true);
   assert.equal((await create(wish, colleague)).site_id, one.site_id, "what the organization has");
@@ -264,8 +268,10 @@ test("a private site, and any site at a private receptor, is its owner's and adm
   );
   const again = await create({ ...BOX, name: "mine", visibility: "private" });
   assert.deepEqual([again.site_id, again.created], [mine.site_id, false]);
-  const theirs = await create({ ...BOX, name: "mine", visibility: "private" }, colleague);
-  assert.deepEqual([theirs.created, theirs.version], [true, 1], "a colleague's names count on their own");
+  for (const who of [colleague, boss]) {
+    const theirs = await create({ ...BOX, name: "mine", visibility: "private" }, who);
+    assert.deepEqual([theirs.created, theirs.version], [true, 1], "names count for each on their own");
+  }
 });
 
 test("lists hold what one may see, newest first, page by page", async () => {
@@ -273,12 +279,10 @@ test("lists hold what one may see, newest first, page by page", async () => {
   const [mine, theirs] = [await list(scientist), await list(colleague)];
   assert.equal(new Set(mine.map((site) => site.site_id)).size, mine.length);
   assert.ok(mine.some((site) => site.name === "hidden") && !theirs.some((site) => site.name === "hidden"));
+  const times = mine.map((site) => Date.parse(site.created_at));
   assert.deepEqual(
-    mine.map((site) => site.created_at),
-    mine
-      .map((site) => site.created_at)
-      .toSorted()
-      .toReversed(),
+    times,
+    times.toSorted((a, b) => b - a),
   );
   assert.deepEqual(await list(stranger), []);
 });

@@ -171,7 +171,10 @@ test("the two sides of a double bond are told apart, of single bonds and imines 
 test("a double bond seen from its side, or without a neighbour, decides nothing", () => {
   const twisted = alkene(true);
   twisted.geometry.positions_angstrom[3] = [2, 0, 1.2];
-  assert.equal(same(twisted, alkene(false)), true);
+  for (const cis of [true, false]) {
+    assert.equal(same(twisted, alkene(cis)), true);
+    assert.equal(same(alkene(cis), twisted), true);
+  }
   assert.equal(sameStereo(alkene(true), alkene(false), [0, 1, 2, -1]), true);
 });
 

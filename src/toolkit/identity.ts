@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { hillFormula, hillOrder, isMetal, symbolOf } from "./elements.ts";
 import { type Graph, graphFromJson, graphToJson } from "./graph.ts";
 import { type Mol, type Rdkit, withMol } from "./rdkit.ts";
+import { namingSmiles } from "./spelling.ts";
 import { countStereo, type StereoCount } from "./stereo.ts";
 import type { Identity } from "./toolkit.ts";
 
@@ -55,7 +56,7 @@ export function describe(rdkit: Rdkit, mol: Mol, graph: Graph): Species {
     identity_version: IDENTITY_VERSION,
     inchi: inchi === "" ? null : inchi,
     inchikey: standard === "" ? null : rdkit.get_inchikey_for_inchi(standard),
-    smiles: graph.groups.length > 0 ? canonicalCx(rdkit, graph) : mol.get_smiles(),
+    smiles: graph.groups.length > 0 ? canonicalCx(rdkit, graph) : namingSmiles(rdkit, mol, graph, inchi),
     formula: hillFormula(counts),
     charge: graph.atoms.reduce((sum, atom) => sum + atom.charge, 0),
     stereo_status: stereoStatus(stereo),

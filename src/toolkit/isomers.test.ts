@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openIdentifier } from "./identities.ts";
-import { openToolkit } from "./toolkit.ts";
+import { type Identity, openToolkit } from "./toolkit.ts";
 
 const identifier = openIdentifier();
 
@@ -22,11 +22,14 @@ async function listed(smiles: string, most = 8): Promise<string[]> {
   return found;
 }
 
-async function keyOf(smiles: string): Promise<string | undefined> {
-  const reply = await identifier({ kind: "identify", inputs: [{ text: smiles, format: "smiles" }] });
-  const [result] = reply.kind === "identified" ? reply.results : [];
-  assert.ok(result?.ok, smiles);
-  return result.species.identity_key;
+async function identities(texts: string[]): Promise<Identity[]> {
+  const inputs = texts.map((text) => ({ text, format: "smiles" as const }));
+  const reply = await identifier({ kind: "identify", inputs });
+  assert.ok(reply.kind === "identified");
+  return reply.results.map((result, index) => {
+    assert.ok(result.ok, texts[index]);
+    return result.species;
+  });
 }
 
 /** Stereoisomers that textbooks count; where there is no mark, RDKit's own enumerator counts the same. */
@@ -57,7 +60,7 @@ const COUNTS: [number, string, string][] = [
   [1, "CC(C)=C1CCC(C)CC1", "equal ends make no axis"],
 ];
 
-/** Bicycles that RDKit's enumerator also gives in,out: 28 kcal/mol (MMFF94s) and more above those kept. */
+/** Bicycles. Where RDKit's enumerator embeds in,out ones as well, they lie 28 kcal/mol (MMFF94) and more higher. */
 const BRIDGED: [number, string, string][] = [
   [2, "CC1(C)C2CCC1(C)C(=O)C2", "camphor"],
   [2, "CC1=CCC2CC1C2(C)C", "α-pinene"],
@@ -66,11 +69,13 @@ const BRIDGED: [number, string, string][] = [
   [4, "CN1C2CCC1CC(C2)OC(=O)C(CO)c1ccccc1", "hyoscyamine and its exo form"],
   [8, "COC(=O)C1C2CCC(CC1OC(=O)c1ccccc1)N2C", "cocaine"],
   [1, "CC12CC3CC(C)(C1)CC(N)(C3)C2", "memantine"],
+  [2, "FC12CC3(Cl)CC(Br)(C1)CC(I)(C3)C2", "an adamantane with four different corners"],
   [1, "C1NCC2CC1c1cc3nccnc3cc12", "varenicline"],
   [4, "CN1CCC23CCCCC2C1Cc1ccc(O)cc13", "levorphanol, dextrorphan and their trans forms"],
   [6, "C1CCN2CC3CC(CN4CCCCC34)C2C1", "the sparteines"],
   [2, "CCC(=O)C1=CCCC2CCC1N2", "homoanatoxin"],
   [1, "C1CCC2OC2C1", "cyclohexene oxide"],
+  [8, "OC1CCCC2CCCCC1C2", "a bicycle large enough to be in,out"],
   [2, "C1CC2C1C1CCC21", "syn and anti of two fusions"],
   [2, "OC1C2CCCC1CC2", "syn and anti on a bridge"],
   [2, "CC1CN2CCC1CC2", "a quinuclidine: its nitrogen is no choice"],
@@ -93,7 +98,8 @@ test("the isomers that are kept are those that exist", async () => {
     const answer = await ask(flat, 16);
     assert.ok(answer.ok, flat);
     const keys = answer.isomers.map((each) => each.identity_key);
-    assert.ok(keys.includes((await keyOf(drawn)) ?? ""), drawn);
+    const [own] = await identities([drawn]);
+    assert.ok(keys.includes(own?.identity_key ?? ""), drawn);
   }
 });
 
@@ -102,6 +108,7 @@ test("what is drawn stays, also a bicycle that nobody would list", async () => {
   assert.deepEqual(await listed("C/C=C/C=CC"), ["C/C=C/C=C/C", "C/C=C\\C=C\\C"]);
   const strained = "CC1(C)[C@H]2CC[C@@]1(C)C(=O)C2";
   assert.deepEqual(await listed(strained), [strained]);
+  assert.equal((await listed(strained.replace("=O", "=NO"))).length, 2);
 });
 
 test("another drawing gives the same isomers in the same order", async () => {
@@ -129,12 +136,28 @@ test("more isomers than are wanted are counted, and above seven open centres not
   assert.deepEqual([long.open_centres, long.isomers], [30, null]);
 });
 
-test("bridgeheads drawn so that no isomer is left, and rings RDKit cannot write, are refused", async () => {
-  const none = await ask("C[C@]12CC3CC(N)(C1)C[C@](C)(C3)C2 |&1:1|");
-  assert.ok(none.ok || none.isomers === 0);
+test("bridgeheads drawn so that nothing is left, and rings that RDKit cannot read, are refused", async () => {
+  const cage = await ask("F[C@]12C[C@@]3(Cl)CC(Br)(C1)CC(I)(C3)C2");
+  assert.ok(!cage.ok && cage.code === "undefined_stereo");
+  assert.deepEqual([cage.open_centres, cage.isomers], [2, 0]);
   const ring = await ask("FC1C(F)C(F)C(F)C1F");
   assert.ok(!ring.ok && ring.code === "undefined_stereo");
   assert.match(ring.message, /draw the one you mean/);
+});
+
+test("a species' SMILES names it, on rings where RDKit's canonical one names another", async () => {
+  const marks = (n: number) => [...Array(6).keys()].map((bit) => ((n >> bit) & 1 ? "@@" : "@"));
+  const drawn = Array.from({ length: 64 }, (_, n) => {
+    const [a, b, c, d, e, f] = marks(n);
+    return `O[C${a}H]1[C${b}H](O)[C${c}H](O)[C${d}H](O)[C${e}H](O)[C${f}H]1O`;
+  });
+  const first = await identities(drawn);
+  const again = await identities(first.map((each) => each.smiles));
+  assert.equal(new Set(first.map((each) => each.identity_key)).size, 9);
+  assert.deepEqual(
+    again.map((each) => each.identity_key),
+    first.map((each) => each.identity_key),
+  );
 });
 
 test("asked of the toolkit: refusals are values, a bad number is an error", async () => {

@@ -15,8 +15,6 @@ type Answer = Isomers | NotEnumerated | Rejected;
 
 /** 128 assignments cost about 0.3 s. Above that the centres are told, and nothing is tried. */
 const MOST_CHOICES = 7;
-/** Once for what is drawn open, once for what is a stereocentre only when others are set. */
-const ROUNDS = 2;
 const SECONDS = 60;
 
 /** See `Toolkit.isomers`. */
@@ -54,13 +52,12 @@ export function listIsomers(identifier: Identifier, smiles: string, most: number
     return { ok: false, code: "undefined_stereo", message, open_centres: open, isomers };
   };
   if (open === 0) return { ok: true, isomers: [read.species], open_centres: 0 };
-  if (open > MOST_CHOICES) return not(null, `more than ${most} isomers: draw more of them`);
-  const found = new Map<string, Set<string>>();
-  expand(rdkit, choices, found, ROUNDS);
+  if (open > MOST_CHOICES) return not(null, "too many to list their isomers: draw more of them");
+  const found = expand(rdkit, choices);
   if (found.size > most)
     return not(found.size, `${found.size} isomers, more than ${most}: draw more of them`);
   if (found.size === 0) return not(0, "none can be made with the bridgeheads that are drawn");
-  const isomers = [...found].flatMap(([key, texts]) => spell(identifier, key, texts) ?? []);
+  const isomers = [...found].flatMap(([key, text]) => named(identifier, key, text) ?? []);
   if (isomers.length < found.size)
     return not(found.size, "not all isomers have a SMILES that RDKit can read: draw the one you mean");
   return { ok: true, isomers: isomers.sort(bySmiles), open_centres: open };
@@ -95,33 +92,26 @@ function turnTogether(group: number[]): Flip {
   };
 }
 
-/** Adds the fully defined species of all choices: every SMILES that RDKit wrote for it, by identity key. */
-function expand(rdkit: Rdkit, choices: Choices, found: Map<string, Set<string>>, rounds: number): void {
-  const { graph, flips, bridges } = choices;
+/** The species of all choices: a SMILES for each identity key. */
+function expand(rdkit: Rdkit, { graph, flips, bridges }: Choices): Map<string, string> {
+  const found = new Map<string, string>();
   for (let pattern = 0; pattern < 2 ** flips.length; pattern += 1) {
     const own = copyGraph(graph);
     for (const [place, flip] of flips.entries()) if ((pattern >> place) & 1) flip(own);
     if (isStrained(own, bridges)) continue;
     withMol(rdkit, graphToJson(own), (mol) => {
-      const { undefined_centres, identity_key, smiles } = describe(rdkit, mol, graphFromJson(mol.get_json()));
-      if (undefined_centres > 0 && rounds > 1) expand(rdkit, choicesOf(rdkit, mol), found, rounds - 1);
-      else found.set(identity_key, (found.get(identity_key) ?? new Set()).add(smiles));
+      const { identity_key, smiles } = describe(rdkit, mol, graphFromJson(mol.get_json()));
+      if (!found.has(identity_key)) found.set(identity_key, smiles);
     });
   }
+  return found;
 }
 
-/**
- * An isomer's identity from a SMILES that names it, twice read. On highly symmetric rings RDKit writes now
- * and then the SMILES of another isomer, or reads none of the marks (all-cis pentafluorocyclopentane).
- */
-function spell(identifier: Identifier, key: string, texts: ReadonlySet<string>): Identity | null {
-  for (const text of [...texts].sort()) {
-    const first = identifyRecord(identifier, { text, format: "smiles" });
-    if (!first.ok || first.species.identity_key !== key || first.species.undefined_centres > 0) continue;
-    const again = identifyRecord(identifier, { text: first.species.smiles, format: "smiles" });
-    if (again.ok && again.species.identity_key === key) return first.species;
-  }
-  return null;
+/** The identity that a SMILES gives when it is read; null when RDKit drops its marks, see `namingSmiles`. */
+function named(identifier: Identifier, key: string, text: string): Identity | null {
+  const read = identifyRecord(identifier, { text, format: "smiles" });
+  if (!read.ok || read.species.identity_key !== key || read.species.undefined_centres > 0) return null;
+  return read.species;
 }
 
 function bySmiles(a: Identity, b: Identity): number {

@@ -79,7 +79,7 @@ function neverKept(graph: Graph, open: number[], doubtful: number[], reread: Rer
 }
 
 /** Four different neighbours, by constitution: a centre whatever the rest of the molecule is like. */
-function isCentre(neighbours: Neighbour[][], classes: number[], index: number): boolean {
+export function isCentre(neighbours: Neighbour[][], classes: number[], index: number): boolean {
   const around = neighbours[index] ?? [];
   return new Set(around.map(({ atom }) => classes[atom])).size === around.length;
 }

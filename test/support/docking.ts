@@ -48,7 +48,7 @@ export function createSite(
   });
 }
 
-/** Every row of a list, `limit` at a time; fails where a page repeats one. */
+/** Every row of a list, `limit` at a time; fails where a page ends where the one before it did. */
 export async function allPages<T>(
   page: (input: { limit: number; cursor?: string }) => Promise<{ items: T[]; next_cursor: string | null }>,
   limit: number,
@@ -58,6 +58,7 @@ export async function allPages<T>(
   do {
     const one = await page({ limit, ...(cursor === null ? {} : { cursor }) });
     if (one.items.length > limit) throw new Error(`${one.items.length} rows in a page of ${limit}`);
+    if (cursor !== null && one.next_cursor === cursor) throw new Error("a page leads to itself");
     rows.push(...one.items);
     cursor = one.next_cursor;
   } while (cursor !== null);
@@ -76,7 +77,8 @@ export type MadeUpRun = {
   affinities: number[];
   seed?: number;
   visibility?: "private" | "organization";
-  rmsd_reference_angstrom?: number;
+  /** One for each pose; null where not given. */
+  rmsds_reference_angstrom?: number[];
 };
 
 /** Writes a run's job, file and poses as a worker would. Returns its job and the file's text. */
@@ -111,7 +113,7 @@ export async function insertRun(
     pose_rank: index + 1,
     affinity_kcal_mol: affinity,
     affinity_reported_kcal_mol: affinity - 0.1,
-    rmsd_reference_angstrom: run.rmsd_reference_angstrom ?? null,
+    rmsd_reference_angstrom: run.rmsds_reference_angstrom?.[index] ?? null,
     pose_structure_id: poses[index]?.structure_id ?? "",
     private_to: visibility === "private" ? who.user_id : null,
   }));

@@ -85,9 +85,13 @@ before(
     if (skip !== false) return;
     const receptor = await prepareHpv(context, scientist);
     site = await createSite(context, scientist, receptor, { ...BOX, reference: { residue: "478" } });
-    const around = (side: number) =>
-      createSite(context, scientist, receptor, { center_angstrom: WATER, size_angstrom: [side, side, side] });
-    [small, tight] = [await around(10), await around(4)];
+    const around = (side: number, visibility: "private" | "organization") =>
+      createSite(context, scientist, receptor, {
+        center_angstrom: WATER,
+        size_angstrom: [side, side, side],
+        visibility,
+      });
+    [small, tight] = [await around(10, "private"), await around(4, "organization")];
     jobs.push(...(await dock(site, REFERENCES)).map((job) => job.job_id));
     tooLarge = (await dock(tight, REFERENCES.slice(1)))[0]?.job_id ?? "";
     const worker = startWorker({ after }, context, {
@@ -246,6 +250,12 @@ test("of two workers with one task the stale one's poses are thrown away, and no
   assert.equal(await run(fresh), "recorded");
   const once = await written();
   assert.ok(Number(once[0]?.["results"]) > 0 && once[0]?.["results"] === once[0]?.["poses"]);
+  const owners = await ask(
+    `SELECT DISTINCT d.private_to, s.visibility FROM docking_results d JOIN structures s ON s.structure_id = pose_structure_id
+     WHERE d.job_id = $1`,
+    job_id,
+  );
+  assert.deepEqual(owners, [{ private_to: scientist.user_id, visibility: "private" }], "its site is private");
   assert.equal(await run(fresh), "lost");
   assert.deepEqual(await written(), once);
 });
