@@ -142,7 +142,7 @@ test("a residue of the crystal is checked like a file", async () => {
   await assert.rejects(create({ residue: "478", smiles: "CCO" }), refused(/\(C25N3O6S\) is not "CCO"/));
 });
 
-test("the crystal's amprenavir is the drawn one, and not its mirror image or an epimer of it", () => {
+test("the crystal's amprenavir is the drawn one, and not its mirror image", () => {
   const geometry = parseXyz(readFileSync(join(import.meta.dirname, "../../examples/amprenavir.xyz")));
   const drawn = { geometry, bonds: perceiveBonds(geometry) };
   const crystal = readReference("pdb", HPV, "478");
@@ -150,6 +150,29 @@ test("the crystal's amprenavir is the drawn one, and not its mirror image or an 
   const mirror = { ...drawn, geometry: moved(geometry, ([x, y, z]) => [-x, y, z]) };
   assert.throws(() => checkReferenceIs(crystal, mirror, "x"), refused(/its stereo is another/));
   checkReferenceIs({ ...crystal, geometry: moved(crystal.geometry, ([x, y, z]) => [x, -y, z]) }, mirror, "x");
+});
+
+test("a molecule of more symmetry than can be searched is not refused for its stereo", () => {
+  // Seven CF3 groups on a chain: the maps that are tried all leave the first of them as it is.
+  const groups = [0, 1, 2, 3, 4, 5, 6];
+  const elements = groups.flatMap(() => ["C", "C", "F", "F", "F"]);
+  const positions_angstrom = groups.flatMap((n): Position[] => [
+    [1.5 * n, 0, 0],
+    [1.5 * n, 1.5, 0],
+    [1.5 * n + 1, 2, 0.5],
+    [1.5 * n - 1, 2, 0.5],
+    [1.5 * n, 2, -1.2],
+  ]);
+  const bonds = groups.flatMap((n) => [
+    ...(n === 0 ? [] : [{ from: 5 * n - 5, to: 5 * n, order: 1 }]),
+    { from: 5 * n, to: 5 * n + 1, order: 1 },
+    ...[2, 3, 4].map((fluorine) => ({ from: 5 * n + 1, to: 5 * n + fluorine, order: 1 })),
+  ]);
+  const drawn = { geometry: { elements, positions_angstrom }, bonds };
+  const mirror = { label: "", bonds, geometry: moved(drawn.geometry, ([x, y, z]) => [x, y, -z]) };
+  checkReferenceIs(mirror, drawn, "x");
+  const shorter = { ...drawn, bonds: bonds.slice(1) };
+  assert.throws(() => checkReferenceIs(mirror, shorter, "x"), refused(/atoms or bonds differ/));
 });
 
 test("a private reference and what it is are its owner's", async () => {
