@@ -5,24 +5,46 @@ import type { ReceptorReport } from "../receptors/report.ts";
 import type { Bond, Geometry, Position } from "../structures/geometry.ts";
 import { sameStereo } from "../structures/handedness.ts";
 import { isomorphisms } from "../structures/isomorphisms.ts";
-import { readStructure } from "../structures/read.ts";
+import { readStructure, sdfRecord } from "../structures/read.ts";
 import type { StructureRow } from "../structures/store.ts";
 import { transform } from "../structures/superpose.ts";
 import type { ReferenceWish } from "./schema.ts";
 
-/** A ligand whose place is known, as its file has it; bond orders are not relied on. */
+/** A ligand whose place is known, heavy atoms only, as its file has it; bond orders are not relied on. */
 export type ReferenceLigand = { label: string; geometry: Geometry; bonds: Bond[] };
 
 /**
- * The reference ligand of a file: a residue of a PDB file, or the first record of an SD file with bonds.
- * Throws AppError bad_input where it is not there or has no bonds.
+ * The reference ligand of a file: a residue of a PDB file, or the one record of an SD file with bonds. Throws
+ * AppError bad_input where it is not there, has no bonds, or is one of several.
  */
 export function readReference(format: string, bytes: Uint8Array, residue: string | null): ReferenceLigand {
   if (format === "pdb") return extractHet(readPdb(bytes), residue ?? "");
   const { geometry, bonds } = readStructure(format, bytes);
   if (bonds === undefined)
     throw new AppError("bad_input", "a reference ligand needs bonds: give it as SDF or MOL");
-  return { label: "", geometry, bonds };
+  if (sdfRecord(bytes, 2) !== "")
+    throw new AppError("bad_input", "the reference file holds several records: give the one that is meant");
+  return { label: "", ...heavyAtoms(geometry, bonds) };
+}
+
+/** Crystals show no hydrogens; without them a file and a residue give the same box. */
+function heavyAtoms(geometry: Geometry, bonds: Bond[]): { geometry: Geometry; bonds: Bond[] } {
+  const { elements, positions_angstrom } = geometry;
+  const kept = [...elements.keys()].filter((atom) => elements[atom] !== "H");
+  const place = new Map(kept.map((atom, index) => [atom, index]));
+  return {
+    geometry: {
+      elements: kept.map((atom) => elements[atom] ?? ""),
+      positions_angstrom: kept.flatMap((atom) => {
+        const position = positions_angstrom[atom];
+        return position === undefined ? [] : [position];
+      }),
+    },
+    bonds: bonds.flatMap(({ from, to, order }) => {
+      const [a, b] = [place.get(from), place.get(to)];
+      return a === undefined || b === undefined ? [] : [{ from: a, to: b, order }];
+    }),
+  };
 }
 
 /** The same for a stored one: which residue it is stands in its preparation. */
