@@ -17,7 +17,7 @@ export const COMMANDS: CommandEntry[] = [
   { name: "status", summary: "what runs, and where", load: () => import("./status.ts") },
   {
     name: "demo",
-    summary: "optimise twenty molecules in an organization called demo",
+    summary: "dock eight ligands and optimise twenty molecules, in an organization called demo",
     load: () => import("./demo.ts"),
   },
   {

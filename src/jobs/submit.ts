@@ -1,5 +1,6 @@
 import { type Canonical, canonical, signatureOf } from "../canonical.ts";
 import type { ResultsScope } from "../db/results.ts";
+import { preparationOf } from "../engines/preparation.ts";
 import { newId } from "../ids.ts";
 import { type Fact, insertOutbox } from "../outbox.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
@@ -53,7 +54,12 @@ export async function submitJobs(
   const { pipeline } = submission;
   const spec_hash = signatureOf(canonical(pipeline.spec));
   const signatures = requests.map((request) =>
-    signatureOf({ spec: spec_hash, input: identityOf(request.inputs), params: canonical(request.params) }),
+    signatureOf({
+      spec: spec_hash,
+      basis: basisOf(pipeline.spec),
+      input: identityOf(request.inputs),
+      params: canonical(request.params),
+    }),
   );
   const known = submission.reuse
     ? await selectCompletedBySignature(scope.tx, [...new Set(signatures)], submission)
@@ -74,6 +80,12 @@ export async function submitJobs(
   });
   if (fresh.length > 0) await writeJobs(scope, submission, spec_hash, fresh);
   return answered;
+}
+
+/** What this program itself adds to the question: how it prepares inputs and reads answers, engine by engine. */
+function basisOf(spec: PublishedPipeline["spec"]): Canonical {
+  const engines = [...new Set(Object.values(spec.tasks).map((task) => task.engine))];
+  return Object.fromEntries(engines.map((engine) => [engine, preparationOf(engine)]));
 }
 
 /** One input is what it is; several are told apart by their names. */

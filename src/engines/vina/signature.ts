@@ -3,10 +3,8 @@ import { sha256 } from "../../ids.ts";
 import { type Bond, geometryHash } from "../../structures/geometry.ts";
 import type { EngineInstall } from "../engine.ts";
 import { boxTexts, GRID_SPACING_ANGSTROM, MIN_RMSD_ANGSTROM, vinaArguments } from "./plan.ts";
-import type { ReferencePose, VinaInput, VinaParams } from "./schema.ts";
+import { type ReferencePose, VINA_CACHE_VERSION, type VinaInput, type VinaParams } from "./schema.ts";
 
-/** Raise it when `parse` reads something else out of the same output: old results must not be found then. */
-export const VINA_CACHE_VERSION = 1;
 const TASK_VERSION = 1;
 
 /**

@@ -4,10 +4,8 @@ import { bondText } from "../../structures/bonds.ts";
 import type { EngineInstall } from "../engine.ts";
 import { unpairedElectrons } from "./check.ts";
 import { xtbArguments, xyzText } from "./plan.ts";
-import type { XtbInput, XtbParams } from "./schema.ts";
+import { XTB_CACHE_VERSION, type XtbInput, type XtbParams } from "./schema.ts";
 
-/** Raise it when `parse` reads something else out of the same output: old results must not be found then. */
-export const XTB_CACHE_VERSION = 1;
 const TASK_VERSION = 1;
 
 /**
