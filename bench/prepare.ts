@@ -70,8 +70,8 @@ async function prepareAll(toolkit: Toolkit, smiles: string[]) {
     const { molblock } = conformer;
     const aromatic = await timed("aromaticity", () => toolkit.aromaticAtoms(molblock));
     await timed("PDBQT", () => {
-      const { geometry, bonds, charges } = parseMolblock(molblock);
-      prepareLigand({ smiles: text, geometry, bonds, charges, aromatic });
+      const { geometry, bonds, charges, isotopes } = parseMolblock(molblock);
+      prepareLigand({ smiles: text, geometry, bonds, charges, isotopes, aromatic });
     });
   }
   return { seconds, ligands: items.length, failed };

@@ -30,6 +30,8 @@ CREATE TABLE docking_results (
   UNIQUE (job_id, task_name, protocol_id, site_id, molecule_id, pose_rank)
 );
 CREATE INDEX docking_results_best ON docking_results (site_id, protocol_id, affinity_kcal_mol, result_id);
+CREATE INDEX docking_results_first ON docking_results (site_id, protocol_id, molecule_id, affinity_kcal_mol, result_id)
+  INCLUDE (private_to) WHERE pose_rank = 1;
 CREATE INDEX docking_results_protocol ON docking_results (protocol_id);
 CREATE INDEX docking_results_molecule ON docking_results (molecule_id, site_id, affinity_kcal_mol);
 CREATE INDEX docking_results_pose ON docking_results (pose_structure_id);

@@ -1,13 +1,7 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { queryDockingOperation, submitDockingOperation } from "../docking/operations.ts";
-import {
-  type DockingJob,
-  type DockingResult,
-  STEREO_MODES,
-  type SubmitDocking,
-  type SubmittedDocking,
-} from "../docking/schema.ts";
+import { type DockingJob, type DockingResult, STEREO_MODES, type SubmitDocking } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
 import type { JobRow } from "../jobs/schema.ts";
 import { readMoleculeFile } from "../molecules/read-file.ts";
@@ -21,16 +15,16 @@ import {
   isFile,
   makeSite,
   type ReceptorOptions,
-  real,
   receptorOf,
   type SiteOptions,
   visibilityOf,
 } from "./docking-parts.ts";
+import { ExitWith } from "./exit.ts";
 import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
-import { whole } from "./options.ts";
+import { aboveZero, MOST_SEED, priority, ranged } from "./options.ts";
 import { fixed, table } from "./out.ts";
-
-const PER_CALL = 1000;
+import { sayPrepared } from "./receptor.ts";
+import { endUnfinished, PER_CALL, submitInParts } from "./submit-parts.ts";
 
 type Options = ReceptorOptions &
   SiteOptions & {
@@ -55,9 +49,9 @@ export function register(program: Command, cli: Cli): void {
     .option("--site <site>", "a site that was made before: id, name or name@version")
     .option("--ligands <file-or-smiles...>", "SMILES, a SMILES list, or SDF/MOL", []);
   addSiteOptions(addReceptorOptions(dock))
-    .option("--exhaustiveness <n>", "searches for each ligand (8)", whole)
-    .option("--modes <n>", "poses at most (9)", whole)
-    .option("--energy-range <kcal/mol>", "poses worse than the best by more are left out (3)", real)
+    .option("--exhaustiveness <n>", "searches for each ligand (8)", ranged(1, 1024))
+    .option("--modes <n>", "poses at most (9)", ranged(1, 100))
+    .option("--energy-range <kcal/mol>", "poses worse than the best by more are left out (3)", aboveZero(100))
     .option("--seed <n>", "seed of the search and of the 3D (42); random draws one and keeps it")
     .addOption(
       new Option(
@@ -68,7 +62,7 @@ export function register(program: Command, cli: Cli): void {
         .default("enumerate"),
     )
     .option("--private", "only you and the organization's admins see it")
-    .option("--priority <p>", "0 to 9, the higher the sooner (5)", whole)
+    .option("--priority <p>", "0 to 9, the higher the sooner (5)", priority)
     .option("--no-cache", "run again even where a completed job asked the same")
     .option("--wait", "wait for the results")
     .action((smiles: string[], options: Options) => runDock(cli, smiles, options));
@@ -87,12 +81,22 @@ async function runDock(cli: Cli, smiles: string[], options: Options): Promise<vo
     throw new AppError("usage", "give ligands: SMILES, or --ligands FILE (--help shows how)");
   const asked = requestOf(options, ligands);
   const site = options.site ?? (await siteOf(cli, options.receptor ?? "", options));
-  const answer = await submitInParts(cli, { ...asked, site }, ligands.records);
+  const { principal } = await cli.member();
+  const context = await cli.context();
+  const { answer, failed } = await submitInParts(
+    ligands.records,
+    (molecules) => perform(context, submitDockingOperation, principal, { ...asked, site, molecules }),
+    (done, of) => cli.out.progress(done, of, "ligands submitted"),
+  );
+  if (failed !== null) endUnfinished(cli, answer, failed);
+  if (answer.jobs.length === 0) {
+    cli.out.result(options.wait === true ? { ...answer, results: [] } : answer, describeSubmission);
+    throw new ExitWith(1);
+  }
   if (options.wait !== true) {
     cli.out.result(answer, describeSubmission);
     return;
   }
-  const { principal } = await cli.member();
   const read = (job_ids: string[]) => resultsOf(cli, principal, job_ids);
   await waitAndPrint(cli, answer, "vina", read, describeDocking);
 }
@@ -107,7 +111,8 @@ function refuseBoxBesideSite(options: Options): void {
 }
 
 async function siteOf(cli: Cli, receptor: string, options: Options): Promise<string> {
-  const { structure_id } = await receptorOf(cli, receptor, options);
+  const { structure_id, prepared } = await receptorOf(cli, receptor, options);
+  sayPrepared(cli, prepared);
   const site = await makeSite(cli, structure_id, options);
   cli.out.say(`${site.created ? "made" : "found"} site ${site.name}@${site.version} (${site.site_id})`);
   return site.site_id;
@@ -154,32 +159,9 @@ function requestOf(options: Options, ligands: Ligands): Omit<SubmitDocking, "sit
 function seedOf(text: string): number {
   if (text === "random") return 1 + Math.floor(Math.random() * 2_147_483_646);
   const seed = text.trim() === "" ? Number.NaN : Number(text);
-  if (!Number.isInteger(seed) || seed < 1 || seed > 2_147_483_647)
-    throw new AppError("usage", "--seed takes a whole number from 1 to 2147483647, or random");
+  if (!Number.isInteger(seed) || seed < 1 || seed > MOST_SEED)
+    throw new AppError("usage", `--seed takes a whole number from 1 to ${MOST_SEED}, or random`);
   return seed;
-}
-
-/** A screen larger than one call holds goes in several; what was submitted before an error stays submitted. */
-async function submitInParts(
-  cli: Cli,
-  asked: Omit<SubmitDocking, "molecules">,
-  records: MoleculeRecord[],
-): Promise<SubmittedDocking> {
-  const { principal } = await cli.member();
-  const context = await cli.context();
-  const all: SubmittedDocking = { batch_id: null, site_id: "", jobs: [], rejected: [] };
-  for (let at = 0; at < records.length; at += PER_CALL) {
-    const molecules = records
-      .slice(at, at + PER_CALL)
-      .map((record, index) => ({ line: at + index + 1, ...record }));
-    const part = await perform(context, submitDockingOperation, principal, { ...asked, molecules });
-    all.site_id = part.site_id;
-    all.jobs.push(...part.jobs);
-    all.rejected.push(...part.rejected);
-    if (records.length > PER_CALL)
-      cli.out.progress(Math.min(at + PER_CALL, records.length), records.length, "ligands submitted");
-  }
-  return all;
 }
 
 async function resultsOf(

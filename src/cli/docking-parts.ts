@@ -11,7 +11,7 @@ import { createSiteOperation } from "../sites/operations.ts";
 import type { ReferenceWish, Site } from "../sites/schema.ts";
 import type { Position } from "../structures/geometry.ts";
 import type { Cli } from "./cli.ts";
-import { readInput } from "./options.ts";
+import { finite, readInput, realRanged } from "./options.ts";
 
 /** What may be chosen of a receptor on a command line. */
 export type ReceptorOptions = {
@@ -55,7 +55,7 @@ export function addSiteOptions(command: Command): Command {
       "--reference-smiles <smiles>",
       "what the reference is: checked against its atoms, bonds and stereo",
     )
-    .option("--padding <angstrom>", "room on each side of the ligand (5)", real)
+    .option("--padding <angstrom>", "room on each side of the ligand (5)", realRanged(0, 30))
     .addOption(new Option("--large-box", "allow sides above 30 Å"));
 }
 
@@ -197,20 +197,8 @@ export async function isFile(path: string): Promise<boolean> {
 
 /** `x,y,z` in Å as an option's value. */
 function triple(text: string): Position {
-  const [x, y, z, ...more] = text.split(",").map(number);
+  const [x, y, z, ...more] = text.split(",").map(finite);
   if (x === undefined || y === undefined || z === undefined || more.length > 0)
     throw new InvalidArgumentError("It must be three numbers in Å: x,y,z.");
   return [x, y, z];
-}
-
-/** A finite number as an option's value. */
-export function real(text: string): number {
-  const value = number(text);
-  if (value === undefined) throw new InvalidArgumentError("It must be a number.");
-  return value;
-}
-
-function number(text: string): number | undefined {
-  const value = Number(text);
-  return text.trim() === "" || !Number.isFinite(value) ? undefined : value;
 }

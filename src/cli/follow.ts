@@ -20,8 +20,7 @@ export async function waitAndPrint<A extends Submitted, R>(
 ): Promise<void> {
   const { principal } = await cli.member();
   const ids = [...new Set(answer.jobs.map((job) => job.job_id))];
-  for (const rejected of answer.rejected)
-    cli.out.say(`line ${rejected.line} was left out: ${rejected.message}`);
+  for (const line of leftOut(answer.rejected)) cli.out.say(line);
   try {
     const jobs = await waitForJobs(cli, principal, ids, engine);
     const results = await read(ids);
@@ -37,16 +36,21 @@ export async function waitAndPrint<A extends Submitted, R>(
   }
 }
 
+function leftOut(rejected: RejectedRecord[]): string[] {
+  return rejected.map(({ line, message }) => `line ${line} was left out: ${message}`);
+}
+
 /** A submission that is not waited for. */
 export function describeSubmission({ jobs, rejected }: Submitted): string {
   const fresh = jobs.filter((job) => !job.cached).length;
-  const lines =
-    jobs.length === 1 ? [`job ${jobs[0]?.job_id} is ${jobs[0]?.status}`] : [`${jobs.length} jobs`];
+  const [first] = jobs;
+  if (first === undefined) return ["no job: nothing of it can be run", ...leftOut(rejected)].join("\n");
+  const lines = jobs.length === 1 ? [`job ${first.job_id} is ${first.status}`] : [`${jobs.length} jobs`];
   if (fresh < jobs.length)
     lines.push(
       `${jobs.length - fresh} answered from completed jobs that asked the same: --wait prints results`,
     );
-  for (const { line, message } of rejected) lines.push(`line ${line} was left out: ${message}`);
+  lines.push(...leftOut(rejected));
   if (fresh > 0)
     lines.push("they run where a worker runs: `aliquot up`, or `aliquot worker`; --wait waits for them");
   return lines.join("\n");

@@ -15,7 +15,7 @@ import { perform } from "../perform.ts";
 import { countWorkers } from "../worker/announce.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { whole } from "./options.ts";
+import { limit } from "./options.ts";
 import { table } from "./out.ts";
 
 const decompress = promisify(zstdDecompress);
@@ -27,7 +27,7 @@ export function register(program: Command, cli: Cli): void {
     .command("list")
     .description("jobs that you may see, newest first")
     .addOption(new Option("--status <status>", "only these").choices([...JOB_STATUSES]))
-    .option("--limit <n>", "how many (50)", whole)
+    .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action(async (options: { status?: JobStatus; limit?: number; cursor?: string }) => {
       const { principal } = await cli.member();

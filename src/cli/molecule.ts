@@ -8,7 +8,7 @@ import { perform } from "../perform.ts";
 import { addInChunks } from "./chunks.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { whole } from "./options.ts";
+import { limit } from "./options.ts";
 import { fixed, table } from "./out.ts";
 
 export function register(program: Command, cli: Cli): void {
@@ -40,7 +40,7 @@ export function register(program: Command, cli: Cli): void {
   molecule
     .command("list")
     .description("molecules that you may see, newest first")
-    .option("--limit <n>", "how many (50)", whole)
+    .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action(async (options: { limit?: number; cursor?: string }) => {
       const { principal } = await cli.member();

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { InvalidArgumentError } from "commander";
 import { AppError } from "../errors.ts";
+import { isUuid } from "../ids.ts";
 
 /** A whole number as an option's value. */
 export function whole(text: string): number {
@@ -8,6 +9,67 @@ export function whole(text: string): number {
   if (!Number.isSafeInteger(value) || text.trim() === "")
     throw new InvalidArgumentError("It must be a whole number.");
   return value;
+}
+
+/** Reads a whole number from `min` to `max`, both included, as an option's value. */
+export function ranged(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (!Number.isSafeInteger(value) || value < min || value > max)
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+/** How many rows of a list: the limits are those of every page. */
+export const limit = ranged(1, 1000);
+export const priority = ranged(0, 9);
+
+/** Seeds are kept as 32-bit integers. */
+export const MOST_SEED = 2_147_483_647;
+
+/** A finite number as an option's value. */
+export function real(text: string): number {
+  const value = finite(text);
+  if (value === undefined) throw new InvalidArgumentError("It must be a number.");
+  return value;
+}
+
+/** Reads a number from `min` to `max`, both included, as an option's value. */
+export function realRanged(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = finite(text);
+    if (value === undefined || value < min || value > max)
+      throw new InvalidArgumentError(`It must be a number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+/** Reads a number above 0 and not above `max`, as an option's value. */
+export function aboveZero(max: number): (text: string) => number {
+  return (text) => {
+    const value = finite(text);
+    if (value === undefined || value <= 0 || value > max)
+      throw new InvalidArgumentError(`It must be a number above 0, ${max} at most.`);
+    return value;
+  };
+}
+
+/** A finite number, or undefined. */
+export function finite(text: string): number | undefined {
+  const value = Number(text);
+  return text.trim() === "" || !Number.isFinite(value) ? undefined : value;
+}
+
+/** An id as an option's value. */
+export function id(text: string): string {
+  if (!isUuid(text)) throw new InvalidArgumentError("It must be an id, as lists show it.");
+  return text;
+}
+
+/** One more id of an option that takes several. */
+export function ids(text: string, before: string[] = []): string[] {
+  return [...before, id(text)];
 }
 
 /** Engine runs at once in a worker, as an option's value; the limits are those of WORKER_SLOTS. */

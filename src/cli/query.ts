@@ -2,12 +2,11 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { exportPosesOperation, queryDockingOperation } from "../docking/operations.ts";
-import { BEST_PER, type DockingResult } from "../docking/schema.ts";
+import { BEST_PER, type BestPer, type DockingResult } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
-import { real } from "./docking-parts.ts";
-import { whole } from "./options.ts";
+import { id, ids, limit, realRanged } from "./options.ts";
 import { fixed, table } from "./out.ts";
 
 type Options = {
@@ -15,7 +14,7 @@ type Options = {
   job?: string[];
   protocol?: string;
   molecule?: string;
-  per: (typeof BEST_PER)[number];
+  per: BestPer;
   maxAffinity?: number;
   limit?: number;
   cursor?: string;
@@ -28,19 +27,19 @@ export function register(program: Command, cli: Cli): void {
     .command("docking")
     .description("best poses at a site, or all poses of jobs; --sdf writes them as a file")
     .option("--site <site>", "id, name or name@version; not needed where only one has results")
-    .option("--job <id...>", "poses of these jobs, in their order")
-    .option("--protocol <id>", "scores are compared within one protocol; needed where a site has several")
-    .option("--molecule <id>", "of this molecule only")
+    .option("--job <id...>", "poses of these jobs, in their order", ids)
+    .option("--protocol <id>", "scores are compared within one protocol; needed where a site has several", id)
+    .option("--molecule <id>", "of this molecule only", id)
     .addOption(
       new Option(
         "--per <what>",
-        "show the best of each: pose, molecule, compound (its salts, states and isomers)",
+        "show the best of each: pose, molecule, compound (its salts, states and tautomers), skeleton (its isomers too)",
       )
         .choices([...BEST_PER])
         .default("molecule"),
     )
-    .option("--max-affinity <kcal/mol>", "scores of this or better, e.g. -8", real)
-    .option("--limit <n>", "how many (50)", whole)
+    .option("--max-affinity <kcal/mol>", "scores of this or better, e.g. -8", realRanged(-50, 50))
+    .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .option("--sdf <file>", "write these poses, with all hydrogens, as an SD file; - is the standard output")
     .action((options: Options) => queryDocking(cli, options));

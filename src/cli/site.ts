@@ -18,8 +18,9 @@ import {
   type SiteOptions,
 } from "./docking-parts.ts";
 import { ExitWith } from "./exit.ts";
-import { whole } from "./options.ts";
+import { limit, MOST_SEED, ranged } from "./options.ts";
 import { fixed, table } from "./out.ts";
+import { sayPrepared } from "./receptor.ts";
 import { waitForJobs } from "./wait.ts";
 
 type CreateOptions = ReceptorOptions & SiteOptions & { receptor: string; name?: string };
@@ -35,14 +36,15 @@ export function register(program: Command, cli: Cli): void {
     .option("--private", "only you and the organization's admins see it")
     .action(async (options: CreateOptions) => {
       checkSiteOptions(options);
-      const receptor = await receptorOf(cli, options.receptor, options);
-      const row = await makeSite(cli, receptor.structure_id, options);
+      const { structure_id, prepared } = await receptorOf(cli, options.receptor, options);
+      sayPrepared(cli, prepared);
+      const row = await makeSite(cli, structure_id, options);
       cli.out.result(row, describeSite);
     });
   site
     .command("list")
     .description("sites that you may see, newest first")
-    .option("--limit <n>", "how many (50)", whole)
+    .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action(async (options: { limit?: number; cursor?: string }) => {
       const { principal } = await cli.member();
@@ -50,10 +52,23 @@ export function register(program: Command, cli: Cli): void {
       cli.out.result(page, ({ items, next_cursor }) =>
         [
           table(
-            ["site", "name", "center/Å", "size/Å", "reference", "redocked/Å"],
+            [
+              "site",
+              "name",
+              "visibility",
+              "receptor",
+              "waters",
+              "center/Å",
+              "size/Å",
+              "reference",
+              "redocked/Å",
+            ],
             items.map((row) => [
               row.site_id,
               `${row.name}@${row.version}`,
+              row.visibility,
+              row.receptor_structure_id,
+              row.report.receptor_waters_kept.join(" "),
               centerOf(row),
               sizeOf(row),
               row.report.reference,
@@ -75,8 +90,8 @@ export function register(program: Command, cli: Cli): void {
   site
     .command("validate <site>")
     .description("redock the site's reference ligand and keep how near it comes; waits")
-    .option("--exhaustiveness <n>", "searches (8)", whole)
-    .option("--seed <n>", "seed of the search and of the 3D (42)", whole)
+    .option("--exhaustiveness <n>", "searches (8)", ranged(1, 1024))
+    .option("--seed <n>", "seed of the search and of the 3D (42)", ranged(1, MOST_SEED))
     .action((text: string, options: { exhaustiveness?: number; seed?: number }) =>
       validate(cli, text, options),
     );
@@ -155,7 +170,7 @@ export function describeSite(row: Site & { created?: boolean }): string {
   return [
     `site ${row.site_id}${row.created === false ? " (made so before)" : ""}`,
     `  name       ${row.name}@${row.version}`,
-    `  receptor   ${row.receptor_structure_id}`,
+    `  receptor   ${row.receptor_structure_id}${report.receptor_waters_kept.length === 0 ? "" : `, with water ${report.receptor_waters_kept.join(", ")}`}`,
     `  box        ${centerOf(row)} Å, ${sizeOf(row)} Å (${report.box}), ${report.receptor_heavy_atoms_in_box} receptor atoms in it`,
     ...(report.reference === null
       ? []

@@ -5,7 +5,7 @@ import { addStructure, listStructures, showStructure } from "../structures/opera
 import { formatOfName } from "../structures/read.ts";
 import { STRUCTURE_KINDS } from "../structures/store.ts";
 import type { Cli } from "./cli.ts";
-import { readInput, whole } from "./options.ts";
+import { limit, ranged, readInput } from "./options.ts";
 import { table } from "./out.ts";
 
 type AddOptions = { charge?: number; multiplicity?: number; private?: boolean };
@@ -15,8 +15,8 @@ export function register(program: Command, cli: Cli): void {
   structure
     .command("add <file>")
     .description("keep the coordinates of an XYZ or SDF/MOL file")
-    .option("--charge <q>", "net charge in e", whole)
-    .option("--multiplicity <m>", "spin multiplicity 2S+1", whole)
+    .option("--charge <q>", "net charge in e", ranged(-100, 100))
+    .option("--multiplicity <m>", "spin multiplicity 2S+1", ranged(1, 100))
     .option("--private", "only you and the organization's admins see it")
     .action(async (file: string, options: AddOptions) => {
       const name = basename(file);
@@ -41,7 +41,7 @@ export function register(program: Command, cli: Cli): void {
     .command("list")
     .description("structures that you may see, newest first")
     .addOption(new Option("--kind <kind>", "of this kind only").choices([...STRUCTURE_KINDS]))
-    .option("--limit <n>", "how many (50)", whole)
+    .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action(async (options: { kind?: string; limit?: number; cursor?: string }) => {
       const { principal } = await cli.member();

@@ -14,6 +14,10 @@ const run: Runner = (words, env = {}) =>
 
 const usage = (words: string[], message: RegExp): Refusal => ({ words, exit: 2, code: "usage", message });
 
+/** A message that names the flag before it says what is right. */
+const flagged = (flag: unknown, says: unknown) =>
+  new RegExp(`'${flag} <.*${says instanceof RegExp ? says.source : says}`);
+
 test("words that are wrong are usage errors that say what is right", async () => {
   for (const refusal of [
     usage(["xbt", "O"], /no command "xbt": did you mean xtb\?/),
@@ -33,6 +37,18 @@ test("words that are wrong are usage errors that say what is right", async () =>
     usage(["xtb"], /give SMILES, --molecules FILE or --structure ID/),
     usage(["xtb", "O", "--solvent", "vodka"], /acetone, acetonitrile/),
     usage(["xtb", "O", "--multiplicity", "999999999999999999999"], /It must be a whole number/),
+    ...[
+      ["--charge", "101", /from -100 to 100/],
+      ["--multiplicity", "0", /from 1 to 100/],
+      ["--cycles", "0", /from 1 to 100000/],
+      ["--seed", "0", /from 1 to 2147483647/],
+      ["--priority", "10", /from 0 to 9/],
+    ].map(([flag, value, says]) => usage(["xtb", "O", String(flag), String(value)], flagged(flag, says))),
+    ...["job", "molecule", "structure"].flatMap((word) =>
+      ["0", "1001", "-1", "1.5"].map((n) =>
+        usage([word, "list", "--limit", n], flagged("--limit", /It must be a whole number from 1 to 1000\./)),
+      ),
+    ),
     usage(["worker", "--slots", "0"], /It must be from 1 to 256/),
     usage(["up", "--workers", "-1"], /It must be 0 or more/),
     usage(["shell"], /'-c <sql>' not specified/),
@@ -78,7 +94,8 @@ test("where to dock is said in one way, and numbers are numbers, before anything
       ...["NaN,1,2", "1,2", "1,2,3,4", "1,,3", "a,b,c", "", "1,2,Infinity", "1;2;3"].map((text) =>
         usage([...place, "--size", "20,20,20", "--center", text], /It must be three numbers in Å: x,y,z/),
       ),
-      usage([...place, "--around", "478", "--padding", "wide"], /It must be a number/),
+      usage([...place, "--around", "478", "--padding", "wide"], /It must be a number from 0 to 30/),
+      usage([...place, "--around", "478", "--padding", "31"], /It must be a number from 0 to 30/),
     ]),
     ...["0", "-1", "2147483648", "abc", "1.5", ""].map((seed) =>
       usage(
@@ -86,9 +103,14 @@ test("where to dock is said in one way, and numbers are numbers, before anything
         /--seed takes a whole number from 1 to 2147483647, or random/,
       ),
     ),
-    usage(dock("--site", "s", "--exhaustiveness", "many"), /It must be a whole number/),
-    usage(dock("--site", "s", "--modes", "1.5"), /It must be a whole number/),
-    usage(dock("--site", "s", "--energy-range", "NaN"), /It must be a number/),
+    ...[
+      ["--exhaustiveness", ["many", "0", "1025"], "a whole number from 1 to 1024"],
+      ["--modes", ["1.5", "0", "101"], "a whole number from 1 to 100"],
+      ["--energy-range", ["NaN", "0", "-1", "100.1"], "a number above 0, 100 at most"],
+      ["--priority", ["11", "-1", ""], "a whole number from 0 to 9"],
+    ].flatMap(([flag, values, says]) =>
+      [values].flat().map((value) => usage(dock("--site", "s", `${flag}=${value}`), flagged(flag, says))),
+    ),
     usage(dock("--site", "s", "--stereo", "guess"), /enumerate, arbitrary, refuse/),
     usage(["site", "create", ...BOX], /'--receptor <file-or-id>' not specified/),
     usage(
@@ -105,9 +127,16 @@ test("where to dock is said in one way, and numbers are numbers, before anything
     usage(["receptor", "prepare", "x.pdb", "--histidine", "HID", "HIE"], /RESIDUE=STATE for one/),
     usage(["receptor", "prepare", "x.pdb", "--histidine", "A:69="], /RESIDUE=STATE/),
     usage(["query"], /query needs another word/),
-    usage(["query", "docking", "--per", "atom"], /pose, molecule, compound/),
-    usage(["query", "docking", "--max-affinity", "strong"], /It must be a number/),
-    usage(["query", "docking", "--limit", "x"], /It must be a whole number/),
+    usage(["query", "docking", "--per", "atom"], /pose, molecule, compound, skeleton/),
+    usage(["query", "docking", "--max-affinity", "strong"], /It must be a number from -50 to 50/),
+    usage(["query", "docking", "--max-affinity=-51"], flagged("--max-affinity", /a number from -50 to 50/)),
+    ...["x", "0", "1001"].map((n) =>
+      usage(["query", "docking", "--limit", n], flagged("--limit", /a whole number from 1 to 1000/)),
+    ),
+    ...["--protocol", "--molecule", "--job"].map((flag) =>
+      usage(["query", "docking", flag, "xx"], flagged(flag, /It must be an id/)),
+    ),
+    usage(["query", "docking", "--job", ID, "xx"], /'xx' is invalid. It must be an id/),
     usage(["query", "docking", "--sdf", "-"], /--sdf - and --json both want the standard output/),
   ])
     await assertRefused(run, refusal);

@@ -13,7 +13,7 @@ import { addStructure } from "../structures/operations.ts";
 import { formatOfName } from "../structures/read.ts";
 import type { Cli } from "./cli.ts";
 import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
-import { readInput, whole } from "./options.ts";
+import { MOST_SEED, priority, ranged, readInput } from "./options.ts";
 import { fixed, table } from "./out.ts";
 
 type Options = {
@@ -43,16 +43,16 @@ export function register(program: Command, cli: Cli): void {
     .option("--structure <id...>", "structures that were added before", [])
     .option("--single-point", "energy and properties at the given geometry")
     .addOption(new Option("--solvent <name>", "implicit solvent (ALPB)").choices([...ALPB_SOLVENTS]))
-    .option("--charge <q>", "net charge in e; another than drawn needs --vertical", whole)
-    .option("--multiplicity <m>", "spin multiplicity 2S+1", whole)
+    .option("--charge <q>", "net charge in e; another than drawn needs --vertical", ranged(-100, 100))
+    .option("--multiplicity <m>", "spin multiplicity 2S+1", ranged(1, 100))
     .option("--vertical", "keep the drawn species' geometry for another charge")
     .addOption(new Option("--gfn <method>", "Hamiltonian").choices(["1", "2", "ff"]).default("2"))
     .addOption(new Option("--level <level>", "how tightly to optimise").choices([...OPTIMIZATION_LEVELS]))
-    .option("--cycles <n>", "most optimisation cycles", whole)
-    .option("--seed <n>", "seed of the 3D generator (42)", whole)
+    .option("--cycles <n>", "most optimisation cycles", ranged(1, 100_000))
+    .option("--seed <n>", "seed of the 3D generator (42)", ranged(1, MOST_SEED))
     .option("--large", "allow more than 200 atoms")
     .option("--private", "only you and the organization's admins see it")
-    .option("--priority <p>", "0 to 9, the higher the sooner (5)", whole)
+    .option("--priority <p>", "0 to 9, the higher the sooner (5)", priority)
     .option("--no-cache", "run again even where a completed job asked the same")
     .option("--wait", "wait for the results")
     .action((smiles: string[], options: Options) => runXtb(cli, smiles, options));

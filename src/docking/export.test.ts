@@ -13,7 +13,7 @@ import {
 import { openLab } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
-import { validateSiteOperation } from "../sites/operations.ts";
+import { showSite, validateSiteOperation } from "../sites/operations.ts";
 import type { Site } from "../sites/schema.ts";
 import { showStructure } from "../structures/operations.ts";
 import { parseMolblock, splitSdf } from "../structures/sdf.ts";
@@ -171,8 +171,17 @@ test("what is no redocking there, or not one's to keep, is refused", async () =>
     [site, stranger],
   ] as const)
     await assert.rejects(validate(of, job_id, who), refused("not_found", /no such binding site/));
+  const before = (await perform(context, showSite, scientist, { site: site?.site_id ?? "" })).validation;
   const quiet = await add("quiet", [-10], { rmsds_reference_angstrom: [1], visibility: "private" });
   await assert.rejects(validate(secret, quiet[0]?.job_id ?? "", colleague), none, "a job that one can't see");
+  for (const who of [scientist, boss])
+    await assert.rejects(
+      validate(site, quiet[0]?.job_id ?? "", who),
+      refused("bad_input", /job is private and the site is not/),
+      "whoever sees the site would see the job's result",
+    );
+  const after = await perform(context, showSite, scientist, { site: site?.site_id ?? "" });
+  assert.deepEqual(after.validation, before);
 });
 
 test("where the reference's molecule is known, its stereoisomers are no redocking of it, its other states are", async () => {
@@ -192,8 +201,8 @@ test("where the reference's molecule is known, its stereoisomers are no redockin
     org.database_name,
   );
   const dock = async (molecule_id: string) => {
-    const run = { site: known, molecule_id, protocol_id, affinities: [-9], rmsds_reference_angstrom: [0.5] };
-    return (await insertRun(context, scientist, run)).job_id;
+    const run = { site: known, molecule_id, protocol_id, affinities: [-9], visibility: "private" as const };
+    return (await insertRun(context, scientist, { ...run, rmsds_reference_angstrom: [0.5] })).job_id;
   };
   const mirror = await dock(await isomer("N[C@@H](C)F", "RRRRRRRRRRRRRR-SSSSSSSSSS"));
   await assert.rejects(validate(known, mirror), refused("bad_input", /no pose of this site/));

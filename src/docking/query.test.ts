@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { makeOrg, person } from "../../test/support/context.ts";
+import { inResults, makeOrg, person } from "../../test/support/context.ts";
 import {
   allPages,
   BOX,
@@ -12,13 +12,15 @@ import {
   prepareHpv,
 } from "../../test/support/docking.ts";
 import { openLab } from "../../test/support/worker.ts";
+import { upsertProtocol } from "../calculations/store.ts";
 import { AppError } from "../errors.ts";
+import { sha256 } from "../ids.ts";
 import { listJobs } from "../jobs/operations.ts";
 import { deleteMolecule } from "../molecules/operations.ts";
 import { perform } from "../perform.ts";
 import type { Site } from "../sites/schema.ts";
 import { queryDockingOperation } from "./operations.ts";
-import type { QueryDocking } from "./schema.ts";
+import type { BestPer, QueryDocking } from "./schema.ts";
 
 const { context, org, scientist } = await openLab({ after });
 const colleague = await person(context, org, "scientist");
@@ -91,7 +93,7 @@ test("where nothing was docked yet the answer says so", async () => {
 });
 
 test("the best pose of each molecule, compound, or every pose, best score first", async () => {
-  const ask = async (per?: "pose" | "molecule" | "compound") =>
+  const ask = async (per?: BestPer) =>
     scores(await query({ site: "main", ...(per === undefined ? {} : { per }) }));
   assert.deepEqual(await ask("molecule"), [-10, -9.5, -6]);
   assert.deepEqual(await ask(), [-10, -9.5, -6]);
@@ -114,6 +116,21 @@ test("the best pose of each molecule, compound, or every pose, best score first"
   );
 });
 
+test("a compound joins its states and keeps isomers apart, a skeleton joins both", async () => {
+  const at = await createSite(context, scientist, receptor, { ...BOX, name: "isomers" });
+  for (const [smiles, compound_key, affinity] of [
+    ["C[C@H](N)F", "AMINEAMINEAMIN-RRRRRRRRRR", -8],
+    ["C[C@H]([NH3+])F", "AMINEAMINEAMIN-RRRRRRRRRR", -9],
+    ["C[C@@H](N)F", "AMINEAMINEAMIN-SSSSSSSSSS", -7],
+    ["CCCF", "OTHEROTHEROTHE-UHFFFAOYSA", -6],
+  ] as const)
+    await add(at, await insertMolecule(context, scientist, smiles, { compound_key }), [affinity]);
+  const ask = async (per: BestPer) => scores(await query({ site: "isomers", per }));
+  assert.deepEqual(await ask("molecule"), [-9, -8, -7, -6]);
+  assert.deepEqual(await ask("compound"), [-9, -7, -6]);
+  assert.deepEqual(await ask("skeleton"), [-9, -6]);
+});
+
 test("a limit on the score and a molecule narrow the list", async () => {
   assert.deepEqual(
     scores(await query({ site: "main", per: "pose", max_affinity_kcal_mol: -8.5 })),
@@ -134,7 +151,7 @@ test("equal scores are paged without repeating or leaving out one", async () => 
       await insertMolecule(context, scientist, `C${"N".repeat(n)}`),
       [-7.123456789012345, -7.1, -7.1],
     );
-  for (const per of ["molecule", "compound", "pose"] as const) {
+  for (const per of ["molecule", "compound", "skeleton", "pose"] as const) {
     const whole = (await query({ site: "tied", per })).items;
     assert.equal(whole.length, per === "pose" ? 21 : 7);
     for (const limit of [1, 2, 3, 7]) {
@@ -179,6 +196,36 @@ test("where a site has two protocols the question is answered with both, and eac
   await assert.rejects(query({ site: "main", protocol_id: thorough }), none);
 });
 
+test("protocols are told apart by every parameter that differs, and by no other", async () => {
+  const at = await createSite(context, scientist, receptor, { ...BOX, name: "three protocols" });
+  const wishes = [
+    { exhaustiveness: 8, num_modes: 9, scoring: "vina" },
+    { exhaustiveness: 8, num_modes: 20, scoring: "vina" },
+    { exhaustiveness: 8, num_modes: 20, scoring: "vina", spacing: { angstrom: 0.375 } },
+  ];
+  for (const params of wishes) {
+    const protocol_id = await inResults(context, org, ({ tx }) =>
+      upsertProtocol(tx, {
+        params_hash: sha256(JSON.stringify(params)),
+        task: "vina.dock",
+        program: "vina",
+        program_version: "1.2.3",
+        params,
+      }),
+    );
+    await add(at, neutral, [-8], { protocol_id });
+  }
+  await assert.rejects(query({ site: "three protocols" }), ({ message }: Error) => {
+    for (const said of [
+      "(vina 1.2.3, num_modes 9, spacing not stated, 1 poses)",
+      "(vina 1.2.3, num_modes 20, spacing not stated, 1 poses)",
+      '(vina 1.2.3, num_modes 20, spacing {"angstrom":0.375}, 1 poses)',
+    ])
+      assert.ok(message.includes(said), message);
+    return true;
+  });
+});
+
 test("where several sites have results the question is answered with their names", async () => {
   await assert.rejects(query(), (error: unknown) => {
     refused("bad_input", /one site: choose with --site/)(error);
@@ -203,8 +250,11 @@ test("poses of jobs come in the order of the jobs, best first within each, and n
     ],
   );
   assert.deepEqual([page.site_id, page.protocol_id, page.next_cursor], [null, null, null]);
-  assert.deepEqual((await query({ job_ids: [MISSING] })).items, []);
-  assert.deepEqual((await query({ job_ids: jobs }, stranger)).items, []);
+  const unseen = refused("not_found", /^no such job/);
+  await assert.rejects(query({ job_ids: [MISSING] }), unseen);
+  await assert.rejects(query({ job_ids: [first, MISSING] }), refused("not_found", new RegExp(MISSING)));
+  await assert.rejects(query({ job_ids: jobs }, stranger), unseen);
+  assert.equal((await query({ job_ids: [first.toUpperCase()] })).items.length, 2);
   for (const more of [
     { site: "main" },
     { protocol_id: usual },
@@ -223,12 +273,13 @@ test("poses of jobs come in the order of the jobs, best first within each, and n
 test("a private job's poses are its owner's and admins', also in lists, counts and offers", async () => {
   const secret = await createSite(context, scientist, receptor, { ...BOX, name: "quiet" });
   const job = await add(secret, neutral, [-12, -11], { visibility: "private" });
+  await assert.rejects(query({ job_ids: [job] }, colleague), refused("not_found", /^no such job/));
   for (const [who, found] of [
     [scientist, [-12, -11]],
     [boss, [-12, -11]],
     [colleague, []],
   ] as const) {
-    assert.deepEqual(scores(await query({ job_ids: [job] }, who)), found);
+    if (found.length > 0) assert.deepEqual(scores(await query({ job_ids: [job] }, who)), found);
     assert.deepEqual(scores(await query({ site: "quiet", per: "pose" }, who)), found);
     assert.deepEqual(scores(await query({ site: "quiet", per: "compound" }, who)), found.slice(0, 1));
     await assert.rejects(

@@ -1,7 +1,7 @@
 import type { ResultsDb } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import { pageOf, pageWish } from "../paging.ts";
-import { selectOptionalSite } from "../sites/store.ts";
+import { findSite } from "../sites/find.ts";
 import type { DockingResult, QueryDocking } from "./schema.ts";
 import {
   countPosesByProtocol,
@@ -9,6 +9,7 @@ import {
   selectBest,
   selectProtocolsOfSite,
   selectResultsOfJobs,
+  selectSeenJobs,
   selectSitesWithResults,
 } from "./store.ts";
 
@@ -27,6 +28,7 @@ export type DockingPage = {
 export async function queryDocking(db: ResultsDb, input: QueryDocking): Promise<DockingPage> {
   if (input.job_ids !== undefined) {
     refuseBesideJobs(input);
+    await refuseUnseenJobs(db, input.job_ids);
     const items = await selectResultsOfJobs(db, input.job_ids);
     return { items, next_cursor: null, site_id: null, protocol_id: null };
   }
@@ -61,9 +63,16 @@ function refuseBesideJobs({ job_ids: _jobs, per: _per, ...others }: QueryDocking
   throw new AppError("bad_input", rule, { fields: [{ path: name, rule }] });
 }
 
+/** A job that one may not see must not look like one that found no pose. */
+async function refuseUnseenJobs(db: ResultsDb, jobIds: string[]): Promise<void> {
+  const seen = await selectSeenJobs(db, jobIds);
+  const unseen = jobIds.find((id) => !seen.has(id.toLowerCase()));
+  if (unseen !== undefined) throw new AppError("not_found", `no such job: ${unseen}`);
+}
+
 async function oneSite(db: ResultsDb, text: string | undefined): Promise<string> {
   if (text !== undefined) {
-    const site = await selectOptionalSite(db, text);
+    const site = await findSite(db, text);
     if (site === undefined) throw new AppError("not_found", `no binding site "${text.slice(0, 60)}"`);
     return site.site_id;
   }
@@ -94,13 +103,35 @@ async function oneProtocol(
   if (only === undefined) return null;
   if (more.length === 0) return only.protocol_id;
   const poses = await countPosesByProtocol(db, siteId);
-  const choices = protocols.map((protocol) => describe(protocol, poses.get(protocol.protocol_id) ?? 0));
+  const differing = differingParams(protocols);
+  const choices = protocols.map((protocol) =>
+    describe(protocol, differing, poses.get(protocol.protocol_id) ?? 0),
+  );
   throw new AppError(
     "bad_input",
     `scores are compared within one protocol: choose with --protocol: ${choices.join("; ")}`,
   );
 }
 
-function describe({ protocol_id, program, program_version, params }: SiteProtocol, poses: number): string {
-  return `${protocol_id} (${program} ${program_version}, exhaustiveness ${params["exhaustiveness"]}, ${poses} poses)`;
+/** Names of the parameters that are not the same in all of these, by which they can be told apart. */
+function differingParams(protocols: SiteProtocol[]): string[] {
+  const names = new Set(protocols.flatMap(({ params }) => Object.keys(params)));
+  return [...names]
+    .toSorted()
+    .filter((name) => new Set(protocols.map(({ params }) => JSON.stringify(params[name]))).size > 1);
+}
+
+function describe(
+  { protocol_id, program, program_version, params }: SiteProtocol,
+  differing: string[],
+  poses: number,
+): string {
+  const values = differing.map((name) => `${name} ${shown(params[name])}`);
+  return `${protocol_id} (${[`${program} ${program_version}`, ...values, `${poses} poses`].join(", ")})`;
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return "not stated";
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }

@@ -8,7 +8,7 @@ export const MOST_HEAVY_ATOMS = 150;
 
 /**
  * Why a species can't be docked from its drawing, or undefined where it can: several parts, elements that the
- * scoring function has no radius for, nothing but hydrogen, too large.
+ * scoring function has no radius for, radicals, nothing but hydrogen, too large.
  */
 export function refuseLigand({ found }: IdentifiedRecord): Refusal | undefined {
   const { species, parent } = found;
@@ -25,6 +25,11 @@ export function refuseLigand({ found }: IdentifiedRecord): Refusal | undefined {
     return {
       code: "unsupported_element",
       message: `Vina has no parameters for ${unknown.join(", ")} in ${text}: it knows H C N O F Si P S Cl Br I`,
+    };
+  if (species.radical_electrons > 0)
+    return {
+      code: "unsupported_element",
+      message: `${text} is a radical, which Vina has no parameters for: draw the closed-shell molecule`,
     };
   if (species.heavy_atoms === 0)
     return { code: "bad_input", message: `${text} has no heavy atom: nothing would be scored` };

@@ -81,8 +81,12 @@ export const DockingResult = Type.Intersect([
 ]);
 export type DockingResult = Static<typeof DockingResult>;
 
-/** Of which each the best is shown: every pose, each molecule, or each compound (all its states and isomers). */
-export const BEST_PER = ["pose", "molecule", "compound"] as const;
+/**
+ * Of which each the best is shown: every pose, each molecule, each compound (its salts, states and tautomers; an
+ * isomer is another one), or each skeleton (all that differ in stereo only, too).
+ */
+export const BEST_PER = ["pose", "molecule", "compound", "skeleton"] as const;
+export type BestPer = (typeof BEST_PER)[number];
 
 export const QueryDocking = Type.Object(
   {

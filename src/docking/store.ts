@@ -1,7 +1,7 @@
-import { sql } from "kysely";
+import { type AliasedExpression, sql } from "kysely";
 import type { ResultsDb, ResultsTx } from "../db/results.ts";
 import type { PageWish } from "../paging.ts";
-import type { DockingResult } from "./schema.ts";
+import type { BestPer, DockingResult } from "./schema.ts";
 
 /** A row of `docking_results` by its column names, without what the database makes. */
 export type NewDockingResult = Omit<
@@ -128,48 +128,82 @@ export async function selectResultsByIds(db: ResultsDb, ids: string[]): Promise<
 export type BestQuery = PageWish & {
   site_id: string;
   protocol_id: string;
-  per: "pose" | "molecule" | "compound";
+  per: BestPer;
   molecule_id?: string;
   max_affinity_kcal_mol?: number;
 };
 
-/** Best scores first; of each molecule or compound only its best pose, whatever the seed. */
+/**
+ * Best scores first; of each molecule, compound or skeleton only its best pose, whatever the seed. Ranks ids and
+ * scores alone, which an index holds; what a row says besides is looked up for the page's rows.
+ */
 export async function selectBest(db: ResultsDb, query: BestQuery): Promise<DockingResult[]> {
-  let ranked = db
-    .selectFrom("docking_results as d")
-    .leftJoin("molecules as m", "m.molecule_id", "d.molecule_id")
-    .select(COLUMNS)
-    .select(NAME.as("name"))
-    .where("d.site_id", "=", query.site_id)
-    .where("d.protocol_id", "=", query.protocol_id);
-  if (query.molecule_id !== undefined) ranked = ranked.where("d.molecule_id", "=", query.molecule_id);
-  if (query.max_affinity_kcal_mol !== undefined)
-    ranked = ranked.where("d.affinity_kcal_mol", "<=", query.max_affinity_kcal_mol);
-  if (query.per !== "pose") {
-    // A molecule whose registrations are gone shows no compound: it stands for itself.
-    const key =
-      query.per === "molecule"
-        ? sql<string>`d.molecule_id`
-        : sql<string>`coalesce(m.compound_key, d.molecule_id::text)`;
-    // The best pose of a run is its first.
-    ranked = ranked
-      .where("d.pose_rank", "=", 1)
-      .distinctOn(key)
-      .orderBy(key)
-      .orderBy("d.affinity_kcal_mol")
-      .orderBy("d.result_id");
-  }
   let page = db
-    .selectFrom(ranked.as("best"))
-    .selectAll()
-    .orderBy("affinity_kcal_mol")
-    .orderBy("result_id")
+    .selectFrom(rankedBy(db, query))
+    .select(["best.result_id", "best.affinity_kcal_mol"])
+    .orderBy("best.affinity_kcal_mol")
+    .orderBy("best.result_id")
     .limit(query.limit);
   if (query.before !== undefined) {
     const { at, id } = query.before;
-    page = page.where(sql<boolean>`(affinity_kcal_mol, result_id) > (${at}::float8, ${id}::uuid)`);
+    page = page.where(sql<boolean>`(best.affinity_kcal_mol, best.result_id) > (${at}::float8, ${id}::uuid)`);
   }
-  return (await page.execute()) as unknown as DockingResult[];
+  const rows = await db
+    .selectFrom(page.as("page"))
+    .innerJoin("docking_results as d", "d.result_id", "page.result_id")
+    .leftJoin("molecules as m", "m.molecule_id", "d.molecule_id")
+    .select(COLUMNS)
+    .select(NAME.as("name"))
+    .orderBy("page.affinity_kcal_mol")
+    .orderBy("page.result_id")
+    .execute();
+  return rows as unknown as DockingResult[];
+}
+
+type Ranked = { result_id: string; affinity_kcal_mol: number };
+
+/** Ids and scores of what is ranked. */
+function rankedBy(db: ResultsDb, query: BestQuery): AliasedExpression<Ranked, "best"> {
+  if (query.per === "pose")
+    return posesOf(db, query).select(["d.result_id", "d.affinity_kcal_mol"]).as("best");
+  const ofMolecules = posesOf(db, query)
+    // The best pose of a run is its first. Written out: a partial index serves no parameter.
+    .where(sql<boolean>`d.pose_rank = 1`)
+    .select(["d.molecule_id", "d.result_id", "d.affinity_kcal_mol"])
+    .distinctOn("d.molecule_id")
+    .orderBy("d.molecule_id")
+    .orderBy("d.affinity_kcal_mol")
+    .orderBy("d.result_id");
+  if (query.per === "molecule") return ofMolecules.as("best");
+  // A molecule whose registrations are gone shows no key: it stands for itself.
+  const key = sql<string>`coalesce(${sql.ref(query.per === "compound" ? "m.compound_key" : "m.skeleton_key")}, b.molecule_id::text)`;
+  return db
+    .selectFrom(ofMolecules.as("b"))
+    .leftJoin("molecules as m", "m.molecule_id", "b.molecule_id")
+    .select(["b.molecule_id", "b.result_id", "b.affinity_kcal_mol"])
+    .distinctOn(key)
+    .orderBy(key)
+    .orderBy("b.affinity_kcal_mol")
+    .orderBy("b.result_id")
+    .as("best");
+}
+
+function posesOf(db: ResultsDb, query: BestQuery) {
+  const { site_id, protocol_id, molecule_id, max_affinity_kcal_mol } = query;
+  let poses = db
+    .selectFrom("docking_results as d")
+    .where("d.site_id", "=", site_id)
+    .where("d.protocol_id", "=", protocol_id);
+  if (molecule_id !== undefined) poses = poses.where("d.molecule_id", "=", molecule_id);
+  if (max_affinity_kcal_mol !== undefined)
+    poses = poses.where("d.affinity_kcal_mol", "<=", max_affinity_kcal_mol);
+  return poses;
+}
+
+/** Which of these jobs the caller may see. */
+export async function selectSeenJobs(db: ResultsDb, jobIds: string[]): Promise<Set<string>> {
+  const rows = await db.selectFrom("jobs").select("job_id").where("job_id", "in", jobIds).execute();
+  return new Set(rows.map((row) => row.job_id));
 }
 
 /** What results of a site were made with. */

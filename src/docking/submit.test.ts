@@ -193,10 +193,19 @@ test("told to skip, the bad ligands are listed by line and the rest go on", asyn
     rejected.map(({ line, code }) => [line, code]),
     BAD.map(([, , code], index) => [2 * index + 1, code]),
   );
-  await assert.rejects(
-    submit(["C(", "OB(O)C"], { on_reject: "skip" }),
-    refused("unparsable_input", /2 of 2 refused/),
+  const before = await ask("SELECT count(*) FROM jobs");
+  const none = await submit(["C(", "OB(O)C"], { on_reject: "skip" });
+  assert.deepEqual([none.jobs, none.site_id], [[], site.site_id]);
+  assert.deepEqual(
+    none.rejected.map(({ line, code }) => [line, code]),
+    [
+      [1, "unparsable_input"],
+      [2, "unsupported_element"],
+    ],
+    "all of them are told, as of some",
   );
+  assert.deepEqual(await ask("SELECT count(*) FROM jobs"), before);
+  await assert.rejects(submit(["C(", "OB(O)C"]), refused("unparsable_input", /2 of 2 refused/));
 });
 
 const WRONG: [what: string, more: object, says: RegExp][] = [
@@ -262,7 +271,7 @@ test("a completed job that asked the same answers, and a private one nobody but 
 test("a docking job submitted again keeps all its inputs and asks the same question", async () => {
   // A reference that is known to be some molecule, as redocking needs it.
   await ask(
-    "UPDATE structures SET molecule_id = (SELECT min(molecule_id::text)::uuid FROM molecules) WHERE structure_id = $1",
+    "UPDATE structures SET molecule_id = (SELECT molecule_id FROM molecules WHERE smiles = 'CCO') WHERE structure_id = $1",
     site.reference_structure_id,
   );
   const more = { exhaustiveness: 2, seed: 5, priority: 8 };
@@ -286,6 +295,22 @@ test("a docking job submitted again keeps all its inputs and asks the same quest
     again.job_id,
   ]);
   assert.equal(signatures.length, 1);
+});
+
+test("of several people's sites of one name none is docked at, and their ids are named", async () => {
+  const name = { ...BOX, name: "popular" };
+  const receptor = { structure_id: site.receptor_structure_id };
+  const ours = await createSite(context, colleague, receptor, name);
+  assert.equal((await submit(["CCO"], { site: "popular" })).site_id, ours.site_id);
+  const theirs = await createSite(context, boss, receptor, { ...name, size_angstrom: [19, 19, 19] });
+  for (const text of ["popular", "popular@1"])
+    await assert.rejects(submit(["CCO"], { site: text }), ({ kind, message }: AppError) => {
+      assert.equal(kind, "bad_input");
+      for (const { site_id } of [ours, theirs]) assert.ok(message.includes(site_id), message);
+      return true;
+    });
+  assert.equal((await submit(["CCO"], { site: "popular" }, boss)).site_id, theirs.site_id);
+  assert.equal((await submit(["CCO"], { site: theirs.site_id })).site_id, theirs.site_id);
 });
 
 test("the audit log is told the site and how many, never which molecule", async () => {

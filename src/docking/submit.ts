@@ -9,8 +9,8 @@ import { expandStereo, type IsomerRecord, registerIsomers } from "../molecules/i
 import type { RejectedRecord } from "../molecules/schema.ts";
 import { type PublishedPipeline, selectOptionalPublished } from "../pipelines/store.ts";
 import type { Services } from "../services.ts";
+import { findSite } from "../sites/find.ts";
 import type { Site } from "../sites/schema.ts";
-import { selectOptionalSite } from "../sites/store.ts";
 import { type StructureRow, selectStructuresByIds } from "../structures/store.ts";
 import { refuseLigand } from "./refuse.ts";
 import type { DockingJob, SubmitDocking, SubmittedDocking } from "./schema.ts";
@@ -44,8 +44,7 @@ export async function prepareDocking(call: Call, input: SubmitDocking): Promise<
   const isomers = await expandStereo(toolkit, fit, input.stereo ?? "enumerate");
   rejected.push(...isomers.rejected);
   rejected.sort((a, b) => a.line - b.line);
-  if (rejected.length > 0 && (isomers.items.length === 0 || input.on_reject !== "skip"))
-    throw allRefused(rejected, input.molecules.length);
+  if (rejected.length > 0 && input.on_reject !== "skip") throw allRefused(rejected, input.molecules.length);
   return { ...place, items: isomers.items, rejected, pipeline: await recipeOf(call) };
 }
 
@@ -54,7 +53,7 @@ async function siteOf(
   text: string,
 ): Promise<Pick<PreparedDocking, "site" | "receptor" | "reference">> {
   return services.results.read(principal, async ({ tx }) => {
-    const site = await selectOptionalSite(tx, text);
+    const site = await findSite(tx, text);
     if (site === undefined)
       throw new AppError(
         "not_found",

@@ -2,11 +2,15 @@ import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
+import { selectOptionalSite } from "../sites/store.ts";
 import { structureIdentity } from "../structures/store.ts";
 import type { SubmittedJob } from "./schema.ts";
 import { type JobInput, submitJobs } from "./submit.ts";
 
-/** A new job with the recipe, input and parameters of another. Throws AppError not_found. */
+/**
+ * A new job with the recipe, input and parameters of another. Throws AppError not_found, also where one of its
+ * inputs or its site is not the caller's to see.
+ */
 export async function submitAgain(
   scope: ResultsScope,
   principal: OrgPrincipal,
@@ -30,6 +34,8 @@ export async function submitAgain(
     .executeTakeFirst();
   const inputs = await inputsOf(tx, jobId);
   if (job === undefined || inputs.length === 0) throw new AppError("not_found", "no such job");
+  const params = job.params as { [key: string]: unknown };
+  await refuseHiddenSite(tx, params);
   const [submitted] = await submitJobs(
     scope,
     {
@@ -45,25 +51,40 @@ export async function submitAgain(
       priority: job.priority,
       reuse: false,
     },
-    [{ inputs, params: job.params as { [key: string]: unknown } }],
+    [{ inputs, params }],
   );
   if (submitted === undefined) throw new AppError("internal", "a submission had no answer");
   return submitted;
 }
 
+/** Everything that a job names must be the caller's to see: an id that leads nowhere would make another question. */
 async function inputsOf(tx: ResultsTx, jobId: string): Promise<JobInput[]> {
   const rows = await tx
     .selectFrom("job_inputs as i")
     .leftJoin("molecules as m", "m.molecule_id", "i.molecule_id")
     .leftJoin("structures as t", "t.structure_id", "i.structure_id")
     .select(["i.key", "i.molecule_id", "i.structure_id", "m.identity_key", "t.geometry_hash", "t.checksum"])
+    .select("t.structure_id as seen_structure_id")
     .where("i.job_id", "=", jobId)
     .orderBy("i.key")
     .execute();
   return rows.map((row) => {
     const { key, molecule_id, structure_id } = row;
+    // A structure is what it is by its content, also where its molecule's registration is gone.
+    if (structure_id !== null && row.seen_structure_id === null) throw hidden(`structure (${key})`);
     const identity = structure_id === null ? row.identity_key : structureIdentity(row);
-    if (identity === null) throw new AppError("not_found", "the molecule of this job is not yours to see");
+    if (identity === null) throw hidden("molecule");
     return { key, molecule_id, structure_id, identity };
   });
+}
+
+/** A docking names its site in the parameters. */
+async function refuseHiddenSite(tx: ResultsTx, params: { [key: string]: unknown }): Promise<void> {
+  const { site_id } = params;
+  if (typeof site_id !== "string") return;
+  if ((await selectOptionalSite(tx, site_id)) === undefined) throw hidden("binding site");
+}
+
+function hidden(what: string): AppError {
+  return new AppError("not_found", `the ${what} of this job is not yours to see`);
 }

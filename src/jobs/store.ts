@@ -60,6 +60,26 @@ export async function insertTasks(tx: ResultsTx, tasks: NewTask[]): Promise<void
   );
 }
 
+export type NewOutput = {
+  job_id: string;
+  /** Task and file, `dock/poses.sdf`. */
+  key: string;
+  uri: string;
+  content_type: string;
+  size_bytes: number;
+  checksum: string;
+  molecule_id: string | null;
+  structure_id: string | null;
+};
+
+/** The files that a finished task keeps; what else an output carries is left out. */
+export async function insertOutputs(tx: ResultsTx, outputs: NewOutput[]): Promise<void> {
+  if (outputs.length === 0) return;
+  await sql`INSERT INTO job_outputs (job_id, key, uri, content_type, size_bytes, checksum, molecule_id, structure_id)
+    SELECT * FROM jsonb_to_recordset(${JSON.stringify(outputs)}::jsonb) AS o(job_id uuid, key text, uri text,
+      content_type text, size_bytes bigint, checksum text, molecule_id uuid, structure_id uuid)`.execute(tx);
+}
+
 export async function insertEvents(tx: ResultsTx, events: NewEvent[]): Promise<void> {
   if (events.length === 0) return;
   await sql`INSERT INTO job_events (job_id, seq_no, event, detail, metadata)

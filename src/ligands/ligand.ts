@@ -8,6 +8,8 @@ export type Ligand = {
   /** Kekulé bond orders. */
   bonds: Bond[];
   charges: number[];
+  /** Mass numbers, 0 for natural. PDBQT has none; the SDF of the poses does. */
+  isotopes: number[];
   aromatic: boolean[];
 };
 

@@ -1,5 +1,6 @@
 import type { Position } from "../structures/geometry.ts";
 import { type Matrix3, type RigidTransform, superpose, transform } from "../structures/superpose.ts";
+import { add, cross, dot, NOWHERE, norm, subtract, unit } from "../structures/vectors.ts";
 
 /** Points no farther than this from one line, in Å, say nothing of a turn about it: PDBQT's last decimal. */
 const LINE_ANGSTROM = 0.001;
@@ -14,7 +15,7 @@ export function fragmentMotion(from: readonly Position[], to: readonly Position[
   if (line === null) return superpose(from, to);
   const [a, b] = line;
   const rotation = a === b ? IDENTITY : shortestTurn(between(from, a, b), between(to, a, b));
-  return { rotation, translation: minus(there, transform({ rotation, translation: [0, 0, 0] }, here)) };
+  return { rotation, translation: subtract(there, transform({ rotation, translation: [0, 0, 0] }, here)) };
 }
 
 const IDENTITY: Matrix3 = [
@@ -26,9 +27,9 @@ const IDENTITY: Matrix3 = [
 /** The two points between which a line through all of them runs, one and the same for one point; null for none. */
 function lineOf(points: readonly Position[]): readonly [number, number] | null {
   const start = 0;
-  const end = farthest(points, (point) => norm(minus(point, at(points, start))));
-  const along = unit(between(points, start, end));
-  const off = (point: Position) => norm(cross(minus(point, at(points, start)), along));
+  const end = farthest(points, (point) => norm(subtract(point, at(points, start))));
+  const along = direction(between(points, start, end));
+  const off = (point: Position) => norm(cross(subtract(point, at(points, start)), along));
   const worst = farthest(points, off);
   return off(at(points, worst)) < LINE_ANGSTROM ? [start, end] : null;
 }
@@ -42,10 +43,10 @@ function farthest(points: readonly Position[], distance: (point: Position) => nu
 
 /** The smallest rotation that turns one direction into another (Rodrigues' formula). */
 function shortestTurn(from: Position, to: Position): Matrix3 {
-  const [u, v] = [unit(from), unit(to)];
+  const [u, v] = [direction(from), direction(to)];
   const cosine = dot(u, v);
   // Opposite directions: half a turn about anything square to them.
-  if (cosine < -1 + 1e-12) return halfTurn(unit(squareTo(u)));
+  if (cosine < -1 + 1e-12) return halfTurn(direction(squareTo(u)));
   const [x, y, z] = cross(u, v);
   const k = 1 / (1 + cosine);
   return [
@@ -68,39 +69,19 @@ function squareTo([x, y, z]: Position): Position {
 }
 
 function middle(points: readonly Position[]): Position {
-  const sum = points.reduce<Position>(
-    (total, p) => [total[0] + p[0], total[1] + p[1], total[2] + p[2]],
-    [0, 0, 0],
-  );
+  const sum = points.reduce<Position>((total, point) => add(total, point), [0, 0, 0]);
   return [sum[0] / points.length, sum[1] / points.length, sum[2] / points.length];
 }
 
 function at(points: readonly Position[], index: number): Position {
-  return points[index] ?? [Number.NaN, Number.NaN, Number.NaN];
+  return points[index] ?? NOWHERE;
 }
 
 function between(points: readonly Position[], from: number, to: number): Position {
-  return minus(at(points, to), at(points, from));
+  return subtract(at(points, to), at(points, from));
 }
 
-function minus(a: Position, b: Position): Position {
-  return [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
-}
-
-function dot(a: Position, b: Position): number {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
-function cross(a: Position, b: Position): Position {
-  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-}
-
-function norm(a: Position): number {
-  return Math.sqrt(dot(a, a));
-}
-
-/** Zero stays zero. */
-function unit(a: Position): Position {
-  const length = norm(a) || 1;
-  return [a[0] / length, a[1] / length, a[2] / length];
+/** Zero stays zero: the line through one point has no direction. */
+function direction(a: Position): Position {
+  return unit(a) ?? a;
 }

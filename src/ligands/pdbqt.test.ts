@@ -156,8 +156,19 @@ test("the root's largest branch is as small as it can be", () => {
 test("hydrogens written as atoms in the SMILES are counted in its numbers", () => {
   const heavyWater = { ...ligand("water"), smiles: "[2H]O[2H]" };
   assert.match(prepareLigand(heavyWater).pdbqt, /^REMARK SMILES IDX 2 1\nREMARK H PARENT 2 2 2 3$/m);
-  const chlorine = { ...ligand("hydrogen_fluoride"), smiles: "[2H]Cl |$tail$|" };
-  assert.match(prepareLigand(chlorine).pdbqt, /^REMARK SMILES \[2H\]Cl\nREMARK SMILES IDX 2 1$/m);
+  const fluorine = { ...ligand("hydrogen_fluoride"), smiles: "[2H]F |$tail$|" };
+  assert.match(prepareLigand(fluorine).pdbqt, /^REMARK SMILES \[2H\]F\nREMARK SMILES IDX 2 1$/m);
+});
+
+test("a SMILES whose atoms stand in another order is refused, as its numbers would be wrong", () => {
+  const named = (smiles: string) => () => prepareLigand({ ...ligand("acetonitrile"), smiles });
+  assert.deepEqual(ligand("acetonitrile").smiles, "CC#N");
+  assert.throws(named("N#CC"), {
+    kind: "internal",
+    message: /atom 1 of a ligand is C and another in its SMILES/,
+  });
+  named("[13CH3]C#[15N]")();
+  for (const name of Object.keys(LIGANDS)) prepareLigand(ligand(name));
 });
 
 test("what no file can hold is refused", () => {

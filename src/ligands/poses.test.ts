@@ -145,6 +145,14 @@ test("a pose that is not the ligand is told", () => {
   );
 });
 
+test("a labelled ligand's poses are labelled", () => {
+  const methane = ligand("methane");
+  const labelled = { ...methane, smiles: "[13CH3][2H]", isotopes: [13, 2, 0, 0, 0] };
+  const prepared = prepareLigand(labelled);
+  const text = poseSdf(prepared, poseGeometry(prepared, positionsOf(prepared.pdbqt)), {});
+  assert.deepEqual(parseMolblock(text).isotopes, labelled.isotopes);
+});
+
 test("a pose as a record of an SD file has its bonds, charges, hydrogens and data items", () => {
   for (const name of ["acetate", "guanidinium", "amprenavir", "methane"]) {
     const prepared = prepareLigand(ligand(name));

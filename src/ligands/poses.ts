@@ -2,6 +2,7 @@ import { AppError } from "../errors.ts";
 import type { Geometry, Position } from "../structures/geometry.ts";
 import { formatMolblock } from "../structures/sdf.ts";
 import { transform } from "../structures/superpose.ts";
+import { distance, NOWHERE } from "../structures/vectors.ts";
 import type { PreparedLigand } from "./ligand.ts";
 import { fragmentMotion } from "./motion.ts";
 
@@ -43,7 +44,7 @@ export function checkPose(prepared: PreparedLigand, geometry: Geometry): string[
   const label = (atom: number) => `${conformer.elements[atom]}${atom + 1}`;
   const problems: string[] = [];
   for (const { from, to } of bonds) {
-    const [before, after] = [distance(conformer, from, to), distance(geometry, from, to)];
+    const [before, after] = [bondLength(conformer, from, to), bondLength(geometry, from, to)];
     if (Math.abs(after - before) <= BOND_ANGSTROM) continue;
     problems.push(`bond ${label(from)}–${label(to)} is ${after.toFixed(3)} Å, not ${before.toFixed(3)} Å`);
   }
@@ -51,7 +52,7 @@ export function checkPose(prepared: PreparedLigand, geometry: Geometry): string[
     const there = known.map(positionIn(geometry));
     const motion = fragmentMotion(known.map(conformerOf(prepared)), there);
     const offs = known.map((atom, index) =>
-      apart(transform(motion, conformerOf(prepared)(atom)), there[index]),
+      distance(transform(motion, conformerOf(prepared)(atom)), there[index]),
     );
     const worst = Math.max(...offs);
     if (worst <= FIT_ANGSTROM) continue;
@@ -62,7 +63,7 @@ export function checkPose(prepared: PreparedLigand, geometry: Geometry): string[
 }
 
 /**
- * One record of an SD file for a pose: Kekulé bonds, charges and all hydrogens, stereo by the coordinates, and
+ * One record of an SD file for a pose: Kekulé bonds, charges, isotopes and all hydrogens, stereo by the coordinates, and
  * the data items given, in their order. Ends with the line `$$$$`. AppError as of `formatMolblock`.
  */
 export function poseSdf(
@@ -70,9 +71,10 @@ export function poseSdf(
   geometry: Geometry,
   properties: Record<string, string | number>,
 ): string {
-  const none = ligand.charges.map(() => 0);
-  const { smiles, bonds, charges } = ligand;
-  const molblock = formatMolblock({ name: smiles, geometry, bonds, charges, isotopes: none, radicals: none });
+  const { smiles, bonds, charges, isotopes } = ligand;
+  // Radicals are refused before they are docked, see `refuseLigand`.
+  const radicals = charges.map(() => 0);
+  const molblock = formatMolblock({ name: smiles, geometry, bonds, charges, isotopes, radicals });
   const items = Object.entries(properties).map(
     ([name, value]) => `> <${dataName(name)}>\n${dataText(value)}\n\n`,
   );
@@ -110,19 +112,13 @@ function conformerOf({ ligand }: PreparedLigand): (atom: number) => Position {
 }
 
 function positionIn({ positions_angstrom: positions }: Geometry): (atom: number) => Position {
-  return (atom) => positions[atom] ?? UNKNOWN;
+  return (atom) => positions[atom] ?? NOWHERE;
 }
 
 function pick(placed: ReadonlyMap<number, Position | undefined>, atoms: readonly number[]): Position[] {
-  return atoms.map((atom) => placed.get(atom) ?? UNKNOWN);
+  return atoms.map((atom) => placed.get(atom) ?? NOWHERE);
 }
 
-const UNKNOWN: Position = [Number.NaN, Number.NaN, Number.NaN];
-
-function distance({ positions_angstrom: positions }: Geometry, from: number, to: number): number {
-  return apart(positions[from], positions[to]);
-}
-
-function apart(a: Position = UNKNOWN, b: Position = UNKNOWN): number {
-  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+function bondLength({ positions_angstrom: positions }: Geometry, from: number, to: number): number {
+  return distance(positions[from], positions[to]);
 }

@@ -42,7 +42,21 @@ function smilesNumbers(smiles: string, elements: readonly string[]): Map<number,
       "internal",
       `a ligand of ${heavy.length} heavy atoms has a SMILES of ${places.length}`,
     );
+  // Another RDKit writes another canonical SMILES than the stored one: then the conformer's order is another too.
+  const odd = heavy.find((atom, index) => symbolIn(tokens[(places[index] ?? 0) - 1]) !== elements[atom]);
+  if (odd !== undefined)
+    throw new AppError(
+      "internal",
+      `atom ${odd + 1} of a ligand is ${elements[odd]} and another in its SMILES`,
+    );
   return new Map(heavy.map((atom, index) => [atom, places[index] ?? 0]));
+}
+
+/** The element of an atom in a SMILES: `[nH+]` and `n` are N. */
+function symbolIn(token = ""): string {
+  const symbol = /^\[?\d*([A-Z][a-z]?|[a-z]{1,2})/.exec(token)?.[1] ?? "";
+  const known = /^(se|as|te|si)/.test(symbol) || /^[A-Z]/.test(symbol) ? symbol : symbol.slice(0, 1);
+  return known.slice(0, 1).toUpperCase() + known.slice(1);
 }
 
 function wrap(prefix: string, pairs: readonly string[]): string[] {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { connectedParts, neighbourLists } from "../structures/adjacency.ts";
 import type { Bond } from "../structures/geometry.ts";
+import type { Ligand } from "./ligand.ts";
 import { countLargerRings, ringBonds } from "./rings.ts";
 import { rotatableBonds } from "./rotors.ts";
 import { AnyLigand, LIGANDS, ligand, MEEKO } from "./support.test.ts";
@@ -56,6 +57,32 @@ test("which bonds turn: not amides and their like, not ends, an alkyne once", ()
     ligand("diphenylacetylene").bonds.flatMap(({ order }, bond) => (alkyne[bond] ? [order] : [])),
     [3],
   );
+});
+
+/** Heavy atoms in a row with these bonds between them, `N` at the end where said. */
+function chain(orders: number[], last = "C"): Ligand {
+  const atoms = orders.length + 1;
+  const bonds = orders.map((order, atom) => ({ from: atom, to: atom + 1, order }));
+  return {
+    smiles: "",
+    geometry: { elements: [...Array(orders.length).fill("C"), last], positions_angstrom: [] },
+    bonds,
+    charges: Array(atoms).fill(0),
+    isotopes: Array(atoms).fill(0),
+    aromatic: Array(atoms).fill(false),
+  };
+}
+
+test("conjugated alkynes are one line and turn once, where something is off the line at both ends", () => {
+  const turns = (orders: number[], last?: string) =>
+    rotatableBonds(chain(orders, last)).flatMap((turned, bond) => (turned ? [bond] : []));
+  assert.deepEqual(turns([1, 1, 3, 1, 1]), [2], "hex-3-yne");
+  assert.deepEqual(turns([1, 1, 3, 1, 3, 1, 1]), [2], "octa-3,5-diyne");
+  assert.deepEqual(turns([1, 1, 3, 1, 3, 1, 3, 1, 1]), [2], "a triyne");
+  assert.deepEqual(turns([1, 1, 3, 1, 1, 3, 1, 1]), [2, 5], "a CH2 between: two lines");
+  assert.deepEqual(turns([1, 1, 3, 1, 3, 1]), [], "a methyl at one end");
+  assert.deepEqual(turns([1, 1, 3, 1, 3]), [], "nothing at one end");
+  assert.deepEqual(turns([1, 1, 3, 1, 3], "N"), [], "a nitrile at one end");
 });
 
 function ring(size: number, from = 0): Bond[] {

@@ -122,7 +122,7 @@ const Heavy = fc.record({
 
 /**
  * Connected graphs with some rings and any bond orders, atoms 1.1 to 1.9 Å from their neighbours: no molecules,
- * but what the writer takes for some. The SMILES has the number of atoms and says nothing else.
+ * but what the writer takes for some. The SMILES has the atoms in order and says nothing else.
  */
 export const AnyLigand: fc.Arbitrary<Ligand> = fc
   .record({
@@ -154,10 +154,11 @@ export const AnyLigand: fc.Arbitrary<Ligand> = fc
         positions.push(place(atom, [-count / 3, shift[1] - count, shift[2]]));
       }
     return {
-      smiles: "C".repeat(heavy.length),
+      smiles: heavy.map(({ element }) => `[${element}]`).join(""),
       geometry: { elements, positions_angstrom: positions },
       bonds,
       charges: elements.map(() => 0),
+      isotopes: elements.map(() => 0),
       aromatic: elements.map((_, atom) => heavy[atom]?.aromatic ?? false),
     };
   });

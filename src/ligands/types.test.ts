@@ -48,6 +48,7 @@ test("hydrogen alone is refused: no score looks at it", () => {
     },
     bonds: [{ from: 0, to: 1, order: 1 }],
     charges: [0, 0],
+    isotopes: [0, 0],
     aromatic: [false, false],
   };
   assert.throws(() => autodockTypes(hydrogen), /hydrogen only/);

@@ -1,4 +1,5 @@
 import type { ResultsScope } from "../db/results.ts";
+import { openElements } from "../toolkit/text.ts";
 import type { Identity, Toolkit } from "../toolkit/toolkit.ts";
 import { type IdentifiedRecord, rejectedRecord } from "./identify.ts";
 import { type Registered, type Registrar, registerRecords } from "./register.ts";
@@ -7,6 +8,9 @@ import { relateMolecules } from "./store.ts";
 
 /** Drawings that leave more isomers open than this are rejected: somebody has to say which is meant. */
 export const MOST_ISOMERS = 8;
+
+/** Drawings that are asked of the toolkit at one time. */
+const AT_ONCE = 64;
 
 /** One species to compute: a record as it was drawn, or one isomer of what it left open. */
 export type IsomerRecord = {
@@ -22,40 +26,48 @@ export type IsomerRecord = {
  * (`enumerate`, up to 8), the first isomer alone (`arbitrary`), or are rejected (`refuse`, and above 8).
  */
 export async function expandStereo(
-  toolkit: Toolkit,
+  toolkit: Pick<Toolkit, "isomers">,
   records: IdentifiedRecord[],
   mode: "enumerate" | "arbitrary" | "refuse",
 ): Promise<{ items: IsomerRecord[]; rejected: RejectedRecord[] }> {
-  const items: IsomerRecord[] = [];
-  const rejected: RejectedRecord[] = [];
-  for (const drawn of records) {
-    const { species } = drawn.found;
-    if (species.undefined_centres === 0 && !species.smiles.includes("|")) {
-      items.push({ drawn, chosen: drawn, isomer: null });
-      continue;
-    }
-    const answer =
-      mode === "refuse"
-        ? { ok: false as const, code: "undefined_stereo", message: openStereo(species) }
-        : await toolkit.isomers(species.smiles, { most: MOST_ISOMERS });
-    if (!answer.ok) {
-      rejected.push(rejectedRecord(drawn.record, drawn.line, answer.code, answer.message));
-      continue;
-    }
-    const isomers = mode === "arbitrary" ? answer.isomers.slice(0, 1) : answer.isomers;
-    for (const [index, isomer] of isomers.entries())
-      items.push({
-        drawn,
-        chosen: { ...drawn, found: { ok: true, species: isomer, parent: null, compound_parent: null } },
-        isomer: { number: index + 1, of: answer.isomers.length },
-      });
-  }
-  return { items, rejected };
+  const answers: (IsomerRecord[] | RejectedRecord)[] = [];
+  // Asked side by side, as the toolkit's threads queue what they can't do at once, but not all of a large file:
+  // the clock of an answer starts when a thread takes it, so waiting costs it nothing.
+  for (let start = 0; start < records.length; start += AT_ONCE)
+    answers.push(
+      ...(await Promise.all(
+        records.slice(start, start + AT_ONCE).map((each) => expandOne(toolkit, each, mode)),
+      )),
+    );
+  return {
+    items: answers.flatMap((each) => (Array.isArray(each) ? each : [])),
+    rejected: answers.flatMap((each) => (Array.isArray(each) ? [] : [each])),
+  };
+}
+
+async function expandOne(
+  toolkit: Pick<Toolkit, "isomers">,
+  drawn: IdentifiedRecord,
+  mode: "enumerate" | "arbitrary" | "refuse",
+): Promise<IsomerRecord[] | RejectedRecord> {
+  const { species } = drawn.found;
+  if (species.undefined_centres === 0 && !species.smiles.includes("|"))
+    return [{ drawn, chosen: drawn, isomer: null }];
+  if (mode === "refuse")
+    return rejectedRecord(drawn.record, drawn.line, "undefined_stereo", openStereo(species));
+  const answer = await toolkit.isomers(species.smiles, { most: MOST_ISOMERS });
+  if (!answer.ok) return rejectedRecord(drawn.record, drawn.line, answer.code, answer.message);
+  const isomers = mode === "arbitrary" ? answer.isomers.slice(0, 1) : answer.isomers;
+  return isomers.map((isomer, index) => ({
+    drawn,
+    chosen: { ...drawn, found: { ok: true, species: isomer, parent: null, compound_parent: null } },
+    isomer: { number: index + 1, of: answer.isomers.length },
+  }));
 }
 
 function openStereo(species: Identity): string {
-  const n = species.undefined_centres;
-  return `${n} stereocentre${n === 1 ? "" : "s"} or double bond${n === 1 ? "" : "s"} of "${species.smiles.slice(0, 60)}" left open: draw each one (@, @@, /, \\)`;
+  const text = `"${species.smiles.slice(0, 60)}"`;
+  return `${openElements(species.undefined_centres)} open in ${text}: draw each one (@, @@, /, \\)`;
 }
 
 /**

@@ -1,11 +1,11 @@
 import type { Position } from "../structures/geometry.ts";
+import { dot, subtract, unit } from "../structures/vectors.ts";
 import { addToGrid, type Grid, nearby } from "./grid.ts";
 import { amideHydrogen, donorHydrogens, terminusHydrogens, waterHydrogens } from "./hydrogens.ts";
 import type { PdbResidue } from "./pdb.ts";
 import { atomOf, heavyAtoms, isSameRun, PEPTIDE_LIMIT_ANGSTROM, peptideLength } from "./residues.ts";
 import type { ReceptorAtom } from "./rigid-pdbqt.ts";
 import { type AtomType, templateOf } from "./templates.ts";
-import { dot, subtract, unit } from "./vectors.ts";
 
 /** Residues joined to one chain, in order; the first begins it with a charged N-terminus. */
 export type Peptide = PdbResidue[];

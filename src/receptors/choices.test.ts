@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { distance } from "../structures/vectors.ts";
 import { HPV, pdb, peptide, prepare, refusal, type TestAtom, typesAt, water } from "./support.test.ts";
-import { distance } from "./vectors.ts";
 
 /** Entry 1HPV with a residue renamed. */
 function renamed(place: string, from: string, to: string): string {

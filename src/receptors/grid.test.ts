@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Position } from "../structures/geometry.ts";
+import { distance } from "../structures/vectors.ts";
 import { addToGrid, type Grid, nearby } from "./grid.ts";
-import { distance } from "./vectors.ts";
 
 const coordinate = fc.double({ min: -12, max: 12, noNaN: true });
 const position = fc.tuple(coordinate, coordinate, coordinate);

@@ -1,5 +1,5 @@
 import type { Position } from "../structures/geometry.ts";
-import { distance } from "./vectors.ts";
+import { distance } from "../structures/vectors.ts";
 
 /** As far as a grid can look, in Å. */
 export const GRID_REACH_ANGSTROM = 4;

@@ -6,10 +6,10 @@ import {
   perceiveBonds,
 } from "../structures/bonds.ts";
 import type { Bond, Geometry } from "../structures/geometry.ts";
+import { distance } from "../structures/vectors.ts";
 import type { PdbAtom, PdbFile, PdbResidue } from "./pdb.ts";
 import { heavyAtoms, labelOf, rolesOf } from "./residues.ts";
 import { isMeant, labelsOf, refusal, someOf } from "./select.ts";
-import { distance } from "./vectors.ts";
 
 /** A residue of a PDB file that is no protein, water or nucleic acid: ligand, buffer, ion. */
 export type Het = {

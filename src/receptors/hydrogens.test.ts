@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Position } from "../structures/geometry.ts";
+import { cross, distance, dot, subtract } from "../structures/vectors.ts";
 import { amideHydrogen, donorHydrogens, place, terminusHydrogens, waterHydrogens } from "./hydrogens.ts";
 import { type DonorRule, templateOf } from "./templates.ts";
-import { cross, distance, dot, subtract } from "./vectors.ts";
 
 function angle(a: Position, b: Position, c: Position): number {
   const [one, other] = [subtract(a, b), subtract(c, b)];

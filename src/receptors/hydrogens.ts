@@ -1,6 +1,6 @@
 import type { Position } from "../structures/geometry.ts";
+import { add, cross, perpendicular, subtract, unit } from "../structures/vectors.ts";
 import type { DonorRule } from "./templates.ts";
-import { add, cross, perpendicular, subtract, unit } from "./vectors.ts";
 
 /** Bond lengths of polar hydrogens in Å, by the heavy atom's element. */
 const LENGTHS: Record<string, number> = { N: 1.01, O: 0.96, S: 1.34 };

@@ -9,7 +9,7 @@ export type ReceptorOptions = {
   chains?: string[];
   keep_waters?: string[];
   histidines?: Record<string, HistidineState>;
-  /** HIE (hydrogen on NE2) unless said. */
+  /** Of histidines that neither their name nor their hydrogens in the file decide: HIE (on NE2) unless said. */
   default_histidine?: HistidineState;
   drop_hets?: string[];
 };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { distance } from "../structures/vectors.ts";
 import { RECEPTOR_PREPARER_VERSION } from "./report.ts";
 import { HPV, pdb, peptide, prepare, readPdbqt, type TestAtom, typesAt, water } from "./support.test.ts";
 import { templateOf } from "./templates.ts";
-import { distance } from "./vectors.ts";
 
 test("1HPV gives 1848 atoms, 332 of them polar hydrogens, and two acceptors in histidines", () => {
   const { report, atoms, geometry } = prepare(HPV);
@@ -49,6 +49,7 @@ test("1HPV's report tells every choice", () => {
       { residue: "B:69", state: "HIE", reason: "default" },
     ],
     disulfides: [],
+    protonation_states: [],
     termini: [
       { chain: "A", n_terminus: "A:1", n_hydrogens: 2, c_terminus: "A:99", oxt: true },
       { chain: "B", n_terminus: "B:1", n_hydrogens: 2, c_terminus: "B:99", oxt: true },

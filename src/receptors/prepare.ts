@@ -1,5 +1,6 @@
 import type { Geometry } from "../structures/geometry.ts";
 import { type Peptide, peptideAtoms, peptidesOf, terminalHydrogens, waterAtoms } from "./build.ts";
+import { contradictionNotes } from "./contradictions.ts";
 import { hetsLeftOut } from "./left-out.ts";
 import type { ReceptorOptions } from "./options.ts";
 import { type PdbFile, type PdbResidue, readPdb } from "./pdb.ts";
@@ -20,7 +21,7 @@ export type PreparedReceptor = { pdbqt: string; report: ReceptorReport; geometry
 
 /**
  * Prepares a receptor from the bytes of a PDB file by residue templates: the first model's protein chains,
- * existing hydrogens dropped, polar ones built, AutoDock 4 types, positions in Å as in the file. Nothing is
+ * existing hydrogens dropped (they decide histidines that nobody named), polar ones built, AutoDock 4 types, positions in Å as in the file. Nothing is
  * left out without a line in the report. Same bytes and options, same PDBQT.
  * AppError `bad_input`: what `readPdb` refuses, no protein, a choice that names nothing or several, and
  * whatever would need a guess (`refuseWhatIsUnsupported`).
@@ -48,6 +49,7 @@ export function prepareReceptor(bytes: Uint8Array, options: ReceptorOptions = {}
     hets_left_out: hets,
     histidines: states.histidines,
     disulfides: states.disulfides,
+    protonation_states: states.protonation_states,
     termini: peptides.flatMap(terminusOf),
     missing_atoms,
     hydrogens_dropped: countHydrogens([...chosen.protein, ...chosen.waters]),
@@ -55,7 +57,12 @@ export function prepareReceptor(bytes: Uint8Array, options: ReceptorOptions = {}
     heavy_atoms: heavy.length,
     atoms_written: atoms.length,
     symmetry: symmetryOf(chosen.protein),
-    notes: [...notesOf(file, chosen, peptides), ...states.notes, ...bondedNotes(hets)],
+    notes: [
+      ...notesOf(file, chosen, peptides),
+      ...states.notes,
+      ...contradictionNotes(peptides, states.nameOf),
+      ...bondedNotes(hets),
+    ],
   };
   return { pdbqt: formatRigidPdbqt(atoms), report, geometry: geometryOf(heavy) };
 }

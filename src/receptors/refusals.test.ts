@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { distance } from "../structures/vectors.ts";
 import { prepareReceptor, type ReceptorOptions } from "./prepare.ts";
 import { bytes, pdb, peptide, refusal, type TestAtom, water } from "./support.test.ts";
-import { distance } from "./vectors.ts";
 
 function refused(text: string, options: ReceptorOptions = {}) {
   return refusal(() => prepareReceptor(bytes(text), options));

@@ -3,7 +3,7 @@ import { type Static, Type } from "typebox";
 export { HISTIDINE_STATES } from "./templates.ts";
 
 /** Changes whenever the same file and options may give another receptor. */
-export const RECEPTOR_PREPARER_VERSION = "1";
+export const RECEPTOR_PREPARER_VERSION = "2";
 
 const Count = Type.Integer({ unit: "1", minimum: 0 });
 const Place = Type.String({
@@ -36,6 +36,9 @@ const HetLeftOut = Type.Object({
 });
 export type HetLeftOut = Static<typeof HetLeftOut>;
 
+/** Who decided a residue's state: the person, its name in the file, its hydrogens there, or nobody. */
+const StateReason = Type.Enum(["chosen", "named_in_file", "hydrogens_in_file", "default"]);
+
 /** Every choice that was made between a PDB file and the receptor made of it. */
 export const ReceptorReport = Type.Object({
   preparer_version: Type.String(),
@@ -51,8 +54,20 @@ export const ReceptorReport = Type.Object({
     Type.Object({
       residue: Place,
       state: Type.Enum(["HID", "HIE", "HIP"]),
-      reason: Type.Enum(["chosen", "named_in_file", "default"]),
+      reason: StateReason,
     }),
+  ),
+  protonation_states: Type.Array(
+    Type.Object({
+      residue: Place,
+      name: Type.String({ description: "the residue's name in the file" }),
+      state: Type.String({ description: "the template it was written by" }),
+      reason: StateReason,
+    }),
+    {
+      description:
+        "residues that are not in their usual state: ASH, GLH, LYN, HID, HIP, CYX without a partner",
+    },
   ),
   disulfides: Type.Array(
     Type.Object({

@@ -1,7 +1,7 @@
+import { distance } from "../structures/vectors.ts";
 import { isMetal } from "./elements.ts";
 import { modresKey, type PdbAtom, type PdbFile, type PdbResidue } from "./pdb.ts";
 import { isWaterName, standardAtomName, templateOf } from "./templates.ts";
-import { distance } from "./vectors.ts";
 
 /** C and N of neighbouring residues that are nearer than this, in Å, are a peptide bond (1.33 Å). */
 export const PEPTIDE_LIMIT_ANGSTROM = 1.9;

@@ -30,6 +30,27 @@ export function formatRigidPdbqt(atoms: readonly ReceptorAtom[]): string {
   return `${lines.join("\n")}\nEND\n`;
 }
 
+/** A heavy atom of a rigid receptor with its residue: name, and place as in reports. */
+export type ResidueAtom = { name: string; residue: string; position_angstrom: Position };
+
+/** The heavy atoms of a text that `formatRigidPdbqt` wrote, with the residues they belong to. */
+export function residueAtoms(text: string): ResidueAtom[] {
+  return text.split("\n").flatMap((line) => {
+    if (!/^(ATOM {2}|HETATM)/.test(line) || line.slice(77, 79).trim() === "HD") return [];
+    const [chain, number] = [line.slice(21, 22).trim(), line.slice(22, 27).trim()];
+    const [x = Number.NaN, y = Number.NaN, z = Number.NaN] = [30, 38, 46].map((at) =>
+      Number(line.slice(at, at + 8)),
+    );
+    return [
+      {
+        name: line.slice(17, 20).trim(),
+        residue: chain === "" ? number : `${chain}:${number}`,
+        position_angstrom: [x, y, z],
+      },
+    ];
+  });
+}
+
 function atomLine(atom: ReceptorAtom, serial: number): string {
   const record = atom.het ? "HETATM" : "ATOM  ";
   // Names of up to three letters start in column 14: every type written here has a one-letter element.

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { transform } from "../structures/superpose.ts";
+import { distance } from "../structures/vectors.ts";
 import { prepareReceptor } from "./prepare.ts";
 import { bytes, HPV, type PdbqtAtom, pdb, peptide, readPdbqt, type TestAtom } from "./support.test.ts";
-import { distance } from "./vectors.ts";
 
 const NAMES = ["GLY", "ALA", "SER", "ALA", "GLY", "ALA", "SER", "GLY", "ALA", "GLY", "ALA"];
 

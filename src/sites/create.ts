@@ -15,6 +15,7 @@ import {
   selectOptionalStructure,
   selectStructures,
 } from "../structures/store.ts";
+import { incompleteNotes } from "./incomplete.ts";
 import { checkReferenceIs, type ReferenceLigand, readReference, wishedResidue } from "./reference.ts";
 import type { CreateSite, ReferenceWish, Site, SiteReport } from "./schema.ts";
 import { insertSite, type NewSite, selectOptionalSameSite, waitForReceptor } from "./store.ts";
@@ -38,7 +39,7 @@ export type PreparedSite = {
 
 /**
  * Reads the receptor and the reference, makes or checks the box. Throws AppError not_found, bad_input (a box
- * that can't be, a reference of another chemistry), engine_refused with code box_misses_receptor.
+ * that can't be, a reference of another chemistry, a box with many residues cut short), engine_refused with code box_misses_receptor.
  */
 export async function prepareSite(call: Call, input: CreateSite): Promise<PreparedSite> {
   const { receptor, files } = await receptorOf(call, input.receptor_structure_id);
@@ -57,7 +58,8 @@ export async function prepareSite(call: Call, input: CreateSite): Promise<Prepar
       fields: [{ path: "center_angstrom", rule }],
     });
   }
-  return { receptor, box, reference, report: reportOf(input, receptor, box, reference, inside) };
+  const notes = incompleteNotes(receptor.preparation.report.missing_atoms, pdbqt, box);
+  return { receptor, box, reference, report: reportOf({ input, receptor, box, reference, inside, notes }) };
 }
 
 async function receptorOf(
@@ -142,13 +144,15 @@ function boxOfWish(input: CreateSite, reference: PreparedReference | null): Box 
   return boxAround(reference.ligand.geometry.positions_angstrom, padding_angstrom);
 }
 
-function reportOf(
-  input: CreateSite,
-  receptor: Receptor,
-  box: Box,
-  reference: PreparedReference | null,
-  inside: number,
-): SiteReport {
+type Reported = Omit<PreparedSite, "report"> & {
+  input: CreateSite;
+  /** Heavy atoms of the receptor in the box. */
+  inside: number;
+  /** Of residues that are cut short. */
+  notes: string[];
+};
+
+function reportOf({ input, receptor, box, reference, inside, notes: incomplete }: Reported): SiteReport {
   const given = input.center_angstrom !== undefined;
   const { symmetry } = receptor.preparation.report;
   const positions = reference === null ? [] : heavyPositions(reference.ligand.geometry);
@@ -163,11 +167,11 @@ function reportOf(
     notes.push(
       `${positions.length - within} of ${positions.length} heavy atoms of the reference lie outside the box`,
     );
-  const cut = receptor.preparation.report.missing_atoms.length;
-  if (cut > 0) notes.push(`${cut} residues of the receptor lack side-chain atoms: see its report`);
+  notes.push(...incomplete);
   return {
     box: given ? "given" : "around the reference",
     padding_angstrom: given ? null : (input.padding_angstrom ?? PADDING_ANGSTROM),
+    receptor_waters_kept: receptor.preparation.report.waters_kept,
     receptor_heavy_atoms_in_box: inside,
     reference: reference?.ligand.label ?? null,
     reference_heavy_atoms: reference === null ? null : positions.length,

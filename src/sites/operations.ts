@@ -4,8 +4,9 @@ import { Uuid } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { createSite, type PreparedSite, prepareSite } from "./create.ts";
+import { findSite } from "./find.ts";
 import { CreateSite, Site } from "./schema.ts";
-import { selectOptionalSite, selectSites } from "./store.ts";
+import { selectSites } from "./store.ts";
 import { validateSite } from "./validate.ts";
 
 const CreatedSite = Type.Intersect([Site, Type.Object({ created: Type.Boolean() })]);
@@ -50,7 +51,7 @@ export const showSite = operation({
   ),
   output: Site,
   async run({ scope }, { site }) {
-    const found = await selectOptionalSite(scope.tx, site);
+    const found = await findSite(scope.tx, site);
     if (found === undefined) throw new AppError("not_found", "no such binding site");
     return found;
   },

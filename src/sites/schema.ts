@@ -9,6 +9,9 @@ const Triple = Type.Tuple([Axis, Axis, Axis], { description: "x, y, z in Å" });
 export const SiteReport = Type.Object({
   box: Type.Enum(["given", "around the reference"] as const),
   padding_angstrom: Type.Union([Type.Number({ unit: "Å" }), Type.Null()]),
+  receptor_waters_kept: Type.Array(Type.String(), {
+    description: "waters of the receptor: sites of one name may differ in nothing else",
+  }),
   receptor_heavy_atoms_in_box: Type.Integer({ unit: "1" }),
   reference: Type.Union([Type.String(), Type.Null()]),
   reference_heavy_atoms: Type.Union([Type.Integer({ unit: "1" }), Type.Null()]),

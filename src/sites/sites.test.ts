@@ -71,6 +71,36 @@ test("around the crystal's ligand: its mid-box, its extent and 5 Å on each side
   assert.equal(wider.report.padding_angstrom, 7);
 });
 
+test("residues cut short are noted by name where they are in the box, and refused above three", async () => {
+  const cut = async (...places: string[]) => {
+    const sides = new RegExp(`^ATOM.{9}(?!(N|CA|C|O|CB) )\\S+ +[A-Z]{3} (${places.join("|")}) .*\\n`, "gm");
+    const text = HPV.toString().replace(sides, "");
+    assert.notEqual(text, HPV.toString());
+    return prepareHpv(context, scientist, { content_base64: Buffer.from(text).toString("base64") });
+  };
+  const one = await createSite(context, scientist, await cut("A  25", "A  41"), BOX);
+  assert.deepEqual(one.report.notes, [
+    "ASP A:25 in the box lacks CG OD1 OD2: poses may lie where its side chain is",
+    "1 residue of the receptor lacks side-chain atoms outside the box: see its report",
+  ]);
+  const four = await cut("[AB]  25", "[AB]  50");
+  const before = await rows();
+  await assert.rejects(
+    createSite(context, scientist, four, BOX),
+    refused(
+      /^4 residues in the box lack side-chain atoms \(ASP A:25, .*: mend the structure, or move the box$/,
+    ),
+  );
+  assert.deepEqual(await rows(), before);
+});
+
+test("sites tell the waters of their receptor", async () => {
+  assert.deepEqual((await create({ ...BOX, name: "wet" })).report.receptor_waters_kept, ["201"]);
+  const dry = await prepareHpv(context, scientist, { keep_waters: [] });
+  const site = await createSite(context, scientist, dry, { ...BOX, name: "wet" });
+  assert.deepEqual(site.report.receptor_waters_kept, []);
+});
+
 test("a box given as it is, with a reference or without one", async () => {
   const bare = await create({ ...BOX, name: "bare" });
   assert.deepEqual(box(bare), [BOX.center_angstrom, BOX.size_angstrom]);
@@ -216,6 +246,36 @@ test("of two people's sites of one name one's own is meant", async () => {
   assert.deepEqual([theirs.created, theirs.version], [true, 1]);
   assert.equal((await show("shared name")).site_id, mine.site_id);
   assert.equal((await show("shared name", colleague)).site_id, theirs.site_id);
+});
+
+test("of others' sites of one name none is taken: their ids are told, and one's own or an id decides", async () => {
+  const named = { ...BOX, name: "ours" };
+  const first = await create(named);
+  assert.equal((await show("ours", colleague)).site_id, first.site_id, "one other person's is meant");
+  const newer = await create({ ...named, size_angstrom: [20, 18, 27] });
+  assert.equal((await show("ours", colleague)).site_id, newer.site_id, "its newest version too");
+  const bosses = await create({ ...named, size_angstrom: [20, 18, 28] }, boss);
+  const several = (error: unknown) => {
+    refused(/^2 people have a site "ours": give the id of one/)(error);
+    for (const site of [newer, bosses]) assert.ok((error as Error).message.includes(site.site_id));
+    assert.ok(!(error as Error).message.includes(first.site_id), "of each their newest");
+    return true;
+  };
+  await assert.rejects(show("ours", colleague), several);
+  await assert.rejects(show("ours@1", colleague), refused(/^2 people have a site "ours@1"/));
+  assert.equal((await show("ours@2", colleague)).site_id, newer.site_id, "only one has a second version");
+  assert.equal((await show(bosses.site_id, colleague)).site_id, bosses.site_id);
+  assert.equal((await show("ours", boss)).site_id, bosses.site_id);
+  const mine = await create({ ...named, size_angstrom: [20, 18, 29] }, colleague);
+  assert.equal((await show("ours", colleague)).site_id, mine.site_id);
+  const secret = { ...BOX, name: "half hidden" };
+  await create({ ...secret, visibility: "private" });
+  const open = await create({ ...secret, size_angstrom: [20, 18, 27] }, boss);
+  assert.equal((await show("half hidden", colleague)).site_id, open.site_id, "a private one is not counted");
+  const odd = await create({ ...BOX, name: "ours@2", size_angstrom: [18, 18, 27] }, boss);
+  const other = await person(context, org, "scientist");
+  assert.equal((await show("ours@2", other)).site_id, newer.site_id, "as a list writes it");
+  assert.equal((await show("ours@2@1", other)).site_id, odd.site_id);
 });
 
 test("four at once get four versions, and four that are the same get one", async () => {

@@ -74,29 +74,50 @@ export async function selectOptionalSameSite(db: ResultsDb, site: NewSite): Prom
   return row as unknown as Site | undefined;
 }
 
+/** A site by its id; undefined also where the text is none. */
+export async function selectOptionalSite(db: ResultsDb, id: string): Promise<Site | undefined> {
+  if (!isUuid(id)) return undefined;
+  const row = await db
+    .selectFrom("binding_sites")
+    .select(COLUMNS)
+    .where("site_id", "=", id)
+    .executeTakeFirst();
+  return row as unknown as Site | undefined;
+}
+
+/** A site that a name may mean, and whether it is the caller's. */
+export type NamedSite = { site: Site; own: boolean };
+
 /**
- * A site by id, `name` (its newest version) or `name@version`, which wins where another site is called so. One's
- * own sites come before those of others with the same name.
+ * What each owner that the caller may see calls so, the caller's own first: `name` means its newest version, and
+ * `name@version` comes before a site whose very name is that.
  */
-export async function selectOptionalSite(db: ResultsDb, text: string): Promise<Site | undefined> {
-  const query = db.selectFrom("binding_sites").select(COLUMNS);
-  if (isUuid(text))
-    return (await query.where("site_id", "=", text).executeTakeFirst()) as unknown as Site | undefined;
+export async function selectSitesNamed(db: ResultsDb, text: string): Promise<NamedSite[]> {
   const [, name = text, version] = /^(.*)@(\d{1,9})$/s.exec(text) ?? [];
-  const named = query.where((eb) =>
-    version === undefined
-      ? eb("name", "=", text)
-      : eb.or([eb("name", "=", text), eb.and([eb("name", "=", name), eb("version", "=", Number(version))])]),
-  );
-  const found = await named
-    .orderBy(sql`coalesce(owner_id = (SELECT app_user()), false)`, "desc")
+  const ofEach = db
+    .selectFrom("binding_sites")
+    .select(COLUMNS)
+    .select(sql<boolean>`coalesce(owner_id = (SELECT app_user()), false)`.as("own"))
+    .distinctOn("owner_id")
+    .where((eb) =>
+      version === undefined
+        ? eb("name", "=", text)
+        : eb.or([
+            eb("name", "=", text),
+            eb.and([eb("name", "=", name), eb("version", "=", Number(version))]),
+          ]),
+    )
+    .orderBy("owner_id")
     .orderBy(sql`name = ${text}`)
     // Not by time: of two made at once the one that began first may have come second.
-    .orderBy("version", "desc")
+    .orderBy("version", "desc");
+  const rows = await db
+    .selectFrom(ofEach.as("named"))
+    .selectAll()
+    .orderBy("own", "desc")
     .orderBy("created_at", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  return found as unknown as Site | undefined;
+    .execute();
+  return rows.map(({ own, ...site }) => ({ own, site: site as unknown as Site }));
 }
 
 /** Sites, newest first, by keyset. */
@@ -130,6 +151,7 @@ export async function updateValidation(
 }
 
 export type RedockedPose = {
+  private_to: string | null;
   pose_rank: number;
   seed: number;
   affinity_kcal_mol: number;
@@ -149,7 +171,7 @@ export async function selectRedocking(db: ResultsDb, siteId: string, jobId: stri
   const rows = await db
     .selectFrom("docking_results as d")
     .leftJoin("molecules as m", "m.molecule_id", "d.molecule_id")
-    .select(["d.pose_rank", "d.seed", "d.affinity_kcal_mol", "d.rmsd_reference_angstrom"])
+    .select(["d.private_to", "d.pose_rank", "d.seed", "d.affinity_kcal_mol", "d.rmsd_reference_angstrom"])
     .where("d.job_id", "=", jobId)
     .where("d.site_id", "=", siteId)
     .where("d.rmsd_reference_angstrom", "is not", null)

@@ -8,7 +8,8 @@ const FOUND_ANGSTROM = 2;
 
 /**
  * Keeps what a completed job says of a site: how near its poses of the reference ligand came to its known
- * place. Throws AppError not_found, bad_input where the job did not dock that ligand there.
+ * place. Throws AppError not_found, bad_input where the job did not dock that ligand there, or is private and
+ * the site is not: whoever sees the site would see its result.
  */
 export async function validateSite(
   scope: ResultsScope,
@@ -22,6 +23,11 @@ export async function validateSite(
     throw new AppError(
       "bad_input",
       "this job holds no pose of this site's reference ligand: it docked another molecule, or elsewhere",
+    );
+  if (first.private_to !== null && site.visibility !== "private")
+    throw new AppError(
+      "bad_input",
+      "this job is private and the site is not, so its result would be shown: dock the reference again without --private",
     );
   const best = poses.reduce((least, pose) =>
     pose.rmsd_reference_angstrom < least.rmsd_reference_angstrom ? pose : least,

@@ -1,4 +1,5 @@
 import type { Bond, Geometry, Position } from "./geometry.ts";
+import { add, cross, dot, NOWHERE, norm, subtract } from "./vectors.ts";
 
 type Bonded = { geometry: Geometry; bonds: Bond[] };
 
@@ -58,25 +59,11 @@ function volume(geometry: Geometry, centre: number, around: number[]): number {
 /** In Å²: above 0 where the outer two of four atoms in a row lie on one side of the middle bond, below 0 else. */
 function side(geometry: Geometry, [a = -1, b = -1, c = -1, d = -1]: number[]): number {
   const axis = vector(geometry, b, c);
-  const length = Math.hypot(...axis);
-  const across = (ends: Position): Position => {
-    const along = dot(ends, axis) / length ** 2;
-    return [ends[0] - along * axis[0], ends[1] - along * axis[1], ends[2] - along * axis[2]];
-  };
+  const length = norm(axis);
+  const across = (ends: Position): Position => add(ends, axis, -dot(ends, axis) / length ** 2);
   return dot(across(vector(geometry, b, a)), across(vector(geometry, c, d)));
 }
 
 function vector({ positions_angstrom: places }: Geometry, from: number, to: number): Position {
-  const [a, b] = [places[from], places[to]];
-  return a === undefined || b === undefined
-    ? [Number.NaN, Number.NaN, Number.NaN]
-    : [b[0] - a[0], b[1] - a[1], b[2] - a[2]];
-}
-
-function dot(a: Position, b: Position): number {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
-function cross(a: Position, b: Position): Position {
-  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+  return subtract(places[to] ?? NOWHERE, places[from] ?? NOWHERE);
 }

@@ -1,6 +1,7 @@
 import type { Bond, Geometry, Position } from "./geometry.ts";
 import { foldLeaves } from "./leaves.ts";
 import { heavyGraph, mappingOrder, type Pairing, pairGraphs, search } from "./matching.ts";
+import { squaredDistance } from "./vectors.ts";
 
 /** A molecule in its place: Å in the frame of whatever it is compared in. */
 export type PlacedMolecule = { geometry: Geometry; bonds: readonly Bond[] };
@@ -106,9 +107,4 @@ export function countAutomorphisms(molecule: PlacedMolecule): { count: number; c
 
 function placesOf(atoms: readonly number[], positions: readonly Position[]): (Position | undefined)[] {
   return atoms.map((atom) => positions[atom]);
-}
-
-function squaredDistance(a: Position | undefined, b: Position | undefined): number {
-  if (a === undefined || b === undefined) return Number.NaN;
-  return (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2;
 }

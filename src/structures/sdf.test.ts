@@ -72,6 +72,16 @@ test("charges of the atom lines count unless M  CHG replaces them", () => {
   assert.equal(parseMolblock(ACETATE.replace("M  CHG  1   4  -1\n", "")).charge, 0);
 });
 
+test("isotopes of M  ISO and of MASS= are read, by atom", () => {
+  const old = ACETATE.replace("M  CHG", "M  ISO  2   1  13   4  18\nM  CHG");
+  assert.deepEqual(parseMolblock(old).isotopes, [13, 0, 0, 18]);
+  assert.equal(parseMolblock(old).charge, -1, "beside charges");
+  const young = V3000.replace(/^(M {2}V30 2 C .*)$/m, "$1 MASS=14");
+  assert.deepEqual(parseMolblock(young).isotopes, [0, 14, 0, 0]);
+  assert.deepEqual(parseMolblock(ACETATE).isotopes, [0, 0, 0, 0]);
+  assert.match(refusal(old.replace("13", "1x")).message, /must be a mass number/);
+});
+
 test("an SD file splits into records with their lines, names and data items", () => {
   const file = `${ACETATE}> <ID>\nA-1\n\n>  25 <NOTE> (1)\ntwo\nlines\n\n$$$$\n${ACETATE}$$$$\n\n`;
   const [first, second, ...more] = splitSdf(file);
@@ -133,7 +143,7 @@ test("what is written is read back, charges, isotopes and radicals included", ()
     isotopes: [13, 0, 0, 0],
     radicals: [0, 0, 0, 0],
   });
-  assert.deepEqual(parseMolblock(text), read);
+  assert.deepEqual(parseMolblock(text), { ...read, isotopes: [13, 0, 0, 0] });
   assert.match(text, /^M {2}ISO {2}1 {3}1 {2}13$/m);
   const ions = Array.from({ length: 10 }, () => 1);
   const geometry = {

@@ -2,11 +2,15 @@ import { checkGeometry } from "./bonds.ts";
 import type { Bond, Geometry, Position } from "./geometry.ts";
 import { badLine, decodeStructure, MAX_STRUCTURE_ATOMS, strictNumber, tooLarge } from "./xyz.ts";
 
-/** One record of an SD file. `charge` is the sum of the formal charges of its atoms; `properties` the data items. */
+/**
+ * One record of an SD file; lists run over the atoms. `charge` is the sum of the formal charges, `isotopes` are
+ * mass numbers (0 for natural), `properties` the data items.
+ */
 export type MolRecord = {
   geometry: Geometry;
   bonds: Bond[];
   charges: number[];
+  isotopes: number[];
   charge: number;
   name: string;
   properties: Record<string, string>;
@@ -44,7 +48,7 @@ export function splitSdf(text: string): { text: string; line: number }[] {
 }
 
 /**
- * One molblock, V2000 or V3000 (atoms, bonds, charges), with the data items of an SD record after it.
+ * One molblock, V2000 or V3000 (atoms, bonds, charges, isotopes of `M  ISO` and `MASS=`), with the data items of an SD record after it.
  * Aromatic bonds have order 1.5. AppError `bad_input` naming the line; `too_large` above 400,000 bytes or
  * 5,000 atoms.
  */
@@ -63,8 +67,9 @@ export function parseMolblock(source: string | Uint8Array): MolRecord {
   const properties = readProperties(lines, body.end);
   const { geometry, bonds } = body;
   const charges = geometry.elements.map((_, atom) => body.charges[atom] ?? 0);
+  const isotopes = geometry.elements.map((_, atom) => body.isotopes[atom] ?? 0);
   const charge = charges.reduce((sum, value) => sum + value, 0);
-  return { geometry, bonds, charges, charge, name: lines[0]?.trim() ?? "", properties };
+  return { geometry, bonds, charges, isotopes, charge, name: lines[0]?.trim() ?? "", properties };
 }
 
 /**
@@ -97,6 +102,8 @@ type Body = {
   bonds: Bond[];
   /** Formal charges by atom, where there is one. */
   charges: number[];
+  /** Mass numbers by atom, where one is given. */
+  isotopes: number[];
   firstAtomLine: number;
   firstBondLine: number;
   /** Index of the line after `M  END`. */
@@ -130,33 +137,39 @@ function readV2000(lines: string[], counts: string): Body {
       readBond([line.slice(6, 9), line.slice(0, 3), line.slice(3, 6)], 5 + atoms + index),
     );
   const tail = lines.slice(4 + atoms + bondCount, end);
-  const tagged = readCharges(tail, 5 + atoms + bondCount);
+  const firstTagged = 5 + atoms + bondCount;
+  checkTail(tail, firstTagged);
+  // A line of charges or radicals takes the place of all the atom lines' codes.
+  const replaced = tail.some((line) => /^M {2}(CHG|RAD)/.test(line));
   return {
     geometry,
     bonds,
-    charges: tagged ?? written,
+    charges: replaced ? readTagged("CHG", "a charge", tail, firstTagged) : written,
+    isotopes: readTagged("ISO", "a mass number", tail, firstTagged),
     firstAtomLine: 5,
     firstBondLine: 5 + atoms,
     end: end + 1,
   };
 }
 
-/** Charges of `M  CHG` by atom; null where no such line takes the place of the atom lines' codes. */
-function readCharges(lines: string[], first: number): number[] | null {
-  let charges: number[] | null = null;
+function checkTail(lines: string[], first: number): void {
+  const odd = lines.findIndex((line) => !/^(M {2}|A {2}|V {2}|G {2}|S {2})/.test(line) && line.trim() !== "");
+  if (odd >= 0)
+    throw badLine(first + odd, `"${lines[odd]?.slice(0, 60)}" is neither a bond nor a property line`);
+}
+
+/** The values that lines `M  CHG` or `M  ISO` give, by atom. */
+function readTagged(tag: "CHG" | "ISO", what: string, lines: string[], first: number): number[] {
+  const values: number[] = [];
   for (const [index, line] of lines.entries()) {
-    if (!/^(M {2}|A {2}|V {2}|G {2}|S {2})/.test(line) && line.trim() !== "")
-      throw badLine(first + index, `"${line.slice(0, 60)}" is neither a bond nor a property line`);
-    if (/^M {2}RAD/.test(line)) charges ??= [];
-    if (!/^M {2}CHG/.test(line)) continue;
-    charges ??= [];
+    if (!line.startsWith(`M  ${tag}`)) continue;
     const cells = line.slice(9).trim().split(/\s+/);
     for (let at = 1; at < cells.length; at += 2) {
       const atom = wholeNumber(cells[at - 1] ?? "", first + index, "an atom") - 1;
-      charges[atom] = wholeNumber(cells[at] ?? "", first + index, "a charge");
+      values[atom] = wholeNumber(cells[at] ?? "", first + index, what);
     }
   }
-  return charges;
+  return values;
 }
 
 function readV3000(lines: string[]): Body {
@@ -164,6 +177,7 @@ function readV3000(lines: string[]): Body {
     geometry: { elements: [], positions_angstrom: [] },
     bonds: [],
     charges: [],
+    isotopes: [],
     firstAtomLine: 0,
     firstBondLine: 0,
     end: 0,
@@ -206,9 +220,11 @@ function readV3Atom(body: Body, numbers: Map<string, number>, cells: string[], l
   numbers.set(number, body.geometry.elements.length);
   body.geometry.elements.push(element);
   body.geometry.positions_angstrom.push(readPosition([x, y, z], line));
-  const charge = cells.find((cell) => cell.startsWith("CHG="));
-  if (charge)
-    body.charges[body.geometry.elements.length - 1] = wholeNumber(charge.slice(4), line, "a charge");
+  const place = body.geometry.elements.length - 1;
+  for (const cell of cells) {
+    if (cell.startsWith("CHG=")) body.charges[place] = wholeNumber(cell.slice(4), line, "a charge");
+    if (cell.startsWith("MASS=")) body.isotopes[place] = wholeNumber(cell.slice(5), line, "a mass number");
+  }
 }
 
 function readV3Bond(body: Body, numbers: Map<string, number>, cells: string[], line: number): void {

@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { Position } from "./geometry.ts";
+import { add, dot, squaredDistance, subtract } from "./vectors.ts";
 
 /** A 3 × 3 matrix by rows. */
 export type Matrix3 = readonly [Position, Position, Position];
@@ -22,7 +23,7 @@ export function superpose(
   const [from, to] = [centroid(moving), centroid(fixed)];
   const rotation = rotationOf(largestEigenvector(keyMatrix(products(moving, from, fixed, to))));
   const turned = turn(rotation, from);
-  const translation: Position = [to[0] - turned[0], to[1] - turned[1], to[2] - turned[2]];
+  const translation = subtract(to, turned);
   const fit = { rotation, translation };
   // From the atoms themselves: the eigenvalue's formula loses half the digits where the fit is exact.
   const squares = moving.map((position, index) => squaredDistance(transform(fit, position), fixed[index]));
@@ -31,8 +32,7 @@ export function superpose(
 
 /** A position in Å after a rigid motion. */
 export function transform({ rotation, translation }: RigidTransform, position: Position): Position {
-  const [x, y, z] = turn(rotation, position);
-  return [x + translation[0], y + translation[1], z + translation[2]];
+  return add(turn(rotation, position), translation);
 }
 
 function check(moving: readonly Position[], fixed: readonly Position[]): void {
@@ -44,9 +44,9 @@ function check(moving: readonly Position[], fixed: readonly Position[]): void {
     throw new AppError("bad_input", "a superposition needs finite coordinates in Å");
 }
 
-function turn(rotation: Matrix3, [x, y, z]: Position): Position {
+function turn(rotation: Matrix3, position: Position): Position {
   const [a, b, c] = rotation;
-  return [a[0] * x + a[1] * y + a[2] * z, b[0] * x + b[1] * y + b[2] * z, c[0] * x + c[1] * y + c[2] * z];
+  return [dot(a, position), dot(b, position), dot(c, position)];
 }
 
 function centroid(points: readonly Position[]): Position {
@@ -138,11 +138,6 @@ function mix(row: Float64Array, p: number, q: number, cosine: number, sine: numb
   const [one = 0, other = 0] = [row[p], row[q]];
   row[p] = cosine * one - sine * other;
   row[q] = sine * one + cosine * other;
-}
-
-function squaredDistance(a: Position, b: Position | undefined): number {
-  if (b === undefined) return 0;
-  return (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2;
 }
 
 function sum(values: number[]): number {

@@ -7,19 +7,36 @@ import { type Rdkit, withMol } from "./rdkit.ts";
  * Whether a molblock with coordinates is the species of a canonical SMILES, by identity key. Coordinates
  * define stereo everywhere, also where the drawing left it open because it is no choice (a guanidine's
  * C=N, an imine's N–H, a cage's bridgeheads), so what the drawing leaves open is left open in both.
- * Heavy atoms must stand in the SMILES' order.
+ * Heavy atoms must stand in the SMILES' order. `mirrored`: it is the species, but each R of the SMILES is S at
+ * its atom and the other way round, as a meso form can come out of 3D (myo-inositol does).
  */
-export function matchesDrawing(
-  rdkit: Rdkit,
-  smiles: string,
-  molblock: string,
-): { same: boolean; found: string } {
+export function matchesDrawing(rdkit: Rdkit, smiles: string, molblock: string): Comparison {
   const drawn = readText(rdkit, smiles);
   const embedded = readText(rdkit, molblock);
-  if (drawn === null || embedded === null) return { same: false, found: "nothing readable" };
+  if (drawn === null || embedded === null) return { same: false, mirrored: false, found: "nothing readable" };
   const expected = readGraph(rdkit, drawn).species.identity_key;
   const found = readGraph(rdkit, leaveOpen(drawn, embedded)).species;
-  return { same: found.identity_key === expected, found: found.smiles };
+  const [ours, theirs] = [chiralCodes(rdkit, smiles, drawn), chiralCodes(rdkit, molblock, embedded)];
+  const mirrored =
+    ours.size > 0 && [...ours].every(([atom, code]) => theirs.get(atom) === MIRRORED.get(code));
+  return { same: found.identity_key === expected, mirrored, found: found.smiles };
+}
+
+export type Comparison = { same: boolean; mirrored: boolean; found: string };
+
+const MIRRORED = new Map([
+  ["(R)", "(S)"],
+  ["(S)", "(R)"],
+]);
+
+/** R and S by place among the heavy atoms; not r and s, which a mirror leaves. */
+function chiralCodes(rdkit: Rdkit, text: string, graph: Graph): Map<number, string> {
+  const tags = withMol(rdkit, text, (mol) => mol.get_stereo_tags()) ?? "{}";
+  const { CIP_atoms = [] } = JSON.parse(tags) as { CIP_atoms?: [number, string][] };
+  const heavy = heavyAtoms(graph);
+  return new Map(
+    CIP_atoms.filter(([, code]) => MIRRORED.has(code)).map(([atom, code]) => [heavy.indexOf(atom), code]),
+  );
 }
 
 function readText(rdkit: Rdkit, text: string): Graph | null {

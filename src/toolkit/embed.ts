@@ -5,7 +5,7 @@ import { asked, refuse, refused } from "./answers.ts";
 import { type Conformers, type EmbeddedAtoms, FORCE_FIELD } from "./conformers.ts";
 import type { Identities } from "./identities.ts";
 import { ThreadFailure } from "./pool.ts";
-import { quote, refuseText } from "./text.ts";
+import { openElements, quote, refuseText } from "./text.ts";
 import type { Conformer, Identity } from "./toolkit.ts";
 
 export type { Conformers };
@@ -37,8 +37,17 @@ export async function embedOne(
   const { minimised, version } = reply;
   const generator = `openchemlib ${version} seed ${seed}${minimised ? ` ${FORCE_FIELD}` : ""}`;
   const made = conformer(species, reply.atoms, seed, { generator, minimised });
-  await checkIdentity(threads.identities, species, made);
-  return made;
+  if (!(await isMirrored(threads.identities, species.smiles, made))) return made;
+  const turned = conformer(species, reflect(reply.atoms), seed, { generator, minimised });
+  if (!(await isMirrored(threads.identities, species.smiles, turned))) return turned;
+  throw failed(
+    `the 3D structure of ${quote(smiles)} has its stereocentres in other places: try another seed`,
+  );
+}
+
+/** The mirror image: of a meso form the same molecule, with the configuration that the SMILES gives each atom. */
+function reflect(atoms: EmbeddedAtoms): EmbeddedAtoms {
+  return { ...atoms, positions_angstrom: atoms.positions_angstrom.map(([x, y, z]) => [-x, y, z]) };
 }
 
 async function identifyOne(identities: Identities, smiles: string): Promise<Identity> {
@@ -62,7 +71,7 @@ function refuseSpecies(species: Identity, smiles: string): void {
     );
   const open = species.undefined_centres;
   if (open === 0) return;
-  const what = open === 1 ? "1 stereocentre is not defined" : `${open} stereocentres are not defined`;
+  const what = `${openElements(open)} not defined`;
   throw refuse(`${what} in ${quote(smiles)}: draw them, or list the isomers and choose`, "undefined_stereo");
 }
 
@@ -109,12 +118,13 @@ function round4(value: number): number {
   return Number(value.toFixed(4)) + 0;
 }
 
-async function checkIdentity(identities: Identities, species: Identity, made: Conformer): Promise<void> {
-  const request = { kind: "compare", smiles: species.smiles, molblock: made.molblock } as const;
-  const reply = await asked(identities.ask(request, IDENTITY_SECONDS), species.smiles);
-  if (reply.kind === "compared" && reply.same) return;
+/** Throws where a conformer is another species than its SMILES; says where it is its mirror image, atom by atom. */
+async function isMirrored(identities: Identities, smiles: string, made: Conformer): Promise<boolean> {
+  const request = { kind: "compare", smiles, molblock: made.molblock } as const;
+  const reply = await asked(identities.ask(request, IDENTITY_SECONDS), smiles);
+  if (reply.kind === "compared" && reply.same) return reply.mirrored;
   const found = reply.kind === "compared" ? quote(reply.found) : "nothing";
-  throw failed(`the 3D structure of ${quote(species.smiles)} came out as ${found}: try another seed`);
+  throw failed(`the 3D structure of ${quote(smiles)} came out as ${found}: try another seed`);
 }
 
 function failed(message: string, cause?: unknown): AppError {

@@ -1,5 +1,5 @@
 import { readAromatic } from "./aromatic.ts";
-import { matchesDrawing } from "./compare.ts";
+import { type Comparison, matchesDrawing } from "./compare.ts";
 import { type Identifier, identifyRecord } from "./identify.ts";
 import { listIsomers } from "./isomers.ts";
 import type { Pool } from "./pool.ts";
@@ -14,7 +14,7 @@ export type IdentityRequest =
   | { kind: "aromatic"; molblock: string };
 export type IdentityReply =
   | { kind: "identified"; results: (Identified | Rejected)[] }
-  | { kind: "compared"; same: boolean; found: string }
+  | ({ kind: "compared" } & Comparison)
   | { kind: "isomers"; answer: Isomers | NotEnumerated | Rejected }
   | { kind: "aromatic"; atoms: boolean[] | Rejected };
 export type Identities = Pool<IdentityRequest, IdentityReply>;

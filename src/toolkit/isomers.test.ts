@@ -75,6 +75,8 @@ const BRIDGED: [number, string, string][] = [
   [6, "C1CCN2CC3CC(CN4CCCCC34)C2C1", "the sparteines"],
   [2, "CCC(=O)C1=CCCC2CCC1N2", "homoanatoxin"],
   [1, "C1CCC2OC2C1", "cyclohexene oxide"],
+  [1, "C1=CC=CC=CC=C1", "cyclooctatetraene"],
+  [1, "FS(F)(F)(F)(F)c1ccccc1", "an aryl-SF5"],
   [8, "OC1CCCC2CCCCC1C2", "a bicycle large enough to be in,out"],
   [2, "C1CC2C1C1CCC21", "syn and anti of two fusions"],
   [2, "OC1C2CCCC1CC2", "syn and anti on a bridge"],
@@ -129,7 +131,7 @@ test("more isomers than are wanted are counted, and above seven open centres not
   const inositol = await ask("OC1C(O)C(O)C(O)C(O)C1O");
   assert.ok(!inositol.ok && inositol.code === "undefined_stereo");
   assert.deepEqual([inositol.open_centres, inositol.isomers], [6, 9]);
-  assert.match(inositol.message, /6 stereocentres are open .* 9 isomers, more than 8/);
+  assert.match(inositol.message, /6 stereocentres or double bonds are open .* 9 isomers, more than 8/);
   assert.equal((await listed("OC1C(O)C(O)C(O)C(O)C1O", 9)).length, 9);
   const long = await ask(`C${"C(O)C(F)".repeat(15)}C`);
   assert.ok(!long.ok && long.code === "undefined_stereo");
@@ -143,21 +145,6 @@ test("bridgeheads drawn so that nothing is left, and rings that RDKit cannot rea
   const ring = await ask("FC1C(F)C(F)C(F)C1F");
   assert.ok(!ring.ok && ring.code === "undefined_stereo");
   assert.match(ring.message, /draw the one you mean/);
-});
-
-test("a species' SMILES names it, on rings where RDKit's canonical one names another", async () => {
-  const marks = (n: number) => [...Array(6).keys()].map((bit) => ((n >> bit) & 1 ? "@@" : "@"));
-  const drawn = Array.from({ length: 64 }, (_, n) => {
-    const [a, b, c, d, e, f] = marks(n);
-    return `O[C${a}H]1[C${b}H](O)[C${c}H](O)[C${d}H](O)[C${e}H](O)[C${f}H]1O`;
-  });
-  const first = await identities(drawn);
-  const again = await identities(first.map((each) => each.smiles));
-  assert.equal(new Set(first.map((each) => each.identity_key)).size, 9);
-  assert.deepEqual(
-    again.map((each) => each.identity_key),
-    first.map((each) => each.identity_key),
-  );
 });
 
 test("asked of the toolkit: refusals are values, a bad number is an error", async () => {

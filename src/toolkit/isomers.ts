@@ -8,7 +8,7 @@ import { describe, reread } from "./identity.ts";
 import { ThreadFailure } from "./pool.ts";
 import { type Mol, type Rdkit, withMol } from "./rdkit.ts";
 import { openAtoms, openBonds } from "./stereo.ts";
-import { quote, refuseText, reject } from "./text.ts";
+import { openElements, quote, refuseText, reject } from "./text.ts";
 import type { Identity, Isomers, NotEnumerated, Rejected } from "./toolkit.ts";
 
 type Answer = Isomers | NotEnumerated | Rejected;
@@ -48,7 +48,7 @@ export function listIsomers(identifier: Identifier, smiles: string, most: number
   if (choices === null) throw new Error("RDKit did not read its own SMILES");
   const open = choices.flips.length;
   const not = (isomers: number | null, why: string): NotEnumerated => {
-    const message = `${open === 1 ? "1 stereocentre is" : `${open} stereocentres are`} open in ${quote(smiles)}: ${why}`;
+    const message = `${openElements(open)} open in ${quote(smiles)}: ${why}`;
     return { ok: false, code: "undefined_stereo", message, open_centres: open, isomers };
   };
   if (open === 0) return { ok: true, isomers: [read.species], open_centres: 0 };

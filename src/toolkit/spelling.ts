@@ -1,33 +1,62 @@
 import { isSet } from "./assign.ts";
-import { type Graph, neighboursOf } from "./graph.ts";
+import { type Graph, graphFromJson, neighboursOf } from "./graph.ts";
 import { type Mol, type Rdkit, withMol } from "./rdkit.ts";
 import { constitutionClasses, isCentre } from "./stereo.ts";
 
+/** So many spellings are looked at; the nine inositols have up to 14, their hexaphosphates 35. */
+const MOST_SPELLINGS = 200;
+
 /**
- * The canonical SMILES of a molecule whose FixedH InChI is given, or another SMILES where that one names
- * another isomer: on symmetric rings with four marked atoms or more RDKit 2026.09 writes, of 64 drawings of
- * the nine inositols, ten (myo and scyllo) so that they read as another. Written from each atom in turn some
- * are right: of those the first by letters. None is for all-cis pentafluorocyclopentane, whose marks RDKit
- * drops when it reads them: the canonical one is given, and counts as undefined when it is read.
+ * The SMILES of a molecule whose FixedH InChI is given: RDKit's canonical one, except where a configuration
+ * is one only by others. There RDKit 2026.09 gives one species several texts (of 64 drawings of the nine
+ * inositols 26 change when they are read and written), some of which read as another species (myo, scyllo).
+ * So every text is looked at that RDKit writes from any atom, of the drawing and then of those texts
+ * themselves; of those that name the species and that reading does not strip of a mark, the first by letters
+ * is taken. The text is then one for each identity key, and read again gives itself, as far as tested (14
+ * families of rings and chains; 3 to 50 ms a molecule, inositol hexaphosphate 200 ms): the atoms of a
+ * conformer stand in its order. None is for all-cis pentafluorocyclopentane, whose marks RDKit drops when it
+ * reads them: the canonical one is given, and counts as undefined when it is read.
  */
 export function namingSmiles(rdkit: Rdkit, mol: Mol, graph: Graph, inchi: string): string {
   const canonical = mol.get_smiles();
-  const names = (text: string) =>
-    withMol(rdkit, text, (again) => again.get_inchi("-FixedH") === inchi) ?? false;
-  if (inchi === "" || !hasSymmetricRing(graph) || names(canonical)) return canonical;
-  const others = [...graph.atoms.keys()].map((atom) =>
-    mol.get_smiles(JSON.stringify({ rootedAtAtom: atom })),
-  );
-  return [...new Set(others)].sort().find(names) ?? canonical;
+  if (inchi === "" || dependentStereo(graph).length === 0) return canonical;
+  const [first] = namingTexts(rdkit, spellings(mol, graph), inchi).sort();
+  if (first === undefined) return canonical;
+  // Reading may strip a mark that decides nothing, the middle one of arabitol: then nothing depends on others.
+  const read = (again: Mol) => (dependentStereo(graphOf(again)).length === 0 ? again.get_smiles() : first);
+  return withMol(rdkit, first, read) ?? canonical;
 }
 
-/** A ring with four configurations, one of them only by those of others. */
-function hasSymmetricRing(graph: Graph): boolean {
-  const rings = graph.rings
-    .map((ring) => ring.filter((atom) => isSet(graph, atom)))
-    .filter((ring) => ring.length >= 4);
-  if (rings.length === 0) return false;
+/** The texts of a species, of some and of all that RDKit makes of them when it reads and writes them. */
+function namingTexts(rdkit: Rdkit, texts: string[], inchi: string): string[] {
+  const seen = new Set(texts);
+  const naming: string[] = [];
+  // `seen` grows while it is walked.
+  for (const text of seen)
+    withMol(rdkit, text, (again) => {
+      if (again.get_inchi("-FixedH") !== inchi) return;
+      const own = spellings(again, graphOf(again));
+      if (own.includes(text)) naming.push(text);
+      for (const each of own) if (seen.size < MOST_SPELLINGS) seen.add(each);
+    });
+  return naming;
+}
+
+/** What RDKit writes of a molecule: its canonical text, and one from each atom with dependent stereo. */
+function spellings(mol: Mol, graph: Graph): string[] {
+  const rooted = dependentStereo(graph).map((atom) => mol.get_smiles(JSON.stringify({ rootedAtAtom: atom })));
+  return [mol.get_smiles(), ...rooted];
+}
+
+function graphOf(mol: Mol): Graph {
+  return graphFromJson(mol.get_json());
+}
+
+/** Atoms that only the configurations of others make centres: on a ring (inositol), between two (ribitol). */
+function dependentStereo(graph: Graph): number[] {
+  const marked = [...graph.atoms.keys()].filter((atom) => isSet(graph, atom));
+  if (marked.length < 2) return [];
   const neighbours = neighboursOf(graph);
   const classes = constitutionClasses(graph, neighbours);
-  return rings.flat().some((atom) => !isCentre(neighbours, classes, atom));
+  return marked.filter((atom) => !isCentre(neighbours, classes, atom));
 }

@@ -1,19 +1,20 @@
 import type { Mol } from "@rdkit/rdkit";
 import { isSet, setStereo } from "./assign.ts";
 import { isMetal } from "./elements.ts";
-import { copyGraph, type Graph, type Neighbour, neighboursOf } from "./graph.ts";
+import { copyGraph, type Graph, type GraphBond, type Neighbour, neighboursOf } from "./graph.ts";
 
 export type StereoCount = { defined: number; undefined: number };
 
 /**
  * How many stereo elements (atoms and double bonds) of a species are defined and how many are not.
  *
- * Atoms come from RDKit's stereo perception. Four kinds it calls possible are no choice and are not
- * counted: phosphorus and sulfur whose hydrogen or charge may sit on any of two equal oxygens; amine
+ * Atoms come from RDKit's stereo perception. Five kinds it calls possible are no choice and are not
+ * counted: atoms with more than four neighbours (SF5, SF6: nothing draws their arrangement, SMILES has no
+ * mark that RDKit keeps for it); phosphorus and sulfur whose hydrogen or charge may sit on any of two equal oxygens; amine
  * nitrogens, which invert or are held by their cage (quinine); bridgeheads of cages that are stereo only
  * through their own symmetric ring (adamantane, norbornane, DABCO); and what RDKit drops however it is set.
  * RDKit gives no count for double bonds, so those are found here: C=C, C=N and N=N outside rings
- * below eight atoms, each end with two different substituents. Imines =N–H and C=N of amidines, guanidines
+ * below eight atoms (and of eight with another double bond), each end with two different substituents. Imines =N–H and C=N of amidines, guanidines
  * and amidoximes, where a tautomer turns the bond, are not counted unless they are drawn with stereo.
  * Not seen: allenes, atropisomers, ends that differ only in the stereo of their substituents.
  */
@@ -50,6 +51,7 @@ export function openAtoms(graph: Graph, mol: Mol, reread: Reread): number[] {
   const open = possible
     .filter(
       (atom) =>
+        (neighbours[atom] ?? []).length <= MOST_TETRAHEDRAL &&
         !isAmine(graph, neighbours, atom) &&
         !isMobileAcid(graph, neighbours, atom) &&
         !isLockedBridgehead(graph, neighbours, classes, atom),
@@ -59,6 +61,9 @@ export function openAtoms(graph: Graph, mol: Mol, reread: Reread): number[] {
   const never = neverKept(graph, open, doubtful, reread);
   return open.filter((atom) => !never.has(atom));
 }
+
+/** Of an atom with more neighbours RDKit knows octahedra and the like, which no drawing here has. */
+const MOST_TETRAHEDRAL = 4;
 
 const MOST_TRIED = 6;
 
@@ -151,8 +156,7 @@ function isAromatic(graph: Graph, from: number, to: number): boolean {
 function canBeStereo(graph: Graph, neighbours: Neighbour[][], index: number): boolean {
   const bond = graph.bonds[index];
   if (bond === undefined) return false;
-  if (graph.rings.some((ring) => ring.length < 8 && ring.includes(bond.from) && ring.includes(bond.to)))
-    return false;
+  if (graph.rings.some((ring) => isHeldCis(graph, ring, bond))) return false;
   return [bond.from, bond.to].every((end) => {
     const atom = graph.atoms[end];
     const others = (neighbours[end] ?? []).filter((each) => each.bond !== bond);
@@ -165,6 +169,14 @@ function canBeStereo(graph: Graph, neighbours: Neighbour[][], index: number): bo
       );
     return atom.z === 7 && atom.hydrogens === 0;
   });
+}
+
+/** In rings below 8 atoms, and in one of 8 with another double bond (cyclooctatetraene, 1,5-cyclooctadiene). */
+function isHeldCis(graph: Graph, ring: number[], bond: GraphBond): boolean {
+  const inRing = ({ from, to }: GraphBond) => ring.includes(from) && ring.includes(to);
+  if (ring.length > 8 || !inRing(bond)) return false;
+  // trans-Cyclooctene is made and sold; a second double bond or an arene in its ring leaves no room for it.
+  return ring.length < 8 || graph.bonds.some((each) => each !== bond && each.order === 2 && inRing(each));
 }
 
 /** C=N whose carbon also bears N–H, O–H or S–H: moving that hydrogen turns the double bond. */

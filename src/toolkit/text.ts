@@ -27,6 +27,11 @@ export function quote(text: string): string {
   return `"${clean.length > 60 ? `${clean.slice(0, 57)}...` : clean}"`;
 }
 
+/** A number of open stereo elements with its verb: "2 stereocentres or double bonds are". */
+export function openElements(count: number): string {
+  return count === 1 ? "1 stereocentre or double bond is" : `${count} stereocentres or double bonds are`;
+}
+
 /**
  * What can be refused from the text alone, before RDKit sees it: null when nothing. RDKit itself drops
  * what follows a blank, takes an empty text for a molecule, and traps on long chains.

@@ -98,8 +98,8 @@ test("the same seed gives the same bytes in another process, another seed other 
 });
 
 const REFUSED: [string, ChemistryCode, RegExp][] = [
-  ["CC(O)C(N)F", "undefined_stereo", /2 stereocentres are not defined/],
-  ["CC=CC", "undefined_stereo", /1 stereocentre is not defined/],
+  ["CC(O)C(N)F", "undefined_stereo", /2 stereocentres or double bonds are not defined/],
+  ["CC=CC", "undefined_stereo", /1 stereocentre or double bond is not defined/],
   ["C[C@H](N)CC |&1:1|", "undefined_stereo", /mixture/],
   ["CCN.Cl", "ambiguous_parent", /several parts/],
   ["CB(O)O", "embedding_failed", /no parameters/],

@@ -21,7 +21,10 @@ export type Identity = {
   inchikey: string | null;
   compound_key: string;
   skeleton_key: string;
-  /** Canonical SMILES of the normalised species, with CXSMILES groups where it has enhanced stereo. */
+  /**
+   * Canonical SMILES of the normalised species, with CXSMILES groups where it has enhanced stereo. One text for
+   * each `identity_key`, and read again it gives itself, as far as tested: see `namingSmiles`.
+   */
   smiles: string;
   /** Hill formula of the species as drawn, every hydrogen counted, without its charge. */
   formula: string;
@@ -94,9 +97,10 @@ export type Toolkit = {
   /** The identity of each record, in order. One bad record is a Rejected value and never spoils the rest. */
   identify(inputs: MoleculeInput[]): Promise<(Identified | Rejected)[]>;
   /**
-   * One conformer of a one-part species with all stereo defined; the same seed gives the same bytes. The
-   * identity is computed again from the coordinates. AppError `engine_refused` with code `embedding_failed`,
-   * `undefined_stereo`, `unsupported_element`, `too_large` or `unparsable_input`.
+   * One conformer of a one-part species with all stereo defined; the same seed gives the same bytes. Heavy
+   * atoms stand in the order of the species' SMILES, however the given one is written; a species' own SMILES
+   * is read as itself. The identity is computed again from the coordinates. AppError `engine_refused` with code
+   * `embedding_failed`, `undefined_stereo`, `unsupported_element`, `too_large` or `unparsable_input`.
    */
   embed(smiles: string, options: { seed: number; timeLimitSeconds?: number }): Promise<Conformer>;
   /**

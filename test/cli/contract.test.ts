@@ -256,7 +256,6 @@ test("bad molecules are refused with a reason and leave nothing behind", async (
     electrons(["--charge", "1", "--vertical", "--multiplicity", "1"], /9 electrons.*multiplicity 1/),
     electrons(["--multiplicity", "2"], /electrons.*multiplicity 2/),
     electrons(["--charge", "9", "--vertical"], /charge 9/),
-    bad(["xtb", "O", "--multiplicity", "0"], /multiplicity must be >= 1/),
   ]);
 });
 
@@ -300,7 +299,6 @@ test("ids, names and limits that are wrong are refused", async () => {
   await assertNothingWritten([
     bad(["org", "create", "ab"], /name must not have fewer than 3/),
     bad(["job", "show", "123"], /must be an id such as/),
-    bad(["job", "list", "--limit", "0"], /limit must be >= 1/),
     bad(["job", "list", "--cursor", "garbage"], /not one that a list gave/),
     none(["job", "show", MISSING], /^no such job$/),
     none(["molecule", "show", MISSING], /^no such molecule$/),

@@ -56,6 +56,32 @@ test("receptor prepare, list, show; site create, list, show; dock without a work
   assert.deepEqual((await json<List>(["query", "docking", "--site", "active site"])).items, []);
 });
 
+test("a file's records that can't be docked are answered, also where all are bad or a later part has nothing else", async () => {
+  const many = home.file("many.smi", `${"CCO\n".repeat(1000)}C( broken\n`);
+  const some = await json<Submitted>(["dock", "--site", "active site", "--ligands", many]);
+  assert.equal(some.jobs.length, 1000);
+  assert.deepEqual(
+    some.rejected.map((row) => [row["line"], row["code"]]),
+    [[1001, "unparsable_input"]],
+  );
+  const bad = home.file("bad.smi", "C(\nOB(O)C\n");
+  const words = ["dock", "--site", "active site", "--ligands", bad];
+  for (const more of [[], ["--wait"]]) {
+    const ran = await here(["--json", ...words, ...more]);
+    const answer = documentOf<Submitted & { results?: [] }>(words, ran, 1);
+    assert.deepEqual(
+      [answer.jobs, answer.rejected.map((row) => row["line"]), answer.results],
+      [[], [1, 2], more.length === 0 ? undefined : []],
+    );
+  }
+  const told = await here(words);
+  assert.equal(told.code, 1);
+  assert.match(
+    told.stdout,
+    /^no job: nothing of it can be run\nline 1 was left out: .*\nline 2 was left out: /,
+  );
+});
+
 const bad = (words: string[], message: RegExp, code = "bad_input"): Refusal => ({
   words,
   exit: 1,
@@ -103,13 +129,13 @@ test("docking that makes no sense is refused with a reason and leaves nothing be
     ),
     bad(site("OB(O)C"), /no parameters for B/, "unsupported_element"),
     bad(site("CC(O)F", "--stereo", "refuse"), /draw each one/, "undefined_stereo"),
-    bad(site("CCO", "--exhaustiveness", "0"), /exhaustiveness must be >= 1/),
     none(["dock", "CCO", "--site", "nowhere"], /no binding site "nowhere"/),
     none(["dock", "CCO", "--receptor", MISSING, ...usual], /^no such receptor$/),
     none(["site", "show", "nonsense@2"], /^no such binding site$/),
     none(["receptor", "show", MISSING], /^no such receptor$/),
     none(["query", "docking", "--site", "nowhere"], /no binding site "nowhere"/),
-    none(["query", "docking", "--job", MISSING, "--sdf", "none.sdf"], /no such pose to write/),
+    none(["query", "docking", "--job", MISSING], /^no such job: 01a1fe29/),
+    none(["query", "docking", "--site", "nonsense", "--sdf", "none.sdf"], /no such pose to write/),
     bad(["query", "docking", "--job", MISSING, "--limit", "3"], /leave limit out/),
     bad(["site", "validate", "nonsense"], /has no reference ligand/),
   ]);

@@ -194,7 +194,7 @@ export async function insertMolecule(
   const [row] = await context.results.transact(who, ({ tx }) =>
     registerMolecules(tx, [
       {
-        species: { ...madeUpSpecies(smiles), compound_key },
+        species: { ...madeUpSpecies(smiles), compound_key, skeleton_key: compound_key.slice(0, 14) },
         registration: {
           owner_id: who.user_id,
           visibility,

@@ -427,7 +427,7 @@ export interface DockingResults {
    */
   rmsd_lb_angstrom: number | null;
   /**
-   * To the site's reference ligand: heavy atoms, in place, least over automorphisms; null where that is another molecule.
+   * To the site's reference ligand: heavy atoms, in place, least over automorphisms; null where its heavy atoms or bonds are others. Stereo is not compared.
    */
   rmsd_reference_angstrom: number | null;
   /**

@@ -55,7 +55,15 @@ function poseChecks({ input, models, kept }: Evidence): EngineCheck[] {
   return [
     check("best_pose_in_box", 2, bestInBox(input, first)),
     check("unbound_term", 1, Math.abs(shift) <= UNBOUND_NOISE_KCAL_MOL, off),
+    ...(input.reference === null ? [] : [rmsdCheck(kept)]),
   ];
+}
+
+/** Only asked where there is a reference. */
+function rmsdCheck(kept: KeptPose[]): EngineCheck {
+  const capped = kept.filter(({ rmsd_capped }) => rmsd_capped).length;
+  const detail = capped === 0 ? undefined : `too symmetric to search in ${capped} poses: not stated`;
+  return check("rmsd_exact", 1, capped === 0, detail);
 }
 
 /** Vina's box is a whole number of grid steps, so up to half a step larger on each face. */

@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { RunOutcome } from "../../executors/executor.ts";
+import type { EngineInstall } from "../engine.ts";
 import type { VinaLog } from "./log.ts";
 import { GRID_SPACING_ANGSTROM, writtenBox } from "./plan.ts";
 import type { VinaInput, VinaParams } from "./schema.ts";
@@ -27,6 +28,13 @@ export function assertSucceeded(params: VinaParams, input: VinaInput, run: RunOu
   if (run.exit_code !== 0) throw refusal(run);
   if (log.version === null) throw crashed("ended without a word", run);
   assertAsAsked(params, input, run, log);
+}
+
+/** AppError `internal` where the version in Vina's own output is another than the one it was probed with. */
+export function assertVersion(install: Pick<EngineInstall, "version">, program_version: string): void {
+  if (program_version === install.version) return;
+  const what = `Vina ${program_version} ran, and ${install.version} was found when the worker started`;
+  throw new AppError("internal", `${what}: start the worker again`);
 }
 
 /** Whether Vina says that there is no pose, which is a result. */

@@ -5,7 +5,10 @@ import { test } from "node:test";
 import { Value } from "typebox/value";
 import { parseMolblock, splitSdf } from "../../structures/sdf.ts";
 import { confidence } from "../confidence.ts";
+import { vinaChecks } from "./checks.ts";
+import { readOutput } from "./output.ts";
 import { parseVina } from "./parse.ts";
+import { favourablePoses } from "./poses.ts";
 import { type ReferencePose, VinaPose, type VinaResult } from "./schema.ts";
 import { recorded } from "./support.test.ts";
 
@@ -163,6 +166,31 @@ test("distances to a reference: in place, without its hydrogens, null where it i
     null,
     null,
   ]);
+});
+
+test("a distance whose search gave up is not stated, and that is pointed out", async (t) => {
+  const run = await recorded(t, "nicotine");
+  const [geometry] = (await parse(run)).geometries;
+  assert.ok(geometry);
+  const { bonds } = run.input.ligand.ligand;
+  const input = { ...run.input, reference: { geometry, bonds, mate: geometry.positions_angstrom } };
+  const models = readOutput(
+    await readFile(join(run.outcome.folder, "out.pdbqt"), "utf8"),
+    input.ligand.pdbqt,
+  );
+  const gaveUp = () => ({ rmsd_angstrom: 3, automorphisms: 1, capped: true });
+  for (const [rmsd, capped] of [
+    [gaveUp, true],
+    [undefined, false],
+  ] as const) {
+    const kept = favourablePoses(input, models, rmsd);
+    const { pose } = kept[0] ?? assert.fail("no pose");
+    const expected = capped ? null : 0;
+    assert.deepEqual([pose.rmsd_reference_angstrom, pose.rmsd_symmetry_mate_angstrom], [expected, expected]);
+    const checks = vinaChecks({ input, models, kept, largest_difference_kcal_mol: 0 });
+    assert.equal(checks.find(({ name }) => name === "rmsd_exact")?.passed, !capped);
+  }
+  assert.ok(!(await parse(run)).checks.some(({ name }) => name === "rmsd_exact"), "only with a reference");
 });
 
 test("a table that lists more than the file is right where the rest is outside the energy range", async (t) => {

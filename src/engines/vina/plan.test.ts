@@ -92,13 +92,15 @@ test("what decides the result changes the signature", () => {
   charged.ligand.ligand.charges[0] = 1;
   const doubled = structuredClone(nicotine);
   doubled.ligand.ligand.bonds[0]!.order = 2;
+  const labelled = structuredClone(nicotine);
+  labelled.ligand.ligand.isotopes[0] = 13;
   const mate = reference("caffeine").geometry.positions_angstrom.map((p) => nudge(p, 1));
   const variants = [
     signatureOf(vinaSignature({ ...INSTALL, version: "1.2.5" }, vinaParams(), nicotine)),
     signatureOf(vinaSignature({ ...INSTALL, fingerprint: "0".repeat(64) }, vinaParams(), nicotine)),
     sign({ ...nicotine, receptor_pdbqt: `${nicotine.receptor_pdbqt}\n` }),
     sign({ ...nicotine, ligand: { ...nicotine.ligand, pdbqt: `${nicotine.ligand.pdbqt}\n` } }),
-    ...[moved, charged, doubled, input("caffeine")].map((given) => sign(given)),
+    ...[moved, charged, doubled, labelled, input("caffeine")].map((given) => sign(given)),
     sign({ ...nicotine, box: { ...SITE, center_angstrom: nudge(SITE.center_angstrom, 0.001) } }),
     sign({ ...nicotine, box: { ...SITE, size_angstrom: nudge(SITE.size_angstrom, 0.001) } }),
     sign({ ...nicotine, reference: reference("caffeine") }),

@@ -1,20 +1,29 @@
 import { AppError } from "../../errors.ts";
 import { checkPose, poseGeometry, poseSdf } from "../../ligands/poses.ts";
 import type { Geometry } from "../../structures/geometry.ts";
-import { symmetricRmsd } from "../../structures/rmsd.ts";
+import { type SymmetricRmsd, symmetricRmsd } from "../../structures/rmsd.ts";
 import type { VinaModel } from "./output.ts";
 import type { VinaInput, VinaPose } from "./schema.ts";
 import { correctedAffinity } from "./scores.ts";
 
-/** A mode that is worth keeping: its row, and all atoms of the ligand in its place, in Å. */
-export type KeptPose = { pose: VinaPose; geometry: Geometry };
+/**
+ * A mode that is worth keeping: its row, and all atoms of the ligand in its place, in Å. `rmsd_capped`: the
+ * search for an RMSD of the row gave up, so that it is null.
+ */
+export type KeptPose = { pose: VinaPose; geometry: Geometry; rmsd_capped: boolean };
+
+type Rmsd = typeof symmetricRmsd;
 
 /**
  * The modes below 0 kcal/mol as poses, numbered from 1 in the order of the file. The corrected affinity
  * decides, as the printed one is shifted for all modes of a run by the error of its unbound term. Throws
- * AppError `crashed` where a pose is not the ligand with other torsions.
+ * AppError `crashed` where a pose is not the ligand with other torsions. `rmsd` is given by tests.
  */
-export function favourablePoses(input: VinaInput, models: VinaModel[]): KeptPose[] {
+export function favourablePoses(
+  input: VinaInput,
+  models: VinaModel[],
+  rmsd: Rmsd = symmetricRmsd,
+): KeptPose[] {
   const [best] = models;
   if (best === undefined) return [];
   const { torsions } = input.ligand;
@@ -23,9 +32,11 @@ export function favourablePoses(input: VinaInput, models: VinaModel[]): KeptPose
     .map((model, index) => {
       const geometry = wholePose(input, model, index + 1);
       const affinity_kcal_mol = correctedAffinity(model, best, torsions);
+      const { capped, ...columns } = distances(input, geometry, rmsd);
       return {
         geometry,
-        pose: { ...row(model, index + 1, affinity_kcal_mol), ...distances(input, geometry) },
+        pose: { ...row(model, index + 1, affinity_kcal_mol), ...columns },
+        rmsd_capped: capped,
       };
     });
 }
@@ -42,6 +53,7 @@ function wholePose({ ligand }: VinaInput, model: VinaModel, rank: number): Geome
 }
 
 type Distances = Pick<VinaPose, "rmsd_reference_angstrom" | "rmsd_symmetry_mate_angstrom">;
+type Measured = Distances & { capped: boolean };
 
 function row(
   model: VinaModel,
@@ -61,14 +73,22 @@ function row(
 }
 
 /** To the reference and to its image, in place, heavy atoms; null where the reference is another molecule. */
-function distances({ ligand, reference }: VinaInput, geometry: Geometry): Distances {
-  if (reference === null) return { rmsd_reference_angstrom: null, rmsd_symmetry_mate_angstrom: null };
+function distances({ ligand, reference }: VinaInput, geometry: Geometry, rmsd: Rmsd): Measured {
+  if (reference === null)
+    return { rmsd_reference_angstrom: null, rmsd_symmetry_mate_angstrom: null, capped: false };
   const pose = { geometry, bonds: ligand.ligand.bonds };
-  const image = reference.mate === null ? null : symmetricRmsd(reference, pose, reference.mate);
+  const own = rmsd(reference, pose);
+  const image = reference.mate === null ? null : rmsd(reference, pose, reference.mate);
   return {
-    rmsd_reference_angstrom: symmetricRmsd(reference, pose)?.rmsd_angstrom ?? null,
-    rmsd_symmetry_mate_angstrom: image?.rmsd_angstrom ?? null,
+    rmsd_reference_angstrom: exact(own),
+    rmsd_symmetry_mate_angstrom: exact(image),
+    capped: own?.capped === true || image?.capped === true,
   };
+}
+
+/** What a search that gave up found may be too large, and a column holds what is: null then. */
+function exact(found: SymmetricRmsd | null): number | null {
+  return found === null || found.capped ? null : found.rmsd_angstrom;
 }
 
 /** The poses as an SD file: every atom and bond, and the row of each pose as data items. Null where there is none. */

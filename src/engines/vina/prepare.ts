@@ -81,11 +81,11 @@ export async function prepareVina(
   };
 }
 
-/** A conformer with what its coordinates do not say: charges are in the molblock, aromaticity is perceived. */
+/** A conformer with what its coordinates do not say: charges and isotopes are in the molblock, aromaticity is perceived. */
 async function readLigand(services: Services, smiles: string, molblock: string): Promise<Ligand> {
-  const { geometry, bonds, charges } = parseMolblock(molblock);
+  const { geometry, bonds, charges, isotopes } = parseMolblock(molblock);
   const aromatic = await services.toolkit.aromaticAtoms(molblock);
-  return { smiles, geometry, bonds, charges, aromatic };
+  return { smiles, geometry, bonds, charges, isotopes, aromatic };
 }
 
 function referenceOf(loaded: VinaLoaded, row: StructureRow, bytes: Uint8Array): ReferencePose {

@@ -1,14 +1,15 @@
-import { sql } from "kysely";
 import { upsertProtocol } from "../../calculations/store.ts";
 import { canonical, signatureOf } from "../../canonical.ts";
 import type { ResultsTx } from "../../db/results.ts";
 import { insertPoses, type NewDockingResult } from "../../docking/store.ts";
 import { newId } from "../../ids.ts";
+import { insertOutputs, type NewOutput } from "../../jobs/store.ts";
 import { LIGAND_WRITER_VERSION } from "../../ligands/pdbqt.ts";
 import { geometryHash } from "../../structures/geometry.ts";
 import { GENERATOR_VERSION } from "../../toolkit/generator.ts";
 import type { OutputFile, Recorded, RecordInput } from "../adapter.ts";
 import { confidence } from "../confidence.ts";
+import { assertVersion } from "./outcome.ts";
 import type { VinaInput, VinaParams, VinaResult } from "./schema.ts";
 
 const POSES = "poses.sdf";
@@ -23,14 +24,18 @@ export function vinaOutputs({ files }: VinaResult): OutputFile[] {
   return kept.filter(({ bytes }) => bytes.byteLength > 0);
 }
 
-/** Writes poses with their protocol and outputs. Columns are those of the result by name. */
+/**
+ * Writes poses with their protocol and outputs. Columns are those of the result by name. AppError `internal`
+ * where another Vina ran than was found: its rows would stand under a protocol that names the wrong program.
+ */
 export async function recordVina(
   tx: ResultsTx,
   record: RecordInput<VinaParams, VinaInput, VinaResult>,
 ): Promise<Recorded> {
   const { task, result, prepared } = record;
+  assertVersion(record.install, result.program_version);
   const protocol_id = await protocolOf(tx, record);
-  await insertOutputs(tx, record);
+  await insertOutputs(tx, outputRows(record));
   await writePoses(tx, record, protocol_id);
   const [best] = result.poses;
   return {
@@ -133,21 +138,12 @@ async function writePoses(
   );
 }
 
-async function insertOutputs(
-  tx: ResultsTx,
-  { task, prepared, stored }: RecordInput<VinaParams, VinaInput, VinaResult>,
-): Promise<void> {
-  const rows = [...stored].map(([key, { uri, content_type, size_bytes, checksum }]) => ({
+function outputRows({ task, prepared, stored }: RecordInput<VinaParams, VinaInput, VinaResult>): NewOutput[] {
+  return [...stored].map(([key, object]) => ({
+    ...object,
     job_id: task.job_id,
     key: `${task.task_name}/${key}`,
-    uri,
-    content_type,
-    size_bytes,
-    checksum,
     molecule_id: prepared.molecule_id,
+    structure_id: null,
   }));
-  if (rows.length === 0) return;
-  await sql`INSERT INTO job_outputs (job_id, key, uri, content_type, size_bytes, checksum, molecule_id)
-    SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS o(job_id uuid, key text, uri text,
-      content_type text, size_bytes bigint, checksum text, molecule_id uuid)`.execute(tx);
 }

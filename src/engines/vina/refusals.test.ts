@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { askFor, cut, parse, printed, type Run, removed, rewritten, set, written } from "./damage.test.ts";
+import { assertVersion } from "./outcome.ts";
 import { recorded } from "./support.test.ts";
 
 type Expected = { kind: string; code?: string; message?: RegExp };
@@ -110,6 +111,14 @@ for (const [what, spoil, expected] of SPOILED) {
     await assert.rejects(parse(run), { name: "AppError", code: expected.kind, ...expected });
   });
 }
+
+test("another Vina than the one that was found is no result", () => {
+  assertVersion({ version: "1.2.3" }, "1.2.3");
+  assert.throws(() => assertVersion({ version: "1.2.3" }, "1.2.5"), {
+    kind: "internal",
+    message: /1\.2\.5 ran, and 1\.2\.3 was found/,
+  });
+});
 
 const FIELDS = ["VINA RESULT", "INTER \\+ INTRA", "INTER", "INTRA", "UNBOUND"];
 const WRONG = ["", "nan", "-nan", "inf", "********", "1e3", "0x10", "-5.127-5.127", "1 2"];

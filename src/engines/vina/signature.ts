@@ -9,7 +9,7 @@ const TASK_VERSION = 1;
 
 /**
  * Everything that decides the result: the program's bytes, exact arguments with the box at 3 decimals, the
- * PDBQT bytes of receptor and ligand, the ligand's own atoms and bonds (the SDF of the poses has them all)
+ * PDBQT bytes of receptor and ligand, the ligand's own atoms, isotopes and bonds (the SDF of the poses has them all)
  * and what the poses are compared with. Not in it: CPUs (they change no digit), limits, host, names, paths.
  */
 export function vinaSignature(install: EngineInstall, params: VinaParams, input: VinaInput): Canonical {
@@ -42,9 +42,9 @@ function withoutCpu(args: string[]): string[] {
 }
 
 function ligandHash({ ligand: { ligand, atoms, fragments } }: VinaInput): string {
-  const { smiles, geometry, bonds, charges, aromatic } = ligand;
-  const fields = { smiles, geometry: geometryHash(geometry), bonds: bondList(bonds), charges, aromatic };
-  return sha256(canonicalJson({ ...fields, atoms, fragments }));
+  const { smiles, geometry, bonds, charges, isotopes, aromatic } = ligand;
+  const places = { geometry: geometryHash(geometry), bonds: bondList(bonds) };
+  return sha256(canonicalJson({ smiles, ...places, charges, isotopes, aromatic, atoms, fragments }));
 }
 
 function referenceHash({ geometry, bonds, mate }: ReferencePose): string {

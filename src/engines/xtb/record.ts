@@ -1,8 +1,8 @@
-import { sql } from "kysely";
 import { insertCalculation, upsertProtocol } from "../../calculations/store.ts";
 import { canonical, signatureOf } from "../../canonical.ts";
 import type { ResultsTx } from "../../db/results.ts";
 import { sha256 } from "../../ids.ts";
+import { insertOutputs, type NewOutput } from "../../jobs/store.ts";
 import { geometryHash } from "../../structures/geometry.ts";
 import { insertStructure } from "../../structures/store.ts";
 import type { OutputFile, Recorded, RecordInput } from "../adapter.ts";
@@ -38,7 +38,7 @@ export async function recordXtb(
   const { task, prepared, result } = record;
   const protocol_id = await protocolOf(tx, record);
   const optimized_structure_id = await optimizedStructure(tx, record);
-  await insertOutputs(tx, record, optimized_structure_id);
+  await insertOutputs(tx, outputRows(record, optimized_structure_id));
   const { atoms, final_geometry: _geometry, files: _files, checks, ...columns } = result;
   const calculation_id = await insertCalculation(
     tx,
@@ -121,20 +121,15 @@ async function optimizedStructure(
   return row.structure_id;
 }
 
-async function insertOutputs(
-  tx: ResultsTx,
+function outputRows(
   { task, prepared, stored }: RecordInput<XtbParams, XtbInput, XtbResult>,
   optimizedId: string | null,
-): Promise<void> {
-  const rows = [...stored].map(([key, object]) => ({
+): NewOutput[] {
+  return [...stored].map(([key, object]) => ({
+    ...object,
     job_id: task.job_id,
     key: `${task.task_name}/${key}`,
-    ...object,
     molecule_id: prepared.molecule_id,
     structure_id: key === OPTIMIZED ? optimizedId : null,
   }));
-  if (rows.length === 0) return;
-  await sql`INSERT INTO job_outputs (job_id, key, uri, content_type, size_bytes, checksum, molecule_id, structure_id)
-    SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS o(job_id uuid, key text, uri text, content_type text,
-      size_bytes bigint, checksum text, molecule_id uuid, structure_id uuid)`.execute(tx);
 }

@@ -1,5 +1,6 @@
-import type { Position } from "../structures/geometry.ts";
+import type { Position } from "./geometry.ts";
 
+/** `a` and `factor` times `b`. */
 export function add(a: Position, b: Position, factor = 1): Position {
   return [a[0] + factor * b[0], a[1] + factor * b[1], a[2] + factor * b[2]];
 }
@@ -7,6 +8,9 @@ export function add(a: Position, b: Position, factor = 1): Position {
 export function subtract(a: Position, b: Position): Position {
   return [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
 }
+
+/** What a missing atom is at: nothing is near it and nothing is equal to it. */
+export const NOWHERE: Position = [Number.NaN, Number.NaN, Number.NaN];
 
 export function dot(a: Position, b: Position): number {
   return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
@@ -16,9 +20,18 @@ export function cross(a: Position, b: Position): Position {
   return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 }
 
-/** Distance in the unit of the positions. */
-export function distance(a: Position, b: Position): number {
+/** Distance in the unit of the positions; NaN where one of the two is missing. */
+export function distance(a: Position = NOWHERE, b: Position = NOWHERE): number {
   return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+}
+
+/** The square of the distance; NaN where one of the two is missing. */
+export function squaredDistance(a: Position = NOWHERE, b: Position = NOWHERE): number {
+  return (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 + (a[2] - b[2]) ** 2;
+}
+
+export function norm(a: Position): number {
+  return Math.hypot(...a);
 }
 
 /** The vector at length 1; null where it has no direction. */
