@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { Geometry, Position } from "../structures/geometry.ts";
-import { formatMolblock } from "../structures/sdf.ts";
+import { formatMolblock } from "../structures/molblock.ts";
 import { transform } from "../structures/superpose.ts";
 import { distance, NOWHERE } from "../structures/vectors.ts";
 import type { PreparedLigand } from "./ligand.ts";

@@ -202,13 +202,13 @@ test("the fleet's migration takes every organization, reports the one that fails
   );
   assert.deepEqual(await versions(), [latest - 1, latest - 1, latest - 1]);
   const [broken, fine] = orgs as [Org, Org];
-  await fleet.superuser("CREATE TABLE calculations (a int)", [], broken.database_name);
+  await fleet.superuser("CREATE TABLE docking_results (a int)", [], broken.database_name);
   const up = await migrateFleet(fleet.metadata, settings, { direction: "up" });
   const byOrg = new Map(up.map((result) => [result.org_id, result]));
-  assert.match(byOrg.get(broken.org_id)?.error ?? "", /"calculations" already exists/);
+  assert.match(byOrg.get(broken.org_id)?.error ?? "", /"docking_results" already exists/);
   assert.equal(byOrg.get(fine.org_id)?.error, undefined);
   assert.deepEqual((await versions()).toSorted(), [latest - 1, latest, latest]);
-  await fleet.superuser("DROP TABLE calculations", [], broken.database_name);
+  await fleet.superuser("DROP TABLE docking_results", [], broken.database_name);
   // A crash between the database's commit and the directory's copy: the copy lags and is mended.
   await fleet.superuser("UPDATE org_databases SET schema_version = 1 WHERE org_id = $1", [fine.org_id]);
   await migrateFleet(fleet.metadata, settings, { direction: "up" });

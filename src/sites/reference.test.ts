@@ -10,7 +10,7 @@ import { listMolecules } from "../molecules/operations.ts";
 import { perform } from "../perform.ts";
 import { perceiveBonds } from "../structures/bonds.ts";
 import type { Bond, Geometry, Position } from "../structures/geometry.ts";
-import { formatMolblock } from "../structures/sdf.ts";
+import { formatMolblock } from "../structures/molblock.ts";
 import { parseXyz } from "../structures/xyz.ts";
 import { checkReferenceIs, matePositions, readReference } from "./reference.ts";
 import type { ReferenceWish } from "./schema.ts";

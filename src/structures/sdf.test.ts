@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { AppError } from "../errors.ts";
-import { formatMolblock, parseMolblock, splitSdf } from "./sdf.ts";
+import { formatMolblock } from "./molblock.ts";
+import { parseMolblock, splitSdf } from "./sdf.ts";
 
 /** Acetate, V2000, with the charge in `M  CHG`. */
 const ACETATE = `acetate

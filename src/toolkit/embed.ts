@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { Geometry } from "../structures/geometry.ts";
-import { formatMolblock } from "../structures/sdf.ts";
+import { formatMolblock } from "../structures/molblock.ts";
 import { asked, refuse, refused } from "./answers.ts";
 import { type Conformers, type EmbeddedAtoms, FORCE_FIELD } from "./conformers.ts";
 import type { Identities } from "./identities.ts";

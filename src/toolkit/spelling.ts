@@ -20,11 +20,7 @@ const MOST_SPELLINGS = 200;
 export function namingSmiles(rdkit: Rdkit, mol: Mol, graph: Graph, inchi: string): string {
   const canonical = mol.get_smiles();
   if (inchi === "" || dependentStereo(graph).length === 0) return canonical;
-  const [first] = namingTexts(rdkit, spellings(mol, graph), inchi).sort();
-  if (first === undefined) return canonical;
-  // Reading may strip a mark that decides nothing, the middle one of arabitol: then nothing depends on others.
-  const read = (again: Mol) => (dependentStereo(graphOf(again)).length === 0 ? again.get_smiles() : first);
-  return withMol(rdkit, first, read) ?? canonical;
+  return namingTexts(rdkit, spellings(mol, graph), inchi).sort()[0] ?? canonical;
 }
 
 /** The texts of a species, of some and of all that RDKit makes of them when it reads and writes them. */
@@ -36,6 +32,7 @@ function namingTexts(rdkit: Rdkit, texts: string[], inchi: string): string[] {
     withMol(rdkit, text, (again) => {
       if (again.get_inchi("-FixedH") !== inchi) return;
       const own = spellings(again, graphOf(again));
+      // Reading strips marks that decide nothing, as the middle one of arabitol: such a text is not written again.
       if (own.includes(text)) naming.push(text);
       for (const each of own) if (seen.size < MOST_SPELLINGS) seen.add(each);
     });

@@ -8,8 +8,8 @@ import { promisify } from "node:util";
 import type { Ligand } from "../../src/ligands/ligand.ts";
 import type { Bond, Position } from "../../src/structures/geometry.ts";
 import { isomorphisms } from "../../src/structures/isomorphisms.ts";
+import { formatMolblock } from "../../src/structures/molblock.ts";
 import { symmetricRmsd } from "../../src/structures/rmsd.ts";
-import { formatMolblock } from "../../src/structures/sdf.ts";
 import { ROOT } from "../house/sources.ts";
 
 /**

@@ -11,7 +11,7 @@ import type { PublishedPipeline } from "../../src/pipelines/store.ts";
 import { type PrepareReceptor, prepareReceptorOperation } from "../../src/receptors/operations.ts";
 import { createSiteOperation } from "../../src/sites/operations.ts";
 import type { CreateSite, Site } from "../../src/sites/schema.ts";
-import { formatMolblock } from "../../src/structures/sdf.ts";
+import { formatMolblock } from "../../src/structures/molblock.ts";
 import { ROOT } from "../house/sources.ts";
 import { inResults, type TestContext } from "./context.ts";
 import { madeUpSpecies } from "./engine.ts";
