@@ -85,5 +85,10 @@ export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const detail = error instanceof Error ? (error.stack ?? message) : message;
+  if (/^(ENOSPC|EDQUOT)$/.test(String((error as NodeJS.ErrnoException | null)?.code)))
+    return new AppError("store_unavailable", `no space is left on the disk (${message}): make room`, {
+      cause: error,
+      detail,
+    });
   return new AppError("internal", `something of ours broke: ${message}`, { cause: error, detail });
 }

@@ -125,7 +125,8 @@ async function readLigands(given: string[]): Promise<Ligands> {
   const ligands: Ligands = { records: [], source_file: null };
   for (const text of given) {
     if (!(await isFile(text))) {
-      if (/\.(smi|smiles|sdf|sd|mol|csv|txt)$/i.test(text))
+      // No SMILES ends like a file or begins like a path; one that begins with / may be a double bond's.
+      if (/\.(smi|smiles|sdf|sd|mol|csv|txt|xyz|pdb|mol2)$|^\.{1,2}(\/|$)/i.test(text))
         throw new AppError("bad_input", `can't read ${text}: no such file`);
       ligands.records.push({ text, format: "smiles" });
       continue;
@@ -200,9 +201,9 @@ export function describeDocking(
         fixed(best?.rmsd_reference_angstrom, 2),
         poses.length,
         [
-          ...(best === undefined ? ["no favourable pose"] : failedChecks(best)),
+          ...(best === undefined ? [whyNoPose(job)] : failedChecks(best)),
           ...(asked?.cached === true ? ["reused"] : []),
-        ].join(" "),
+        ].join(", "),
       ],
     ];
   });
@@ -213,6 +214,14 @@ export function describeDocking(
     ...(rows.length === 0 ? [] : ["Vina scores in kcal/mol: a ranking at one site, no measured affinity"]),
     ...failed,
   ].join("\n");
+}
+
+/** What the run itself said: rows that are not there prove nothing. */
+function whyNoPose(job: JobRow): string {
+  const tasks = Object.values((job.metrics ?? {}) as Record<string, { outcome?: string }>);
+  return tasks.some(({ outcome }) => outcome === "no_favourable_pose")
+    ? "no favourable pose"
+    : "its poses are gone";
 }
 
 function failedChecks(row: DockingResult): string[] {

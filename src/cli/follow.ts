@@ -45,7 +45,12 @@ export function describeSubmission({ jobs, rejected }: Submitted): string {
   const fresh = jobs.filter((job) => !job.cached).length;
   const [first] = jobs;
   if (first === undefined) return ["no job: nothing of it can be run", ...leftOut(rejected)].join("\n");
-  const lines = jobs.length === 1 ? [`job ${first.job_id} is ${first.status}`] : [`${jobs.length} jobs`];
+  const distinct = new Set(jobs.map((job) => job.job_id)).size;
+  const several =
+    distinct === jobs.length
+      ? `${distinct} jobs`
+      : `${distinct} jobs for ${jobs.length} records: some are the same`;
+  const lines = distinct === 1 ? [`job ${first.job_id} is ${first.status}`] : [several];
   if (fresh < jobs.length)
     lines.push(
       `${jobs.length - fresh} answered from completed jobs that asked the same: --wait prints results`,

@@ -19,7 +19,8 @@ export function register(program: Command, cli: Cli): void {
       const first = await cli.chooseFirst(made.org_id);
       cli.out.result(
         made,
-        () => `${describe(made)}${first ? "\ncommands mean it now, unless --org names another" : ""}`,
+        () =>
+          `${describe(made)}\n${first ? "commands mean it now, unless --org names another" : `commands still mean the one chosen before: \`aliquot org use ${made.slug}\` changes that`}`,
       );
     });
   org

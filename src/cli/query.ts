@@ -9,6 +9,9 @@ import type { Cli } from "./cli.ts";
 import { id, ids, limit, realRanged } from "./options.ts";
 import { fixed, table } from "./out.ts";
 
+/** Poses that one call writes. */
+const MOST_RECORDS = 1000;
+
 type Options = {
   site?: string;
   job?: string[];
@@ -59,7 +62,8 @@ async function queryDocking(cli: Cli, options: Options): Promise<void> {
     protocol_id: protocol,
     molecule_id: molecule,
     max_affinity_kcal_mol: maxAffinity,
-    limit,
+    // A file is for all there is, as far as one call goes.
+    limit: limit ?? (options.sdf === undefined || job !== undefined ? undefined : MOST_RECORDS),
     cursor,
   };
   const page = await perform(context, queryDockingOperation, principal, {

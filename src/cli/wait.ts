@@ -17,6 +17,8 @@ const PAGE = 1000;
 const AWAY_TRIES = 60;
 const AWAY_MS = 1000;
 const LOOK_MS = 5000;
+/** How long a worker inside a command may go on with jobs that the command does not wait for. */
+const FINISH_MS = 2000;
 
 /** Thrown on Ctrl-C: the jobs go on, the command ends with 130. */
 export class Interrupted extends Error {}
@@ -111,11 +113,21 @@ class HelperWorker {
     this.#cli.out.say("no worker is running: this command runs one until its jobs end");
   }
 
-  /** Lets it finish what it runs, or, interrupted, gives that back at once. */
+  /**
+   * Stops it; what it still runs belongs to somebody else's question by now, or was interrupted. That gets a
+   * moment to end, and is given back to the queue then.
+   */
   async end(interrupted: boolean): Promise<void> {
-    if (interrupted) this.#worker?.kill();
-    else this.#worker?.stop();
-    await this.#worker?.done.catch(() => {});
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    if (interrupted) worker.kill();
+    else worker.stop();
+    const late = setTimeout(() => {
+      this.#cli.out.say("what else this command's worker ran goes back to the queue");
+      worker.kill();
+    }, FINISH_MS);
+    await worker.done.catch(() => {});
+    clearTimeout(late);
   }
 }
 

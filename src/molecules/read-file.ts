@@ -12,6 +12,12 @@ const MOST_BYTES = 64 * 1024 * 1024;
  * UTF-8, too large.
  */
 export async function readMoleculeFile(path: string): Promise<MoleculeRecord[]> {
+  const other = /\.(xyz|pdb|ent|cif|mmcif|pdbqt|mol2|csv|tsv)$/i.exec(path)?.[0];
+  if (other !== undefined)
+    throw new AppError(
+      "bad_input",
+      `${path} is a ${other} file: molecules are read from a SMILES list (.smi), SDF or MOL`,
+    );
   const text = await readText(path);
   const records = /\.(sdf|sd|mol)$/i.test(path) ? sdfRecords(text) : smilesRecords(text);
   if (records.length === 0) throw new AppError("bad_input", `${path} holds no record`);

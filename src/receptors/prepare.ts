@@ -10,6 +10,7 @@ import { atomOf, heavyAtoms, labelOf, placeOf } from "./residues.ts";
 import { formatRigidPdbqt, type ReceptorAtom } from "./rigid-pdbqt.ts";
 import { chainName, someOf } from "./select.ts";
 import { type Chosen, selectFrom } from "./selection.ts";
+import { handednessNotes, refuseLooseAtoms } from "./shape.ts";
 import { statesOf } from "./states.ts";
 import { symmetryOf } from "./symmetry.ts";
 import { templateOf } from "./templates.ts";
@@ -21,8 +22,8 @@ export type PreparedReceptor = { pdbqt: string; report: ReceptorReport; geometry
 
 /**
  * Prepares a receptor from the bytes of a PDB file by residue templates: the first model's protein chains,
- * existing hydrogens dropped (they decide histidines that nobody named), polar ones built, AutoDock 4 types, positions in Å as in the file. Nothing is
- * left out without a line in the report. Same bytes and options, same PDBQT.
+ * existing hydrogens dropped (they decide histidines that nobody named), polar ones built, AutoDock 4 types,
+ * positions in Å as in the file. Nothing is left out without a line in the report. Same bytes and options, same PDBQT.
  * AppError `bad_input`: what `readPdb` refuses, no protein, a choice that names nothing or several, and
  * whatever would need a guess (`refuseWhatIsUnsupported`).
  */
@@ -30,6 +31,7 @@ export function prepareReceptor(bytes: Uint8Array, options: ReceptorOptions = {}
   const file = readPdb(bytes);
   const chosen = selectFrom(file, options);
   refuseWhatIsUnsupported(chosen);
+  refuseLooseAtoms(chosen.protein);
   const states = statesOf(chosen.protein, options);
   const peptides = peptidesOf(chosen.protein);
   const protein = peptides.flatMap((peptide, index) => peptideAtoms(peptide, states.nameOf, index));
@@ -62,6 +64,7 @@ export function prepareReceptor(bytes: Uint8Array, options: ReceptorOptions = {}
       ...states.notes,
       ...contradictionNotes(peptides, states.nameOf),
       ...bondedNotes(hets),
+      ...handednessNotes(chosen.protein),
     ],
   };
   return { pdbqt: formatRigidPdbqt(atoms), report, geometry: geometryOf(heavy) };

@@ -59,7 +59,8 @@ export type ReferenceWish = Static<typeof ReferenceWish>;
 export const CreateSite = Type.Object(
   {
     receptor_structure_id: Uuid,
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 200, pattern: "\\S" })),
+    /** One line: a name is printed on other people's terminals. */
+    name: Type.Optional(Type.String({ maxLength: 200, pattern: "^[^\\p{Cc}]*[^\\p{Cc}\\s][^\\p{Cc}]*$" })),
     /** Both, or neither: then the box is made around the reference. */
     center_angstrom: Type.Optional(Triple),
     size_angstrom: Type.Optional(Triple),

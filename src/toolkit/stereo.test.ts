@@ -36,6 +36,7 @@ const CASES: [string, string, string][] = [
   ["none 0", "FS(F)(F)(F)(F)c1ccccc1", "an aryl-SF5: nothing draws six neighbours"],
   ["none 0", "FS(F)(F)(F)(F)F", "SF6"],
   ["undefined 1", "FS(F)(F)(F)(F)C(O)c1ccccc1", "a centre beside SF5 counts"],
+  ["undefined 6", "FS(F)(F)(F)(F)C(O)C(O)C(O)C(O)C(O)C(O)C", "many centres, and SF5 is none of them"],
   ["none 0", "CC=C", "a terminal bond"],
   ["none 0", "CC=C1CCC1", "an exocyclic bond on a symmetric ring"],
   ["none 0", "CN(C)C(=N)NC(=N)N", "metformin: guanidines are not a choice"],

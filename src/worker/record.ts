@@ -48,10 +48,11 @@ export async function recordTask(
   events.push(...outcomeEvents(outcome));
   await insertEvents(tx, numbered(events, claim.job_id, job.seq));
   const { wall_seconds, cpu_seconds } = recorded;
+  const { outcome: found } = recorded.result_data as { outcome?: string };
   const fact = await updateJob(tx, job, {
     ...outcomeChange(outcome),
     seq: job.seq + events.length,
-    metrics: { [claim.task_name]: { wall_seconds, cpu_seconds } },
+    metrics: { [claim.task_name]: { wall_seconds, cpu_seconds, outcome: found } },
   });
   await insertOutbox(tx, [
     { topic: "job", payload: fact },
