@@ -46,5 +46,6 @@ test("models, hydrogens that were dropped, blank chains and each note have their
     "  missing    LYS 2: CG CD CE NZ",
     "  note       the file holds 2 models: the first was used",
     "  note       the file has no END record: if it was cut off between two lines, that cannot be seen",
+    "  note       1 residue is a D-amino acid by the coordinates: LYS:2; check that the file is not mirrored",
   ]);
 });

@@ -49,10 +49,13 @@ test("protonation states named in the file are written as named", () => {
 test("cysteines within 2.5 Å are a disulfide without hydrogens; others keep theirs", () => {
   const [one, other] = [peptide(["GLY", "CYS"]), peptide(["GLY", "CYS"], { chain: "B", at: [0, 0, 20] })];
   const sulfur = one.find((atom) => atom.name === "SG")!.position;
+  const theirs = other.find((atom) => atom.name === "SG")!.position;
+  // The whole chain moves, so that no atom leaves its residue.
   const bridge = (apart: number): TestAtom[] =>
-    other.map((atom) =>
-      atom.name === "SG" ? { ...atom, position: [sulfur[0], sulfur[1], sulfur[2] + apart] } : atom,
-    );
+    other.map(({ position: [x, y, z], ...atom }) => ({
+      ...atom,
+      position: [x + sulfur[0] - theirs[0], y + sulfur[1] - theirs[1], z + sulfur[2] + apart - theirs[2]],
+    }));
   const joined = prepare(pdb(one, "TER", bridge(2.05)));
   assert.deepEqual(
     joined.report.disulfides.map(({ residues }) => residues),

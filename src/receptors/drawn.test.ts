@@ -233,9 +233,8 @@ test("a bridged cysteine drawn with its hydrogen is written without, and told", 
     ...one.at(-1)!,
     ...{ name: "HG", element: "H", position: [sulfur[0], sulfur[1], sulfur[2] - 1.34] },
   };
-  const other = peptide(["GLY", "CYS"], { chain: "B", at: [0, 0, 20] }).map((atom) =>
-    atom.name === "SG" ? { ...atom, position: [sulfur[0], sulfur[1], sulfur[2] + 2.05] as const } : atom,
-  );
+  // Another chain of the same shape, its sulphur 2.05 Å above this one.
+  const other = peptide(["GLY", "CYS"], { chain: "B", at: [0, 0, 2.05] });
   const { report, atoms } = prepare(pdb(one, [hydrogen], "TER", other));
   assert.equal(typesAt(atoms, "A2"), "C 3 HD 1 N 1 OA 1 SA 1");
   assert.deepEqual(report.protonation_states, []);

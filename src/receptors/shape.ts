@@ -6,7 +6,7 @@ import { refusal, someOf } from "./select.ts";
 import { templateOf } from "./templates.ts";
 
 /** The longest bond within a residue is C–S, 1.8 Å; this far from all others an atom is no bad model but elsewhere. */
-const LOOSE_ANGSTROM = 5;
+const LOOSE_ANGSTROM = 10;
 
 /**
  * Refuses atoms that are nowhere near the rest of their residue: a broken line in the file, which would be scored as
@@ -32,10 +32,9 @@ export function refuseLooseAtoms(protein: readonly PdbResidue[]): void {
 export function handednessNotes(protein: readonly PdbResidue[]): string[] {
   const mirrored = protein.filter((residue) => (handedness(residue) ?? 1) < 0).map(labelOf);
   if (mirrored.length === 0) return [];
-  const count = mirrored.length === 1 ? "1 residue is" : `${mirrored.length} residues are`;
-  return [
-    `${count} D-amino acids by their coordinates: ${someOf(mirrored)}; check that the file is not mirrored`,
-  ];
+  const what =
+    mirrored.length === 1 ? "1 residue is a D-amino acid" : `${mirrored.length} residues are D-amino acids`;
+  return [`${what} by the coordinates: ${someOf(mirrored)}; check that the file is not mirrored`];
 }
 
 /** In Å³: above 0 for an L-amino acid ("CORN": C, R and N clockwise from the hydrogen's side), null for glycine. */
