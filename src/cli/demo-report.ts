@@ -69,7 +69,8 @@ export function describeDemo(result: DemoResult): string {
   return [
     table(["Vina, HIV-1 protease", "score", "as printed", "poses", "RMSD/Å", "mate/Å", "s", ""], docked),
     describeRedock(redock),
-    "Scores in kcal/mol. Only amprenavir is a known inhibitor of this protein: the other rows are scores, not activities.",
+    "Scores in kcal/mol. Only amprenavir is a known inhibitor of this protein: the other rows are scores,",
+    "not activities.",
     "",
     table(["GFN2-xTB", "energy/Eh", "gap/eV", "dipole/D", "cycles", "s", ""], optimised),
     "",
@@ -84,10 +85,11 @@ function describeRedock(redock: DemoRedock): string {
     redock.best_rmsd_rank === 1
       ? "the nearest of all poses"
       : `the nearest is pose ${redock.best_rmsd_rank} at ${fixed(redock.best_rmsd_angstrom, 2)} Å`;
-  return (
-    `Amprenavir's first pose is ${fixed(redock.rmsd_angstrom, 2)} Å from the crystal (${nearest}); "mate" is the same to the ` +
-    `crystal ligand's image in the dimer's two-fold axis.\nWater HOH ${DEMO_TARGET.water} was kept: it bridges the flaps and the ligand. ` +
-    "Without it Vina's first pose is wrong, flipped and 7.3 Å away, at two of three seeds (1 and 2, not 42);\n" +
-    "we knew that when we kept it, so this is no blind prediction."
-  );
+  return [
+    `Amprenavir's first pose is ${fixed(redock.rmsd_angstrom, 2)} Å from the crystal (${nearest});`,
+    `"mate" is the same to the crystal ligand's image in the dimer's two-fold axis.`,
+    `Water HOH ${DEMO_TARGET.water} was kept: it bridges the flaps and the ligand. Without it Vina's first pose is wrong,`,
+    "flipped and 7.3 Å away, at two of three seeds (1 and 2, not 42). We knew that when we kept it, so this is",
+    "no blind prediction.",
+  ].join("\n");
 }
