@@ -33,18 +33,29 @@ type Shown = { outputs: { key: string; uri: string }[] };
 before(async () => {
   if (skip !== false) return;
   org = await home.json(["org", "create", "Reference"]);
-  const { file, water, residue, center_angstrom, size_angstrom, exhaustiveness } = DEMO_TARGET;
+  const { file, water, residue, center_angstrom, size_angstrom } = DEMO_TARGET;
   const site = ["site", "create", "--receptor", join(ROOT, "examples", file), "--keep-water", water];
   const box = ["--center", center_angstrom.join(","), "--size", size_angstrom.join(",")];
   await home.json([...site, ...box, "--reference", residue, "--name", "protease"]);
-  for (const seed of SEEDS) {
-    const effort = ["--exhaustiveness", String(exhaustiveness), "--seed", String(seed)];
-    const { results: poses } = await home.json<Docked>([
-      ...["dock", "--site", "protease", ...effort, "--wait", DEMO_REDOCKED.smiles],
-    ]);
-    results.set(seed, poses);
-  }
 });
+
+/** Each a test of its own: a minute of CPU, and more on a busy machine. */
+for (const seed of SEEDS) {
+  test(`the first pose is the crystal's at seed ${seed}`, {
+    skip,
+    timeout: 600_000,
+  }, async (t: TestContext) => {
+    const effort = ["--exhaustiveness", String(DEMO_TARGET.exhaustiveness), "--seed", String(seed)];
+    const words = ["dock", "--site", "protease", ...effort, "--wait", DEMO_REDOCKED.smiles];
+    results.set(seed, (await home.json<Docked>(words)).results);
+    const { rmsd_reference_angstrom, affinity_kcal_mol, affinity_reported_kcal_mol } = first(seed);
+    t.diagnostic(
+      `${rmsd_reference_angstrom?.toFixed(2)} Å, ${affinity_kcal_mol} kcal/mol (printed ${affinity_reported_kcal_mol})`,
+    );
+    assert.ok((rmsd_reference_angstrom ?? Infinity) <= 2.5, `${rmsd_reference_angstrom} Å`);
+    assert.ok(Math.abs(affinity_kcal_mol - SCORE.kcal_mol) <= SCORE.tolerance, `${affinity_kcal_mol}`);
+  });
+}
 
 function first(seed: number): DockingResult {
   const [pose] = results.get(seed) ?? [];
@@ -52,18 +63,7 @@ function first(seed: number): DockingResult {
   return pose;
 }
 
-test("the first pose is the crystal's at three seeds, with one score", { skip }, (t: TestContext) => {
-  for (const seed of SEEDS) {
-    const { rmsd_reference_angstrom, affinity_kcal_mol, affinity_reported_kcal_mol } = first(seed);
-    t.diagnostic(
-      `seed ${seed}: ${rmsd_reference_angstrom?.toFixed(2)} Å, ${affinity_kcal_mol} kcal/mol (printed ${affinity_reported_kcal_mol})`,
-    );
-    assert.ok((rmsd_reference_angstrom ?? Infinity) <= 2.5, `seed ${seed}: ${rmsd_reference_angstrom} Å`);
-    assert.ok(
-      Math.abs(affinity_kcal_mol - SCORE.kcal_mol) <= SCORE.tolerance,
-      `seed ${seed}: ${affinity_kcal_mol}`,
-    );
-  }
+test("the three seeds agree on the score", { skip }, () => {
   const scores = SEEDS.map((seed) => first(seed).affinity_kcal_mol);
   assert.ok(Math.max(...scores) - Math.min(...scores) <= SAME_POSE, `${scores.join(", ")}`);
 });
