@@ -72,6 +72,7 @@ test("the installed package holds what it runs on and nothing else", (t) => {
     "README.md",
     "bin",
     "dist",
+    "examples",
     "migrations",
     "package.json",
     "scripts",
@@ -81,6 +82,7 @@ test("the installed package holds what it runs on and nothing else", (t) => {
     readdirSync(folder).filter((name) => !allowed.includes(name)),
     [],
   );
+  assert.deepEqual(readdirSync(join(folder, "examples")), ["1hpv.pdb"]);
   const built = readdirSync(join(folder, "dist"), { recursive: true, encoding: "utf8" });
   assert.deepEqual(
     built.filter((path) => /\.test\./.test(path)),
