@@ -186,9 +186,10 @@ export function describeDocking(
   answer: { jobs: DockingJob[] },
 ): string {
   const submitted = new Map(answer.jobs.map((job) => [job.job_id, job]));
+  const posesOf = Map.groupBy(results, (row) => row.job_id);
   const rows = jobs.flatMap((job) => {
     if (job.status !== "completed") return [];
-    const poses = results.filter((row) => row.job_id === job.job_id);
+    const poses = posesOf.get(job.job_id) ?? [];
     const [best] = poses;
     const asked = submitted.get(job.job_id);
     return [
@@ -207,10 +208,11 @@ export function describeDocking(
       ],
     ];
   });
-  const headers = ["molecule", "isomer", "Vina score", "as printed", "LE", "RMSD/Å", "poses", "notes"];
+  const names = ["molecule", "isomer", "Vina score", "as printed", "LE", "RMSD/Å", "poses", "notes"];
+  const shown = dropEmpty(names, rows);
   const failed = jobs.filter((job) => job.status !== "completed").map(describeFailure);
   return [
-    table(dropEmpty(headers, rows).headers, dropEmpty(headers, rows).rows, "no results"),
+    table(shown.headers, shown.rows, "no results"),
     ...(rows.length === 0 ? [] : ["Vina scores in kcal/mol: a ranking at one site, no measured affinity"]),
     ...failed,
   ].join("\n");

@@ -120,8 +120,12 @@ class HelperWorker {
   async end(interrupted: boolean): Promise<void> {
     const worker = this.#worker;
     if (worker === undefined) return;
-    if (interrupted) worker.kill();
-    else worker.stop();
+    if (interrupted) {
+      worker.kill();
+      await worker.done.catch(() => {});
+      return;
+    }
+    worker.stop();
     const late = setTimeout(() => {
       this.#cli.out.say("what else this command's worker ran goes back to the queue");
       worker.kill();

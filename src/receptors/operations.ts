@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
+import { canonical, signatureOf } from "../canonical.ts";
 import type { ResultsTx } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import { Uuid, VISIBILITIES } from "../jobs/schema.ts";
@@ -124,15 +125,11 @@ function isSame(
       ? row.visibility === "private" && row.owner_id === owned.owner_id
       : row.visibility === "organization";
   // The report tells of every choice, and of the file by its hash.
-  return seen && JSON.stringify(sorted(report)) === JSON.stringify(sorted(made.prepared.report));
+  return seen && hashOf(report) === hashOf(made.prepared.report);
 }
 
-/** Keys in order: the database keeps JSON objects in an order of its own. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, field]) => [key, sorted(field)]));
+function hashOf(report: unknown): string {
+  return signatureOf(canonical(report ?? null));
 }
 
 export const listReceptors = operation({

@@ -16,7 +16,7 @@ test("the crystal's residues are L-amino acids; their mirror image is noted", ()
   const [note = ""] = prepare(mirrored).report.notes;
   assert.match(
     note,
-    /^17\d residues are D-amino acids by the coordinates: .* check that the file is not mirrored$/,
+    /^172 residues are D-amino acids by the coordinates: .* check that the file is not mirrored$/,
   );
 });
 

@@ -1,13 +1,12 @@
 import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
-import type { IdentifiedRecord } from "../molecules/identify.ts";
-import { identifyRecords } from "../molecules/identify.ts";
+import { type IdentifiedRecord, identifyRecords } from "../molecules/identify.ts";
 import { registerRecords } from "../molecules/register.ts";
 import { isReceptor, type Receptor } from "../receptors/receptor.ts";
 import type { Services } from "../services.ts";
 import { type Box, boxAround, checkBox, isInside, PADDING_ANGSTROM } from "../structures/box.ts";
-import { type Geometry, geometryHash, type Position } from "../structures/geometry.ts";
+import { geometryHash } from "../structures/geometry.ts";
 import { isHeavyType, pdbqtAtoms } from "../structures/pdbqt.ts";
 import {
   insertStructure,
@@ -39,7 +38,8 @@ export type PreparedSite = {
 
 /**
  * Reads the receptor and the reference, makes or checks the box. Throws AppError not_found, bad_input (a box
- * that can't be, a reference of another chemistry, a box with many residues cut short), engine_refused with code box_misses_receptor.
+ * that can't be, a reference of another chemistry, a box with many residues cut short), engine_refused with
+ * code box_misses_receptor.
  */
 export async function prepareSite(call: Call, input: CreateSite): Promise<PreparedSite> {
   const { receptor, files } = await receptorOf(call, input.receptor_structure_id);
@@ -155,7 +155,7 @@ type Reported = Omit<PreparedSite, "report"> & {
 function reportOf({ input, receptor, box, reference, inside, notes: incomplete }: Reported): SiteReport {
   const given = input.center_angstrom !== undefined;
   const { symmetry } = receptor.preparation.report;
-  const positions = reference === null ? [] : heavyPositions(reference.ligand.geometry);
+  const positions = reference?.ligand.geometry.positions_angstrom ?? [];
   const within = positions.filter((position) => isInside(box, position)).length;
   if (reference !== null && within === 0)
     throw new AppError(
@@ -181,11 +181,6 @@ function reportOf({ input, receptor, box, reference, inside, notes: incomplete }
         : `chains ${symmetry.chains.join(" and ")} swap, fit ${symmetry.rmsd_angstrom.toFixed(3)} Å over CA`,
     notes,
   };
-}
-
-/** Files of a reference's own show hydrogens, crystals do not: what is counted is the same in both. */
-function heavyPositions({ elements, positions_angstrom }: Geometry): Position[] {
-  return positions_angstrom.filter((_, atom) => elements[atom] !== "H");
 }
 
 /** Writes the site, or finds the one that is the same. */
