@@ -1,15 +1,15 @@
 import { type Static, Type } from "typebox";
 import type { OrgPrincipal } from "../access/principal.ts";
-import { viewerOf } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { ALPB_SOLVENTS, OPTIMIZATION_LEVELS, XTB_METHODS } from "../engines/xtb/schema.ts";
 import { AppError } from "../errors.ts";
-import { SubmittedJob, Uuid, VISIBILITIES } from "../jobs/schema.ts";
+import { SUBMISSION_CHOICES, SubmittedJob, Uuid } from "../jobs/schema.ts";
 import { type JobRequest, structureInput, submitJobs } from "../jobs/submit.ts";
 import { allRefused, type IdentifiedRecord, identifyRecords, rejectedRecord } from "../molecules/identify.ts";
 import { registerRecords } from "../molecules/register.ts";
 import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
-import { type PublishedPipeline, selectOptionalPublished } from "../pipelines/store.ts";
+import { recipeNamed } from "../pipelines/recipe.ts";
+import type { PublishedPipeline } from "../pipelines/store.ts";
 import type { Services } from "../services.ts";
 import { readStructure } from "../structures/read.ts";
 import { type StructureRow, selectStructuresByIds } from "../structures/store.ts";
@@ -31,13 +31,7 @@ export const SubmitCalculations = Type.Object(
     optimization_level: Type.Optional(Type.Enum(OPTIMIZATION_LEVELS)),
     max_optimization_cycles: Type.Optional(Type.Integer({ unit: "1", minimum: 1, maximum: 100_000 })),
     large: Type.Optional(Type.Boolean()),
-    visibility: Type.Optional(Type.Enum(VISIBILITIES)),
-    priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })),
-    /** False: run again even where a completed job asked the same. */
-    reuse: Type.Optional(Type.Boolean()),
-    /** refuse: one bad record refuses all; skip: it is listed and the rest go on. */
-    on_reject: Type.Optional(Type.Enum(["refuse", "skip"] as const)),
-    source_file: Type.Optional(Type.String({ maxLength: 500 })),
+    ...SUBMISSION_CHOICES,
   },
   { additionalProperties: false },
 );
@@ -91,21 +85,8 @@ export async function prepareCalculations(
     accepted: fit,
     rejected,
     structures: await structuresOf(call, input),
-    pipeline: await recipeOf(call, input),
+    pipeline: await recipeNamed(call, input.task === "optimize" ? "xtb-optimize" : "xtb-singlepoint"),
   };
-}
-
-async function recipeOf(
-  call: { services: Services; principal: OrgPrincipal },
-  input: SubmitCalculations,
-): Promise<PublishedPipeline> {
-  const name = input.task === "optimize" ? "xtb-optimize" : "xtb-singlepoint";
-  const pipeline = await call.services.metadata.member(viewerOf(call.principal), (tx) =>
-    selectOptionalPublished(tx, name),
-  );
-  if (pipeline === undefined)
-    throw new AppError("unavailable", `pipeline ${name} is missing: run \`aliquot seed\``);
-  return pipeline;
 }
 
 /** Registers the molecules and births one job each, in one transaction. */

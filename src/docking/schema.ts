@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
 import { VinaParams, VinaPose } from "../engines/vina/schema.ts";
-import { SubmittedJob, Uuid, VISIBILITIES } from "../jobs/schema.ts";
+import { SUBMISSION_CHOICES, SubmittedJob, Uuid } from "../jobs/schema.ts";
 import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
 
 /** What is done with a ligand whose stereo is not fully drawn. */
@@ -20,13 +20,7 @@ export const SubmitDocking = Type.Object(
     energy_range_kcal_mol: Type.Optional(vina.energy_range_kcal_mol),
     seed: Type.Optional(vina.seed),
     stereo: Type.Optional(Type.Enum(STEREO_MODES)),
-    visibility: Type.Optional(Type.Enum(VISIBILITIES)),
-    priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })),
-    /** False: run again even where a completed job asked the same. */
-    reuse: Type.Optional(Type.Boolean()),
-    /** refuse: one bad record refuses all; skip: it is listed and the rest go on. */
-    on_reject: Type.Optional(Type.Enum(["refuse", "skip"] as const)),
-    source_file: Type.Optional(Type.String({ maxLength: 500 })),
+    ...SUBMISSION_CHOICES,
   },
   { additionalProperties: false },
 );

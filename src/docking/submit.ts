@@ -1,5 +1,4 @@
 import type { OrgPrincipal } from "../access/principal.ts";
-import { viewerOf } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { vinaParams } from "../engines/vina/schema.ts";
 import { AppError } from "../errors.ts";
@@ -7,7 +6,8 @@ import { type JobInput, structureInput, submitJobs } from "../jobs/submit.ts";
 import { allRefused, type IdentifiedRecord, identifyRecords, rejectedRecord } from "../molecules/identify.ts";
 import { expandStereo, type IsomerRecord, registerIsomers } from "../molecules/isomers.ts";
 import type { RejectedRecord } from "../molecules/schema.ts";
-import { type PublishedPipeline, selectOptionalPublished } from "../pipelines/store.ts";
+import { recipeNamed } from "../pipelines/recipe.ts";
+import type { PublishedPipeline } from "../pipelines/store.ts";
 import type { Services } from "../services.ts";
 import { findSite } from "../sites/find.ts";
 import type { Site } from "../sites/schema.ts";
@@ -45,7 +45,7 @@ export async function prepareDocking(call: Call, input: SubmitDocking): Promise<
   rejected.push(...isomers.rejected);
   rejected.sort((a, b) => a.line - b.line);
   if (rejected.length > 0 && input.on_reject !== "skip") throw allRefused(rejected, input.molecules.length);
-  return { ...place, items: isomers.items, rejected, pipeline: await recipeOf(call) };
+  return { ...place, items: isomers.items, rejected, pipeline: await recipeNamed(call, "dock") };
 }
 
 async function siteOf(
@@ -66,15 +66,6 @@ async function siteOf(
       throw new AppError("not_found", "the receptor of this site is not yours to see");
     return { site, receptor, reference: rows.get(site.reference_structure_id ?? "") ?? null };
   });
-}
-
-async function recipeOf({ services, principal }: Call): Promise<PublishedPipeline> {
-  const pipeline = await services.metadata.member(viewerOf(principal), (tx) =>
-    selectOptionalPublished(tx, "dock"),
-  );
-  if (pipeline === undefined)
-    throw new AppError("unavailable", "pipeline dock is missing: run `aliquot seed`");
-  return pipeline;
 }
 
 /** Registers the ligands and births one job each, in one transaction. */

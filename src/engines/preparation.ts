@@ -1,5 +1,5 @@
 import type { Canonical } from "../canonical.ts";
-import { LIGAND_WRITER_VERSION } from "../ligands/pdbqt.ts";
+import { LIGAND_WRITER_VERSION } from "../ligands/ligand.ts";
 import { GENERATOR_VERSION } from "../toolkit/generator.ts";
 import type { EngineName } from "./engine.ts";
 import { VINA_CACHE_VERSION } from "./vina/schema.ts";

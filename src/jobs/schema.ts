@@ -13,6 +13,17 @@ export const Uuid = Type.String({ pattern: UUID_PATTERN });
 
 const Status = Type.Enum(JOB_STATUSES);
 
+/** What may be chosen of any submission, whatever the engine. */
+export const SUBMISSION_CHOICES = {
+  visibility: Type.Optional(Type.Enum(VISIBILITIES)),
+  priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })),
+  /** False: run again even where a completed job asked the same. */
+  reuse: Type.Optional(Type.Boolean()),
+  /** refuse: one bad record refuses all; skip: it is listed and the rest go on. */
+  on_reject: Type.Optional(Type.Enum(["refuse", "skip"] as const)),
+  source_file: Type.Optional(Type.String({ maxLength: 500 })),
+};
+
 /** What a submission answers for each thing that was asked. */
 export const SubmittedJob = Type.Object({
   job_id: Uuid,

@@ -1,5 +1,8 @@
 import type { Bond, Geometry } from "../structures/geometry.ts";
 
+/** Raised with every change of the bytes that a ligand gives: types, torsions, order, remarks. */
+export const LIGAND_WRITER_VERSION = 2;
+
 /** A ligand in 3D with all that its drawing says; lists run over the atoms, hydrogens included. */
 export type Ligand = {
   /** Canonical SMILES; its n-th atom is the n-th heavy atom here (hydrogens come after). */

@@ -8,9 +8,6 @@ import { rotatableBonds } from "./rotors.ts";
 import { type Branch, rigidFragments, torsionTree } from "./tree.ts";
 import { autodockTypes } from "./types.ts";
 
-/** Raised with every change of the bytes that a ligand gives: types, torsions, order, remarks. */
-export const LIGAND_WRITER_VERSION = 2;
-
 /** Rings with more atoms than this have shapes of their own that Vina, which keeps rings, does not search. */
 const LARGEST_RIGID_RING = 8;
 

@@ -13,6 +13,7 @@ import {
   type NewStructure,
   selectOptionalStructure,
   selectStructures,
+  servesInstead,
 } from "../structures/store.ts";
 import { incompleteNotes } from "./incomplete.ts";
 import { checkReferenceIs, type ReferenceLigand, readReference, wishedResidue } from "./reference.ts";
@@ -239,8 +240,7 @@ async function referenceRow(
     (other) =>
       other.geometry_hash === row.geometry_hash &&
       other.molecule_id === molecule_id &&
-      other.visibility === owned.visibility &&
-      (owned.visibility === "organization" || other.owner_id === owned.owner_id),
+      servesInstead(other, owned),
   );
   if (same !== undefined) return same.structure_id;
   return (await insertStructure(scope.tx, { ...row, ...owned, molecule_id })).structure_id;

@@ -58,6 +58,18 @@ export function structureIdentity(row: {
   return [row.geometry_hash ?? "", row.checksum ?? "", row.molecule_id ?? ""].join(" ");
 }
 
+/**
+ * Whether a row that is there may stand for a new one of this ownership: the organization's for the
+ * organization's, one's own private for one's own private.
+ */
+export function servesInstead(
+  row: Pick<NewStructure, "owner_id" | "visibility">,
+  wanted: Pick<NewStructure, "owner_id" | "visibility">,
+): boolean {
+  if (row.visibility !== wanted.visibility) return false;
+  return wanted.visibility === "organization" || row.owner_id === wanted.owner_id;
+}
+
 export async function insertStructure(tx: ResultsTx, row: NewStructure): Promise<StructureRow> {
   const inserted = await tx
     .insertInto("structures")

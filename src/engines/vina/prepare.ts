@@ -1,4 +1,3 @@
-import { Check } from "typebox/value";
 import type { ResultsScope } from "../../db/results.ts";
 import { AppError } from "../../errors.ts";
 import type { Ligand } from "../../ligands/ligand.ts";
@@ -13,6 +12,7 @@ import { parseMolblock } from "../../structures/sdf.ts";
 import { type StructureRow, selectOptionalStructure } from "../../structures/store.ts";
 import type { Lend, Prepared, TaskContext } from "../adapter.ts";
 import { conformerOf, type LoadedMolecule, loadMolecule } from "../conformer.ts";
+import { paramsAmong } from "../params.ts";
 import { type ReferencePose, type VinaInput, VinaParams, vinaParams } from "./schema.ts";
 
 /** What a short read in the organization's database says of a task's inputs. */
@@ -66,7 +66,7 @@ export async function prepareVina(
     sdfRecord(await bytesOf(conformer), conformer.record),
   );
   return {
-    params: paramsOf(task.params),
+    params: paramsAmong(VinaParams, vinaParams(), task.params, "Vina"),
     input: {
       receptor_pdbqt: Buffer.from(await bytesOf(receptor)).toString("latin1"),
       ligand: prepareLigand(ligand),
@@ -91,14 +91,4 @@ async function readLigand(services: Services, smiles: string, molblock: string):
 function referenceOf(loaded: VinaLoaded, row: StructureRow, bytes: Uint8Array): ReferencePose {
   const { geometry, bonds } = storedReference(row, bytes);
   return { geometry, bonds, mate: matePositions(geometry, loaded.receptor.preparation.report) };
-}
-
-/** Vina's own parameters among those of the job. Throws AppError bad_input where one is wrong. */
-function paramsOf(given: Record<string, unknown>): VinaParams {
-  const known = Object.keys(vinaParams()).filter((name) => given[name] !== undefined);
-  const params = vinaParams(
-    Object.fromEntries(known.map((name) => [name, given[name]])) as Partial<VinaParams>,
-  );
-  if (Check(VinaParams, params)) return params;
-  throw new AppError("bad_input", "the parameters of this job are not Vina's");
 }

@@ -4,7 +4,7 @@ import type { ResultsTx } from "../../db/results.ts";
 import { insertPoses, type NewDockingResult } from "../../docking/store.ts";
 import { newId } from "../../ids.ts";
 import { insertOutputs, type NewOutput } from "../../jobs/store.ts";
-import { LIGAND_WRITER_VERSION } from "../../ligands/pdbqt.ts";
+import { LIGAND_WRITER_VERSION } from "../../ligands/ligand.ts";
 import { geometryHash } from "../../structures/geometry.ts";
 import { GENERATOR_VERSION } from "../../toolkit/generator.ts";
 import type { OutputFile, Recorded, RecordInput } from "../adapter.ts";

@@ -1,4 +1,3 @@
-import { Check } from "typebox/value";
 import type { ResultsScope } from "../../db/results.ts";
 import { AppError } from "../../errors.ts";
 import type { Services } from "../../services.ts";
@@ -6,6 +5,7 @@ import { readStructure } from "../../structures/read.ts";
 import { type StructureRow, selectOptionalStructure } from "../../structures/store.ts";
 import type { Lend, Prepared, TaskContext } from "../adapter.ts";
 import { conformerOf, type LoadedMolecule, loadMolecule, wholeOf } from "../conformer.ts";
+import { paramsAmong } from "../params.ts";
 import { type XtbInput, XtbParams, xtbParams } from "./schema.ts";
 
 /** What a short read in the organization's database says of a task's input. */
@@ -43,19 +43,9 @@ export async function prepareXtb(
   const input: XtbInput = { geometry: read.geometry, charge, multiplicity };
   if (read.bonds !== undefined) input.bonds = read.bonds;
   return {
-    params: paramsOf(task.params),
+    params: paramsAmong(XtbParams, xtbParams(), task.params, "xtb"),
     input,
     molecule_id: "molecule" in loaded ? loaded.molecule.molecule.molecule_id : structure.molecule_id,
     structure_id: structure.structure_id,
   };
-}
-
-/** The engine's own parameters among those of the job. Throws AppError bad_input where one is wrong. */
-function paramsOf(given: Record<string, unknown>): XtbParams {
-  const known = Object.keys(xtbParams()).filter((name) => given[name] !== undefined);
-  const params = xtbParams(
-    Object.fromEntries(known.map((name) => [name, given[name]])) as Partial<XtbParams>,
-  );
-  if (Check(XtbParams, params)) return params;
-  throw new AppError("bad_input", "the parameters of this job are not xtb's");
 }
