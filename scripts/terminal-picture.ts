@@ -23,6 +23,7 @@ function draw(lines: string[]): string {
     .join("");
   const rows = lines.map((line, at) => text(line, BAR + MARGIN + at * ROW + 12)).join("\n");
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">
+<title>${escaped(`a terminal: ${lines[0] ?? ""}`)}</title>
 <rect width="${width}" height="${height}" rx="8" fill="#16181d"/>${dots}
 <g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="13" fill="#d7dae0" xml:space="preserve">
 ${rows}
@@ -35,6 +36,9 @@ function text(line: string, y: number): string {
   if (line === "") return "";
   const length = ([...line].length * CELL).toFixed(1);
   const fill = line.startsWith("$ ") ? ' fill="#7ee787"' : "";
-  const content = line.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  return `<text x="${MARGIN}" y="${y}" textLength="${length}"${fill}>${content}</text>`;
+  return `<text x="${MARGIN}" y="${y}" textLength="${length}"${fill}>${escaped(line)}</text>`;
+}
+
+function escaped(content: string): string {
+  return content.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
