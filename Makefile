@@ -11,7 +11,7 @@ STEP_COUNT := $(if $(STEPS),--steps $(STEPS))
 DOWN_BRANCH := $(if $(ORG_ID),results,metadata)
 
 .DEFAULT_GOAL := help
-.PHONY: help install engines demo test test-reference test-slow test-faults test-migrations bench check format types schema \
+.PHONY: help install engines services demo test test-reference test-slow test-faults test-pg15 test-migrations bench bench-fleet check format types schema docs \
   up down restart status health health-continuous clean reset quick-reset dev-setup \
   migrate migrate-results migrate-status migrate-history migrate-down seed seed-force shell
 
@@ -29,6 +29,9 @@ install: node_modules/.stamp ## Node packages, where they are missing or old
 engines: ## chemistry engines, where they are missing: through apt as root on Debian, else says how
 	@scripts/engines.sh
 
+services: ## servers that only tests speak to (PgBouncer): through apt as root on Debian, else says how
+	@scripts/services.sh
+
 demo: install engines ## a first session: amprenavir into its protein, seven more ligands, twenty molecules through xtb
 	@$(ALIQUOT) demo
 
@@ -44,11 +47,18 @@ test-slow: install engines ## the package installed elsewhere, whole runs, kille
 test-faults: install engines ## killed processes, lost leases, servers that go away
 	@node scripts/test.mjs "test/slow/faults.test.ts"
 
+test-pg15: install ## what touches the database on Debian's PostgreSQL 15, by an administrator without superuser's rights
+	@scripts/test-pg15.sh "src/orgs/*.test.ts" "src/db/migrate*.test.ts" "src/db/values.test.ts" "src/jobs/*.test.ts" "src/worker/*.test.ts" \
+	  "src/audit/*.test.ts" "src/perform.test.ts" "test/schema.test.ts" "test/isolation.test.ts"
+
 test-migrations: install ## every migration up, down and up again, on scratch databases
 	@$(ALIQUOT) migrate test
 
 bench: install engines ## measurements, each beside its baseline in the same run (slow; NAMES="import worker" ARGS=--quick|--json)
 	@node bench/bench.ts $(ARGS) $(NAMES)
+
+bench-fleet: install ## 1,000 databases migrated beside a bare loop, and with 5 % that fail (FLEET=30 for a look)
+	@node bench/bench.ts $(ARGS) fleet
 
 check: install ## lint with format and import cycles, types
 	@biome check --error-on-warnings .
@@ -60,8 +70,11 @@ format: install ## put the format right
 types: install ## table types from the migrations: src/db/tables/
 	@node scripts/generate-types.ts
 
-schema: install ## the described schema from the migrations: docs/schema/
-	@UPDATE=1 node --test --test-reporter=dot --test-name-pattern="described schema" test/schema.test.ts
+schema: install ## the schema from the migrations, as text and as reference: docs/schema/, docs/schema.md
+	@UPDATE=1 node --test --test-reporter=dot --test-name-pattern="described schema|schema reference" test/schema.test.ts test/docs/schema.test.ts
+
+docs: install ## the schema reference alone, with the database of this home: docs/schema.md, docs/schema/
+	@$(ALIQUOT) docs --to docs
 
 up: install ## start everything in the background
 	@$(ALIQUOT) up --detach

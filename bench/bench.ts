@@ -8,12 +8,16 @@ import type { Benchmark, Item } from "./measure.ts";
 const BENCHMARKS: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   help: () => import("./help.ts"),
   server: () => import("./server.ts"),
+  provision: () => import("./provision.ts"),
+  fleet: () => import("./fleet.ts"),
+  routing: () => import("./routing.ts"),
   import: () => import("./import.ts"),
   submit: () => import("./submit.ts"),
   protocol: () => import("./protocol.ts"),
   worker: () => import("./worker.ts"),
   prepare: () => import("./prepare.ts"),
   docking: () => import("./docking.ts"),
+  visibility: () => import("./visibility.ts"),
 };
 
 const { values: flags, positionals } = parseArgs({

@@ -13,9 +13,14 @@ export type Config = {
   database_url: string | undefined;
   database_direct_url: string | undefined;
   role_prefix: string;
+  /** `RESULTS_DB_TEMPLATE` as given: a name with {org_id} or a URL with it in the path. */
+  results_template: string | undefined;
   pool_size: number;
+  max_overflow: number;
   results_pool_size: number;
   connections_max: number;
+  pool_recycle_seconds: number;
+  echo: boolean;
   slow_ms: number;
   storage_url: string | undefined;
   worker_slots: number;
@@ -107,9 +112,13 @@ export function parseConfig(env: Env): ParsedConfig {
         /^[a-z][a-z0-9_]{0,30}$/,
         "must be lowercase letters, digits, _",
       ) ?? "aliquot_",
+    results_template: resultsTemplate(read),
     pool_size: read.whole("DB_POOL_SIZE", 10, 1, 1000),
+    max_overflow: read.whole("DB_MAX_OVERFLOW", 0, 0, 1000),
     results_pool_size: read.whole("DB_RESULTS_POOL_SIZE", 3, 1, 100),
     connections_max: read.whole("DB_CONNECTIONS_MAX", 60, 4, 10_000),
+    pool_recycle_seconds: read.whole("DB_POOL_RECYCLE", 3600, 1, 86_400),
+    echo: read.oneOf("DB_ECHO", ["true", "false", "1", "0"], "false").match(/^(true|1)$/) !== null,
     slow_ms: read.whole("DB_SLOW_MS", 1000, 1, 3_600_000),
     storage_url: read.matching("STORAGE_URL", /^file:\/\/\/./, "must be file:///an/absolute/path"),
     worker_slots: read.whole("WORKER_SLOTS", availableParallelism(), 1, 256),
@@ -152,6 +161,20 @@ function databaseUrl(read: Reader): string | undefined {
   url.password = encodeURIComponent(read.text("DB_PASSWORD") ?? read.text("POSTGRES_PASSWORD") ?? "");
   url.pathname = `/${encodeURIComponent(read.text("DB_NAME") ?? read.text("POSTGRES_DB") ?? "aliquot")}`;
   return url.href;
+}
+
+/** A name or a URL that holds {org_id}; how long a name may be is checked where it is filled in. */
+function resultsTemplate(read: Reader): string | undefined {
+  const text = read.text("RESULTS_DB_TEMPLATE");
+  if (text === undefined) return undefined;
+  if (!text.includes("{org_id}")) {
+    read.refuse(
+      "RESULTS_DB_TEMPLATE",
+      "must hold {org_id}, so that each organization gets a database of its own",
+    );
+    return undefined;
+  }
+  return text;
 }
 
 /** A PostgreSQL URL; a driver named in the scheme (`postgresql+asyncpg:`) is understood and dropped. */

@@ -2,25 +2,32 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "./config.ts";
 import { parseAddress, type ServerAddress } from "./db/address.ts";
-import { openPool } from "./db/connect.ts";
-import { MetadataDoor } from "./db/metadata.ts";
-import type { Step } from "./db/migrate.ts";
+import { linkOpener } from "./db/connect.ts";
+import { MetadataDoor, metadataKysely } from "./db/metadata.ts";
+import type { MigrateOptions } from "./db/migrate.ts";
 import { type Migration, readMigrations } from "./db/migrations.ts";
-import { isLoginRefused } from "./db/postgres-errors.ts";
+import { PoolBudget } from "./db/pools.ts";
+import { isLoginRefused, isPasswordRefused } from "./db/postgres-errors.ts";
 import { type Roles, rolesOf } from "./db/roles.ts";
 import { slowLog } from "./db/slow.ts";
+import type { Step } from "./db/step.ts";
+import { type SchemaPlace, schemaVerdict, windowOf } from "./db/window.ts";
 import { AppError } from "./errors.ts";
 import { type Logger, SILENT } from "./log.ts";
 import { openFileStore } from "./objects/file.ts";
 import { ResultsDoor } from "./orgs/door.ts";
-import { type FleetResult, migrateFleet } from "./orgs/fleet.ts";
+import { type FleetOptions, type FleetReport, type FleetSettings, migrateFleet } from "./orgs/fleet.ts";
+import { isFleetBehind } from "./orgs/fleet-store.ts";
+import { type PlaceNames, placeNames } from "./orgs/place-names.ts";
 import { Provisioner } from "./orgs/provision.ts";
 import { clearStopping, isStopping } from "./processes.ts";
 import type { Secret } from "./secrets.ts";
+import type { SeedChange } from "./seeds/report.ts";
 import { seed } from "./seeds/seed.ts";
 import type { Services } from "./services.ts";
-import { appPassword, metadataVersion, prepareMetadata } from "./setup.ts";
+import { appPassword, checkAppLogin, metadataPlace, prepareMetadata } from "./setup.ts";
 import { openToolkit } from "./toolkit/toolkit.ts";
+import { version } from "./version.ts";
 import { relayOrg, shareRelay } from "./worker/relay.ts";
 
 /** Everything that is open, closed together and in reverse order. */
@@ -30,15 +37,19 @@ export type Context = Services & {
   admin: ServerAddress;
   roles: Roles;
   secret: Secret;
+  /** Where results databases go, as RESULTS_DB_TEMPLATE says. */
+  names: PlaceNames;
   migrations: { metadata: Migration[]; results: Migration[] };
   /** What was applied while opening, because it was missing. */
   applied: Applied;
+  /** What the system's own rows lacked when it was prepared, in whatever way. */
+  seeded: SeedChange[];
   /** Starts the embedded server again where it died; an external one is left to its operators. */
   revive(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-export type Applied = { metadata: Step[]; results: FleetResult[] };
+export type Applied = { metadata: Step[]; results: FleetReport | null };
 
 export type ContextOptions = {
   config: Config;
@@ -52,6 +63,8 @@ export type ContextOptions = {
    * migrate), else only for the embedded server.
    */
   prepare?: boolean;
+  /** What this process is for, as database administrators see it (command). */
+  purpose?: string;
   /** Test only: an embedded server without fsync. */
   fast?: boolean;
   toolkitThreads?: number;
@@ -72,18 +85,32 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       results: await readMigrations("results"),
     };
     const metadata = openMetadata(stack, server, roles, options);
+    const names = placeNames(config.results_template, [admin, server]);
     const results = new ResultsDoor(metadata, {
-      server,
+      servers: { metadata: server, ...(names.results === undefined ? {} : { results: names.results }) },
       roles,
       secret,
-      poolSize: config.results_pool_size,
-      budget: config.connections_max,
-      schemaVersion: migrations.results.length,
-      log: slowLog(options.log ?? SILENT, config.slow_ms),
+      pools: {
+        open: linkOpener(applicationName(options)),
+        budget: config.connections_max,
+        each: Math.min(config.results_pool_size, config.connections_max),
+        recycle_seconds: config.pool_recycle_seconds,
+      },
+      window: windowOf("results", migrations.results),
+      log: statementLog(options),
     });
     stack.use(results);
-    results.relay = shareRelay((orgId) => relayOrg(metadata, results, orgId));
-    const provisioner = new Provisioner(metadata, { admin, roles, secret, migrations: migrations.results });
+    results.relay = shareRelay((orgId) => relayOrg(metadata, results, orgId, options.log));
+    const provisioner = stack.use(
+      new Provisioner(metadata, {
+        admin,
+        ...(names.results === undefined ? {} : { results: names.results }),
+        roles,
+        secret,
+        migrations: migrations.results,
+        names,
+      }),
+    );
     const toolkit = stack.use(openToolkit({ threads: options.toolkitThreads ?? config.worker_slots }));
     const objects = openFileStore(storageRoot(config, home));
     const context: Context = {
@@ -92,6 +119,7 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       admin,
       roles,
       secret,
+      names,
       migrations,
       metadata,
       results,
@@ -99,7 +127,8 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       objects,
       toolkit,
       log: options.log ?? SILENT,
-      applied: { metadata: [], results: [] },
+      applied: { metadata: [], results: null },
+      seeded: [],
       revive: () => revive(options),
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
@@ -142,51 +171,109 @@ async function serverAddresses(options: ContextOptions): Promise<Addresses> {
 
 function openMetadata(
   stack: AsyncDisposableStack,
-  admin: ServerAddress,
+  server: ServerAddress,
   roles: Roles,
   options: ContextOptions,
 ): MetadataDoor {
-  const login = { ...admin, user: roles.app, password: appPassword(options.secret).reveal() };
-  const pool = openPool(login, `aliquot ${process.pid}`, options.config.pool_size);
-  stack.defer(() => pool.end());
-  return new MetadataDoor(pool, roles, slowLog(options.log ?? SILENT, options.config.slow_ms));
+  const { config, secret } = options;
+  const login = { ...server, user: roles.app, password: appPassword(secret).reveal() };
+  const most = config.pool_size + config.max_overflow;
+  const pools = new PoolBudget(
+    {
+      open: linkOpener(applicationName(options)),
+      budget: most,
+      each: most,
+      keep: config.pool_size,
+      recycle_seconds: config.pool_recycle_seconds,
+      breaks: false,
+    },
+    (pool) => metadataKysely(pool, statementLog(options)),
+  );
+  stack.use(pools);
+  return new MetadataDoor(pools, login, roles);
+}
+
+/** Who we are in pg_stat_activity. */
+function applicationName({ purpose = "command" }: ContextOptions): string {
+  return `aliquot ${version()} ${purpose} ${process.pid}`;
+}
+
+function statementLog({ config, log = SILENT }: ContextOptions): ReturnType<typeof slowLog> {
+  return slowLog(log, config.slow_ms, config.echo);
 }
 
 /** The metadata database has this program's schema and seeds, or it gets them, or an error says how. */
 async function makeReady(context: Context, options: ContextOptions): Promise<void> {
   if (options.prepare === false) return;
-  const version = await versionOrNone(context.metadata);
-  const latest = context.migrations.metadata.length;
-  if (version === latest && options.prepare !== true) return;
-  if (version > latest) {
+  const place = await placeOrNone(context);
+  const window = windowOf("metadata", context.migrations.metadata);
+  const verdict = place === undefined ? "org_upgrading" : schemaVerdict(place, window);
+  if (verdict === "app_too_old") {
     throw new AppError(
       "app_too_old",
       "the metadata database is newer than this program: use a newer Aliquot",
     );
   }
-  if (context.config.database_url !== undefined && options.prepare !== true) {
-    throw new AppError(
-      "unavailable",
-      "the metadata database is not prepared for this program: run `aliquot migrate up`",
-    );
+  if (options.prepare !== true) {
+    const current = place !== undefined && place.schema_version >= window.max;
+    if (context.config.database_url !== undefined) {
+      if (current || verdict === "ok") return;
+      throw new AppError(
+        "unavailable",
+        "the metadata database is not prepared for this program: run `aliquot migrate up`",
+      );
+    }
+    // An upgrade may bring migrations of organizations alone, and one that was killed may have them left to do.
+    if (current && !(await isBehind(context))) return;
   }
   context.applied = await prepare(context);
 }
 
-/** Roles, schema of both branches, seeds. Repeating it changes nothing. */
-export async function prepare(context: Context): Promise<Applied> {
-  const { admin, roles, secret, migrations, metadata, config } = context;
-  const steps = await prepareMetadata({ admin, roles, secret, migrations: migrations.metadata });
-  await seed(metadata, { adminEmail: config.admin_email, force: false });
-  const settings = { admin, roles, migrations: migrations.results };
-  return { metadata: steps, results: await migrateFleet(metadata, settings, { direction: "up" }) };
+/** True where an organization waits for a migration that this program needs. */
+async function isBehind({ metadata, migrations }: Context): Promise<boolean> {
+  const { min } = windowOf("results", migrations.results);
+  return metadata.system((tx) => isFleetBehind(tx, min));
 }
 
-async function versionOrNone(metadata: MetadataDoor): Promise<number> {
+/** Roles, schema of both branches, seeds. Repeating it changes nothing. */
+export async function prepare(
+  context: Context,
+  fleet: Omit<FleetOptions, "direction" | "to" | "steps"> = {},
+): Promise<Applied> {
+  const steps = await prepareShared(context);
+  const results = await migrateFleet(context.metadata, fleetSettings(context), { ...fleet, direction: "up" });
+  return { metadata: steps, results };
+}
+
+/** The same for the shared database alone; seeds come with the newest schema. */
+export async function prepareShared(context: Context, options: MigrateOptions = {}): Promise<Step[]> {
+  const { admin, roles, secret, migrations, metadata, config } = context;
+  const settings = { admin, roles, secret, migrations: migrations.metadata };
+  const steps = await prepareMetadata(settings, options);
+  if (options.to === undefined && options.steps === undefined)
+    context.seeded.push(...(await seed(metadata, { adminEmail: config.admin_email, force: false })));
+  return steps;
+}
+
+/** What the fleet's migration needs of a context. */
+export function fleetSettings({ config, admin, roles, migrations, names }: Context): FleetSettings {
+  const { results } = names;
+  return {
+    admin,
+    ...(results === undefined ? {} : { results }),
+    roles,
+    migrations: migrations.results,
+    pooled: config.database_direct_url !== config.database_url,
+  };
+}
+
+async function placeOrNone(context: Context): Promise<SchemaPlace | undefined> {
   try {
-    return await metadataVersion(metadata);
+    return await metadataPlace(context.metadata);
   } catch (error) {
-    if (isLoginRefused(error) || isMissing(error)) return -1;
+    // The server says the same of a role that is missing and of another password: its administrator tells.
+    if (isPasswordRefused(error)) await checkAppLogin(context);
+    if (isLoginRefused(error) || isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -10,6 +10,8 @@ export type JobFact = {
   status: string;
   priority: number;
   seq: number;
+  /** Owner of a private job; null where the organization may see it. */
+  private_to: string | null;
   created_at: string;
   updated_at: string;
 };

@@ -27,8 +27,14 @@ const id = newId();
 /** An input that each operation takes: a new operation needs a line here. */
 const VALID: Record<string, { [key: string]: unknown }> = {
   "org.create": { name: "A lab" },
-  "org.list": {},
+  "org.list": { limit: 1, status: "active" },
   "org.show": { org: "a-lab" },
+  "org.settings": { org: "a-lab" },
+  "org.configure": { org: "a-lab", set: { cache_threshold: 0.9 }, unset: ["cache_ttl_days"] },
+  "org.suspend": { org: "a-lab" },
+  "org.resume": { org: "a-lab" },
+  "org.delete": { org: "a-lab", grace_days: 7 },
+  "org.rotate_credentials": { org: "a-lab" },
   "molecule.add": { records: [{ text: "O", format: "smiles" }] },
   "molecule.list": { limit: 1 },
   "molecule.show": { molecule_id: id },
@@ -292,12 +298,13 @@ test("org.create that failed half-way is finished under the same key", {}, async
       { name: "Half lab" },
       { idempotencyKey: "org-2" },
     );
-  const provision = context.provisioner.provision;
-  context.provisioner.provision = async () => {
+  const { provisionIntent } = context.provisioner;
+  context.provisioner.provisionIntent = async (intent) => {
+    await intent;
     throw new AppError("unavailable", "the server went away");
   };
   await assert.rejects(create(), kind("unavailable"));
-  context.provisioner.provision = provision;
+  context.provisioner.provisionIntent = provisionIntent;
   assert.equal((await create())?.status, "active");
 });
 

@@ -31,7 +31,7 @@ export class Secret {
  * Throws AppError: usage (too short), unavailable (the home can't hold it).
  */
 export function secretKey(env: Record<string, string | undefined>, home: string): Secret {
-  const given = env["ALIQUOT_SECRET_KEY"] ?? readGiven(env["ALIQUOT_SECRET_KEY_FILE"]);
+  const given = env["ALIQUOT_SECRET_KEY"] ?? readGiven("ALIQUOT_SECRET_KEY_FILE", env);
   if (given !== undefined && given !== "") {
     if (given.length >= SHORTEST) return new Secret(given);
     throw new AppError("usage", "settings: ALIQUOT_SECRET_KEY must have at least 32 characters");
@@ -57,14 +57,28 @@ function keptSecret(path: string): string {
 
 const SHORTEST = 32;
 
-function readGiven(file: string | undefined): string | undefined {
+/** What a person must choose at least; one that is drawn is longer. */
+const PASSWORD_SHORTEST = 12;
+
+/**
+ * The password that the environment chooses for the admin: `ADMIN_PASSWORD` (or its `_FILE`); undefined
+ * where it chooses none. Throws AppError usage (too short, or the file can't be read).
+ */
+export function adminPassword(env: Record<string, string | undefined>): Secret | undefined {
+  const direct = env["ADMIN_PASSWORD"];
+  const given = direct === undefined || direct === "" ? readGiven("ADMIN_PASSWORD_FILE", env) : direct;
+  if (given === undefined) return undefined;
+  if ([...given].length >= PASSWORD_SHORTEST) return new Secret(given);
+  throw new AppError("usage", `settings: ADMIN_PASSWORD must have at least ${PASSWORD_SHORTEST} characters`);
+}
+
+function readGiven(name: string, env: Record<string, string | undefined>): string | undefined {
+  const file = env[name];
   if (file === undefined || file === "") return undefined;
   try {
     return readFileSync(file, "utf8").trim();
   } catch (cause) {
-    throw new AppError("usage", "settings: ALIQUOT_SECRET_KEY_FILE names a file that can't be read", {
-      cause,
-    });
+    throw new AppError("usage", `settings: ${name} names a file that can't be read`, { cause });
   }
 }
 

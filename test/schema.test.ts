@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
-import { PERMISSIONS, SYSTEM_ROLES } from "../src/access/permissions.ts";
+import { PERMISSIONS } from "../src/access/permissions.ts";
 import { CONVERGENCE } from "../src/calculations/schema.ts";
 import { newId } from "../src/ids.ts";
 import { JOB_STATUSES, TASK_STATUSES, VISIBILITIES } from "../src/jobs/schema.ts";
 import { ORG_STATUSES } from "../src/orgs/schema.ts";
+import { readSeeds } from "../src/seeds/files.ts";
 import { STRUCTURE_FORMATS, STRUCTURE_KINDS } from "../src/structures/store.ts";
 import { describeSchema } from "./support/describe-schema.ts";
 import { submitScript } from "./support/engine.ts";
@@ -230,7 +231,7 @@ test("the seeded roles have exactly the permissions that the code gives them", a
     `SELECT r.name, array_agg(p.permission ORDER BY p.permission) AS permissions FROM roles r JOIN role_permissions p USING (role_id)
      WHERE r.org_id IS NULL GROUP BY r.name`,
   );
-  const stated = Object.entries(SYSTEM_ROLES).map(([name, permissions]) => ({
+  const stated = (await readSeeds()).roles.map(({ name, permissions }) => ({
     name,
     permissions: [...permissions].toSorted(),
   }));

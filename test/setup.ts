@@ -1,10 +1,10 @@
-import { type OwnServer, startTestServer, TEST_SERVER } from "./support/server.ts";
+import { externalServer, startTestServer, TEST_SERVER, type TestServer } from "./support/server.ts";
 
-let server: OwnServer | undefined;
+let server: (TestServer & { stop(): Promise<void> }) | undefined;
 
-/** One embedded server for the whole run; files find it through the environment. */
+/** One server for the whole run, embedded unless the environment names one; files find it through the environment. */
 export async function globalSetup(): Promise<void> {
-  server = await startTestServer();
+  server = (await externalServer(process.env)) ?? (await startTestServer());
   const { admin, superuser, secret, template, base } = server;
   process.env[TEST_SERVER] = JSON.stringify({ admin, superuser, secret, template, base });
 }

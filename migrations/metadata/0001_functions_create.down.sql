@@ -1,4 +1,5 @@
 DROP PROCEDURE finish_table(regclass, text, jsonb);
+DROP FUNCTION app_is_admin();
 DROP FUNCTION app_user();
 DROP FUNCTION app_org();
 DROP FUNCTION refuse_change();

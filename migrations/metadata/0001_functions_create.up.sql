@@ -32,6 +32,11 @@ CREATE FUNCTION app_user() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE SET se
 $$;
 COMMENT ON FUNCTION app_user() IS 'Person of the current transaction; null where none is set.';
 
+CREATE FUNCTION app_is_admin() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
+  SELECT coalesce(current_setting('app.is_org_admin', true) = 'on', false)
+$$;
+COMMENT ON FUNCTION app_is_admin() IS 'True for owner and admins of the organization.';
+
 CREATE PROCEDURE finish_table(target regclass, about text, columns jsonb) LANGUAGE plpgsql AS $$
 DECLARE
   name text := target::text;

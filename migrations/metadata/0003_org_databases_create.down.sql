@@ -1,2 +1,3 @@
 DROP TABLE org_databases;
 DROP TABLE database_servers;
+DROP FUNCTION check_org_database_step();

@@ -19,6 +19,7 @@ CREATE TABLE org_databases (
   state text NOT NULL DEFAULT 'requested'
     CHECK (state IN ('requested', 'role', 'database', 'grants', 'verified', 'active', 'frozen', 'dropped')),
   schema_version integer NOT NULL DEFAULT 0 CHECK (schema_version >= 0),
+  breaking_version integer NOT NULL DEFAULT 0 CHECK (breaking_version BETWEEN 0 AND schema_version),
   credential_version integer NOT NULL DEFAULT 1 CHECK (credential_version > 0),
   touched_at timestamptz NOT NULL DEFAULT now(),
   last_error text,
@@ -36,7 +37,29 @@ CALL finish_table('org_databases', 'Directory: where the results database of an 
   "generation": "Raised when a restored or moved database takes its place.",
   "state": "Last finished step of provisioning; active when it may be used.",
   "schema_version": "Copy of the database's own ledger, which is the truth.",
+  "breaking_version": "Copy too: its highest migration that is marked breaking; a program that does not know that one stays out.",
   "credential_version": "Goes into the derived password; raised by a rotation.",
   "touched_at": "Set before each submission commits, so that the reconciler knows where to look first.",
   "last_error": "Why the last step failed."
 }$$);
+
+CREATE FUNCTION check_org_database_step() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+  IF NOT (CASE OLD.state
+    WHEN 'requested' THEN NEW.state IN ('role', 'dropped')
+    WHEN 'role' THEN NEW.state IN ('database', 'dropped')
+    WHEN 'database' THEN NEW.state IN ('grants', 'dropped')
+    WHEN 'grants' THEN NEW.state IN ('verified', 'dropped')
+    WHEN 'verified' THEN NEW.state IN ('active', 'dropped')
+    WHEN 'active' THEN NEW.state IN ('frozen', 'dropped')
+    WHEN 'frozen' THEN NEW.state IN ('active', 'dropped')
+    ELSE false END)
+  THEN
+    RAISE EXCEPTION 'a database that is % can''t become %', OLD.state, NEW.state
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'org_database_step';
+  END IF;
+  RETURN NEW;
+END $$;
+COMMENT ON FUNCTION check_org_database_step() IS 'Refuses a step that the making of a database does not have; dropped is the end.';
+CREATE TRIGGER org_databases_step BEFORE UPDATE OF state ON org_databases FOR EACH ROW
+  WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION check_org_database_step();

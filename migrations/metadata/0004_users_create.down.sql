@@ -4,3 +4,4 @@ DROP TABLE memberships;
 DROP TABLE role_permissions;
 DROP TABLE roles;
 DROP TABLE users;
+DROP FUNCTION check_role_org();

@@ -76,6 +76,16 @@ CALL finish_table('membership_roles', 'Roles of a member.', $${
   "role_id": "A system role or one of the organization's."
 }$$);
 
+CREATE FUNCTION check_role_org() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM roles r WHERE r.role_id = NEW.role_id AND (r.org_id IS NULL OR r.org_id = NEW.org_id)) THEN
+    RAISE EXCEPTION 'a role of another organization' USING ERRCODE = 'check_violation', CONSTRAINT = 'role_of_org';
+  END IF;
+  RETURN NEW;
+END $$;
+COMMENT ON FUNCTION check_role_org() IS 'A member has roles of the system or of that organization only.';
+CREATE TRIGGER membership_roles_org BEFORE INSERT OR UPDATE ON membership_roles FOR EACH ROW EXECUTE FUNCTION check_role_org();
+
 CREATE POLICY memberships_member ON memberships FOR SELECT TO {member} USING (org_id = (SELECT app_org()));
 CREATE POLICY membership_roles_member ON membership_roles FOR SELECT TO {member} USING (org_id = (SELECT app_org()));
 CREATE POLICY users_member ON users FOR SELECT TO {member} USING (

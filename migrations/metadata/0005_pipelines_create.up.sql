@@ -122,6 +122,7 @@ BEGIN
   RAISE EXCEPTION 'pipeline version % is published and never changes: make a new version', OLD.version
     USING ERRCODE = 'restrict_violation';
 END $$;
+COMMENT ON FUNCTION refuse_published_change() IS 'A published pipeline version never changes.';
 CREATE TRIGGER pipeline_versions_immutable BEFORE UPDATE ON pipeline_versions
   FOR EACH ROW WHEN (OLD.published) EXECUTE FUNCTION refuse_published_change();
 
@@ -133,7 +134,7 @@ CREATE POLICY pipeline_templates_member ON pipeline_templates FOR SELECT TO {mem
 CREATE POLICY pipelines_member ON pipelines FOR SELECT TO {member} USING (
   (SELECT app_org()) IS NOT NULL AND (
     org_id IS NULL
-    OR (org_id = (SELECT app_org()) AND (visibility <> 'private' OR created_by = (SELECT app_user())))
+    OR (org_id = (SELECT app_org()) AND (visibility <> 'private' OR created_by = (SELECT app_user()) OR (SELECT app_is_admin())))
     OR (visibility = 'public' AND latest_version IS NOT NULL)));
 CREATE POLICY pipeline_versions_member ON pipeline_versions FOR SELECT TO {member} USING (
   EXISTS (SELECT 1 FROM pipelines p WHERE p.pipeline_id = pipeline_versions.pipeline_id

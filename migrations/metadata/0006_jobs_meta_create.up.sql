@@ -1,5 +1,5 @@
 CREATE TABLE jobs_meta (
-  job_id uuid PRIMARY KEY,
+  job_id uuid NOT NULL,
   org_id uuid NOT NULL REFERENCES organizations ON DELETE CASCADE,
   pipeline_id uuid,
   pipeline_version_id uuid,
@@ -8,8 +8,11 @@ CREATE TABLE jobs_meta (
   priority smallint NOT NULL CHECK (priority BETWEEN 0 AND 9),
   generation bigint NOT NULL,
   last_seq bigint NOT NULL,
+  private_to uuid,
   created_at timestamptz NOT NULL,
-  updated_at timestamptz NOT NULL
+  updated_at timestamptz NOT NULL,
+  -- With the organization: one that was restored beside its original has the same jobs.
+  PRIMARY KEY (org_id, job_id)
 );
 CREATE INDEX idx_jobs_meta_org_status ON jobs_meta (org_id, status, created_at DESC);
 CREATE INDEX jobs_meta_submitted_by ON jobs_meta (submitted_by);
@@ -23,12 +26,13 @@ CALL finish_table('jobs_meta', 'Projection of every organization''s jobs; can be
   "priority": "0 to 9.",
   "generation": "Of the results database that said so.",
   "last_seq": "Of the fact that was projected last; older facts change nothing.",
+  "private_to": "Owner of a private job; null where the organization may see it.",
   "created_at": "When the job was made.",
   "updated_at": "When the job last changed."
 }$$);
 DROP TRIGGER jobs_meta_touch ON jobs_meta;
 CREATE POLICY jobs_meta_org_isolation ON jobs_meta FOR SELECT TO {member} USING (
-  org_id = (SELECT app_org()));
+  org_id = (SELECT app_org()) AND (private_to IS NULL OR private_to = (SELECT app_user()) OR (SELECT app_is_admin())));
 GRANT SELECT ON jobs_meta TO {member};
 
 CREATE TABLE task_queue (

@@ -11,6 +11,8 @@ CALL finish_table('database_identity', 'One row: whose database this is. Checked
 }$$);
 CREATE POLICY database_identity_member ON database_identity FOR SELECT TO {member} USING (true);
 GRANT SELECT ON database_identity TO {member};
+-- Said once, when the database is made; a restore, which runs as the owner, raises the generation.
+REVOKE UPDATE, DELETE ON database_identity FROM {system};
 
 CREATE FUNCTION in_own_org() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT coalesce((SELECT i.org_id = app_org() FROM database_identity i), false)
@@ -45,3 +47,12 @@ END $$;
 REVOKE EXECUTE ON PROCEDURE show_to_people(regclass) FROM PUBLIC;
 COMMENT ON PROCEDURE show_to_people(regclass) IS
   'Policies of a table with owner_id and visibility: may_see() to read, may_write() to make or change. Written out as one-time sub-selects, because PostgreSQL does not inline a function that has them and would call it for every row. What a member may do at all is a matter of grants.';
+
+CREATE PROCEDURE show_unless_private(target regclass) LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('CREATE POLICY %I ON %s FOR SELECT TO {member} USING ((SELECT in_own_org())
+    AND (private_to IS NULL OR private_to = (SELECT app_user()) OR (SELECT app_is_admin())))', target || '_member_read', target);
+END $$;
+REVOKE EXECUTE ON PROCEDURE show_unless_private(regclass) FROM PUBLIC;
+COMMENT ON PROCEDURE show_unless_private(regclass) IS
+  'Read policy of a table that is searched on its own and carries private_to: the organization sees a row unless it is private, then its owner and admins do.';

@@ -15,7 +15,8 @@ CALL finish_table('outbox', 'Facts on their way to the metadata database, writte
   "payload": "The fact; no chemistry.",
   "relayed_at": "When the metadata database had it."
 }$$);
-CREATE POLICY outbox_member ON outbox FOR INSERT TO {member} WITH CHECK ((SELECT in_own_org()));
+CREATE POLICY outbox_member ON outbox FOR INSERT TO {member} WITH CHECK (
+  (SELECT in_own_org()) AND (topic <> 'audit' OR payload ->> 'user_id' = (SELECT app_user()::text)));
 GRANT INSERT (topic, payload) ON outbox TO {member};
 
 CREATE TABLE idempotency_keys (

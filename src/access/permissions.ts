@@ -1,8 +1,10 @@
-/** Every permission there is: noun:verb. Seeds, operations and roles name only these. */
+/** Every permission there is: noun:verb. Operations name only these; which role holds which is in `seeds/roles.json`. */
 export const PERMISSIONS = [
   "orgs:read",
   "orgs:create",
   "orgs:manage",
+  "orgs:delete",
+  "orgs:operate",
   "molecules:read",
   "molecules:write",
   "structures:read",
@@ -17,24 +19,8 @@ export const PERMISSIONS = [
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
-const READ = PERMISSIONS.filter((name) => name.endsWith(":read"));
-const WORK: Permission[] = [
-  ...READ,
-  "molecules:write",
-  "structures:write",
-  "sites:write",
-  "jobs:submit",
-  "jobs:manage",
-];
-
-/** System roles and what each may do in its organization. Creating organizations is an operator's. */
-export const SYSTEM_ROLES: Record<string, readonly Permission[]> = {
-  owner: [...WORK, "orgs:manage"],
-  admin: [...WORK, "orgs:manage"],
-  scientist: WORK,
-  viewer: READ,
-  service: WORK,
-};
+/** The operator's alone: no role of an organization holds them. */
+export const OPERATOR_PERMISSIONS: readonly Permission[] = ["orgs:create", "orgs:operate"];
 
 /** Roles that also see private rows of others. */
 export const ADMIN_ROLES: readonly string[] = ["owner", "admin"];

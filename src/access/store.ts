@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
 
 export type UserRow = { user_id: string; username: string; enabled: boolean; is_admin: boolean };
@@ -7,8 +8,19 @@ export async function selectOptionalUser(tx: MetadataTx, username: string): Prom
   return tx
     .selectFrom("users")
     .select(["user_id", "username", "enabled", "is_admin"])
-    .where((eb) => eb(eb.fn("lower", ["username"]), "=", username.toLowerCase()))
+    .where((eb) => eb(eb.fn("lower", ["username"]), "=", sql<string>`lower(${username.normalize("NFC")})`))
     .executeTakeFirst();
+}
+
+/** The organizations that a person is a member of, oldest first. */
+export async function selectMemberships(tx: MetadataTx, userId: string): Promise<string[]> {
+  const rows = await tx
+    .selectFrom("memberships")
+    .select("org_id")
+    .where("user_id", "=", userId)
+    .orderBy("org_id")
+    .execute();
+  return rows.map((row) => row.org_id);
 }
 
 export type Grants = { is_member: boolean; roles: string[]; permissions: string[] };
@@ -42,21 +54,10 @@ export async function insertMembership(
   membership: { user_id: string; org_id: string; role: string },
 ): Promise<void> {
   const { user_id, org_id, role } = membership;
-  await tx
-    .insertInto("memberships")
-    .values({ user_id, org_id })
-    .onConflict((oc) => oc.doNothing())
-    .execute();
-  await tx
-    .insertInto("membership_roles")
-    .columns(["user_id", "org_id", "role_id"])
-    .expression((eb) =>
-      eb
-        .selectFrom("roles")
-        .select((s) => [s.val(user_id).as("user_id"), s.val(org_id).as("org_id"), "role_id"])
-        .where("name", "=", role)
-        .where("org_id", "is", null),
-    )
-    .onConflict((oc) => oc.doNothing())
-    .execute();
+  await sql`
+    WITH membership AS (
+      INSERT INTO memberships (user_id, org_id) VALUES (${user_id}, ${org_id}) ON CONFLICT DO NOTHING)
+    INSERT INTO membership_roles (user_id, org_id, role_id)
+    SELECT ${user_id}, ${org_id}, role_id FROM roles WHERE name = ${role} AND org_id IS NULL
+    ON CONFLICT DO NOTHING`.execute(tx);
 }

@@ -19,6 +19,18 @@ export async function appendAudit(tx: MetadataTx, entries: AuditEntry[]): Promis
   return row.rows[0]?.added ?? 0;
 }
 
+/** True where an organization's chain has a row of one of these actions. */
+export async function chainHas(tx: MetadataTx, orgId: string, actions: string[]): Promise<boolean> {
+  const row = await tx
+    .selectFrom("audit_logs")
+    .select("audit_id")
+    .where("chain_id", "=", orgId)
+    .where("action", "in", actions)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 export type ChainReport = { chain_id: string; rows: number; head: string; first_bad_seq: number | null };
 
 /** Walks one chain from its first row and recomputes every hash. */

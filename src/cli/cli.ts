@@ -10,7 +10,7 @@ import { type Io, Out } from "./out.ts";
 
 export type GlobalOptions = { json?: boolean; org?: string; as?: string; yes?: boolean; verbose?: boolean };
 
-export type ContextWish = { prepare?: boolean; log?: Logger };
+export type ContextWish = { prepare?: boolean; log?: Logger; purpose?: string };
 
 /** What a command gets: settings, output, and on demand everything that has to be opened. */
 export class Cli {
@@ -51,6 +51,8 @@ export class Cli {
       home,
       secret: secretKey(this.io.env, home),
       say: (line) => this.out.say(line),
+      // A command logs nothing, unless its statements were asked for.
+      ...(this.config.echo ? { log: (await import("../log.ts")).openLogger(this.config.log_level) } : {}),
       ...wish,
     });
     return this.#stack.use(context);
@@ -70,7 +72,7 @@ export class Cli {
     return { principal: await localPrincipal(metadata, this.options.as ?? "admin", org.org_id), org };
   }
 
-  /** `--org`, else ALIQUOT_ORG, else the one chosen by `org use`, else the only active one. */
+  /** `--org`, else ALIQUOT_ORG, else the one chosen by `org use`, else the person's only active one. */
   async organization(): Promise<OrgPlace> {
     const { selectOptionalPlaceByText, selectPlaces } = await import("../orgs/store.ts");
     const { metadata } = await this.context();
@@ -80,10 +82,13 @@ export class Cli {
       if (place === undefined) throw new AppError("not_found", "no such organization");
       return place;
     }
-    const places = (await metadata.system(selectPlaces)).filter((place) => place.status === "active");
-    const chosen = places.find((place) => place.org_id === chosenOrg(this.home()));
-    const [only, second] = places;
+    const all = await metadata.system(selectPlaces);
+    // Also where it is suspended or being deleted: commands must not go to another one unasked.
+    const chosen = all.find((place) => place.org_id === chosenOrg(this.home()));
     if (chosen !== undefined) return chosen;
+    const own = await this.#ownOrganizations();
+    const places = all.filter((place) => place.status === "active" && own(place.org_id));
+    const [only, second] = places;
     if (only !== undefined && second === undefined) return only;
     if (only === undefined)
       throw new AppError("usage", "there is no organization yet: make one with `aliquot org create NAME`");
@@ -95,6 +100,16 @@ export class Cli {
       "usage",
       `which organization? Name one with --org, or choose one with \`aliquot org use\`: ${names}`,
     );
+  }
+
+  /** Whether an organization is the person's: every one is the operator's, and nobody is told of another's. */
+  async #ownOrganizations(): Promise<(orgId: string) => boolean> {
+    const { selectMemberships } = await import("../access/store.ts");
+    const { user_id, is_admin } = await this.principal();
+    if (is_admin) return () => true;
+    const { metadata } = await this.context();
+    const ids = new Set(await metadata.system((tx) => selectMemberships(tx, user_id)));
+    return (orgId) => ids.has(orgId);
   }
 
   /** Chooses an organization where none is chosen, or the chosen one is gone; returns whether it did. */

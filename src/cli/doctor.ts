@@ -23,7 +23,7 @@ export function register(program: Command, cli: Cli): void {
       const { probes } = await findEngines(cli.config);
       const items = [
         nodeItem(),
-        await databaseItem(cli),
+        ...(await databaseItems(cli)),
         homeItem(cli),
         guardItem(),
         ...probes.map(engineItem),
@@ -54,27 +54,47 @@ function nodeItem(): Item {
   };
 }
 
-async function databaseItem(cli: Cli): Promise<Item> {
-  if (cli.config.database_url !== undefined) {
-    const { parseAddress } = await import("../db/address.ts");
-    const { withClient } = await import("../db/connect.ts");
-    const address = parseAddress(cli.config.database_url);
-    const path = `${address.host}:${address.port}/${address.database}`;
-    try {
-      const version = await withClient(address, "aliquot doctor", async (client) =>
-        String((await client.query("SHOW server_version")).rows[0]?.server_version),
-      );
-      return { name: "postgresql (DATABASE_URL)", found: true, version, path, install: null };
-    } catch (error) {
-      return {
-        name: "postgresql (DATABASE_URL)",
-        found: false,
+async function databaseItems(cli: Cli): Promise<Item[]> {
+  return cli.config.database_url === undefined
+    ? [await embeddedItem(cli)]
+    : externalItems(cli.config.database_direct_url ?? cli.config.database_url);
+}
+
+/** Of a server that is not ours, what it is and what its operators still have to do. */
+async function externalItems(url: string): Promise<Item[]> {
+  const { parseAddress } = await import("../db/address.ts");
+  const { inspectServer } = await import("../setup.ts");
+  const address = parseAddress(url);
+  const name = "postgresql (DATABASE_URL)";
+  const path = `${address.host}:${address.port}/${address.database}`;
+  try {
+    const { version, may_provision, open_databases } = await inspectServer(address);
+    const rights = `as its superuser: ALTER ROLE "${address.user}" CREATEDB CREATEROLE`;
+    const close = `any login may enter: as its superuser REVOKE CONNECT ON DATABASE ${open_databases.join(", ")} FROM PUBLIC`;
+    const closed = open_databases.length === 0;
+    return [
+      { name, found: true, version, path, install: null },
+      {
+        name: "right to make databases and roles",
+        found: may_provision,
         version: null,
-        path,
-        install: (error as Error).message,
-      };
-    }
+        path: address.user,
+        install: may_provision ? null : rights,
+      },
+      {
+        name: "databases closed to other logins",
+        found: closed,
+        version: null,
+        path: "postgres, template1",
+        install: closed ? null : close,
+      },
+    ];
+  } catch (error) {
+    return [{ name, found: false, version: null, path, install: (error as Error).message }];
   }
+}
+
+async function embeddedItem(cli: Cli): Promise<Item> {
   const { serverStatus } = await import("../db/embedded/server.ts");
   const { findPackage } = await import("../db/embedded/binaries.ts");
   const state = await serverStatus({ home: cli.home() });

@@ -27,7 +27,11 @@ export const COMMANDS: CommandEntry[] = [
   },
   { name: "health", summary: "whether everything works", load: () => import("./health.ts") },
   { name: "worker", summary: "run tasks until told to stop", load: () => import("./worker.ts") },
-  { name: "org", summary: "organizations: create, use, list, show", load: () => import("./org.ts") },
+  {
+    name: "org",
+    summary: "organizations: create, use, list, show, settings, suspend, resume, delete, reindex, discover",
+    load: () => import("./org.ts"),
+  },
   { name: "molecule", summary: "molecules: add, import, list, show", load: () => import("./molecule.ts") },
   { name: "structure", summary: "coordinates: add, list, show", load: () => import("./structure.ts") },
   {
@@ -53,6 +57,7 @@ export const COMMANDS: CommandEntry[] = [
     summary: "schemas: up, down, status, history, test, new",
     load: () => import("./migrate.ts"),
   },
+  { name: "docs", summary: "the schema reference", load: () => import("./docs.ts") },
   { name: "seed", summary: "put in what the system itself needs", load: () => import("./seed.ts") },
   { name: "shell", summary: "SQL in an organization's database", load: () => import("./shell.ts") },
 ];

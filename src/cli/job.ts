@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { AppError } from "../errors.ts";
 import {
   cancelJobOperation,
@@ -15,7 +15,7 @@ import { perform } from "../perform.ts";
 import { countWorkers } from "../worker/announce.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { limit } from "./options.ts";
+import { finite, limit } from "./options.ts";
 import { table } from "./out.ts";
 
 const decompress = promisify(zstdDecompress);
@@ -27,13 +27,20 @@ export function register(program: Command, cli: Cli): void {
     .command("list")
     .description("jobs that you may see, newest first")
     .addOption(new Option("--status <status>", "only these").choices([...JOB_STATUSES]))
+    .option("--param <key=value>", "only those run with this parameter, as seed=42", param)
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
-    .action(async (options: { status?: JobStatus; limit?: number; cursor?: string }) => {
+    .action(async ({ param: params, ...options }: ListOptions) => {
       const { principal } = await cli.member();
-      const page = await perform(await cli.context(), listJobs, principal, { ...options });
+      const page = await perform(await cli.context(), listJobs, principal, {
+        ...options,
+        ...(params === undefined ? {} : { params }),
+      });
       cli.out.result(page, ({ items, next_cursor }) =>
-        [jobTable(items), ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`])].join("\n"),
+        [
+          jobTable(items, params !== undefined || options.status !== undefined),
+          ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
+        ].join("\n"),
       );
     });
   job
@@ -81,12 +88,26 @@ export function register(program: Command, cli: Cli): void {
     });
 }
 
+type Params = Record<string, string | number | boolean | null>;
+type ListOptions = { status?: JobStatus; param?: Params; limit?: number; cursor?: string };
+
+/** One more parameter: true, false, null and numbers as they are, anything else as text. */
+function param(text: string, before: Params = {}): Params {
+  const [, key = "", value = ""] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key === "") throw new InvalidArgumentError("It must be KEY=VALUE.");
+  const words: Params = { true: true, false: false, null: null };
+  return {
+    ...before,
+    [key]: Object.hasOwn(words, value) ? (words[value] ?? null) : (finite(value) ?? value),
+  };
+}
+
 async function readJob(cli: Cli, id: string): Promise<JobDetail> {
   const { principal } = await cli.member();
   return perform(await cli.context(), showJob, principal, { job_id: id });
 }
 
-function jobTable(items: JobRow[]): string {
+function jobTable(items: JobRow[], isSearch: boolean): string {
   return table(
     ["job", "pipeline", "status", "created", "error"],
     items.map((row) => [
@@ -96,7 +117,7 @@ function jobTable(items: JobRow[]): string {
       row.created_at.slice(0, 19),
       (row.error as { code?: string } | null)?.code ?? null,
     ]),
-    "no job yet: submit one with `aliquot xtb SMILES`",
+    isSearch ? "no job that you may see is so" : "no job yet: submit one with `aliquot xtb SMILES`",
   );
 }
 

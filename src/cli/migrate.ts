@@ -1,25 +1,48 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { type Command, Option } from "commander";
-import type { Context } from "../context.ts";
+import { type Context, fleetSettings, prepare, prepareShared } from "../context.ts";
 import { withClient } from "../db/connect.ts";
-import { type LedgerRow, migrateDown, migrateUp, readLedger, type Step } from "../db/migrate.ts";
-import { type MigrationTest, testMigrations } from "../db/migrate-test.ts";
-import { BRANCHES, type Branch, migrationsFolder, readMigrations } from "../db/migrations.ts";
+import { type MigrateOptions, migrateDown } from "../db/migrate.ts";
+import { BRANCHES, type Branch, readMigrations } from "../db/migrations.ts";
+import type { Direction, Step } from "../db/step.ts";
 import { AppError } from "../errors.ts";
-import { type FleetResult, migrateFleet } from "../orgs/fleet.ts";
-import type { OrgPlace } from "../orgs/place.ts";
-import { selectPlaces } from "../orgs/store.ts";
+import {
+  type FleetOptions,
+  type FleetProgress,
+  type FleetReport,
+  type FleetResult,
+  migrateFleet,
+} from "../orgs/fleet.ts";
+import { checkAppLogin } from "../setup.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { whole } from "./options.ts";
-import { table } from "./out.ts";
+import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
+import { createMigration } from "./migrate-new.ts";
+import { showHistory, showStatus } from "./migrate-show.ts";
+import { runMigrateTest } from "./migrate-test.ts";
+import { ranged } from "./options.ts";
 
-type Options = { branch?: Branch; steps?: number; to?: number; all?: boolean };
+export type ScopeOptions = { branch?: Branch; all?: boolean };
 
-type Item = { branch: Branch; database: string; org_id: string | null; steps: Step[]; error?: string };
+type RangeOptions = ScopeOptions & {
+  steps?: number;
+  to?: number;
+  concurrency?: number;
+  maxFailures?: number;
+};
 
-type Target = { branch: Branch; database: string; org_id: string | null };
+/** A line of the result: one database. */
+type Item = {
+  branch: Branch;
+  database: string;
+  org_id: string | null;
+  organization: string | null;
+  status: FleetResult["status"];
+  steps: Step[];
+  error?: string;
+  detail?: string;
+};
+
+const MOST_VERSION = 9999;
 
 export function register(program: Command, cli: Cli): void {
   const migrate = program
@@ -29,22 +52,27 @@ export function register(program: Command, cli: Cli): void {
     migrate
       .command(name)
       .description(about)
-      .addOption(new Option("--branch <branch>", "metadata or results (both)").choices([...BRANCHES]))
-      .option("--all", "every organization (the default, unless --org names one)");
-  const ranged = (name: string, about: string) =>
+      .addOption(new Option("--branch <branch>", "metadata or results (both)").choices([...BRANCHES]));
+  const moving = (name: string, about: string) =>
     scoped(name, about)
-      .option("--steps <n>", "how many", whole)
-      .option("--to <n>", "up to this number", whole);
-  ranged("up", "apply what is missing").action((options: Options) => up(cli, options));
-  ranged("down", "take migrations back, one unless told (asks first)").action((options: Options) =>
+      .option("--steps <n>", "how many", ranged(1, MOST_VERSION))
+      .option("--to <n>", "to this number", ranged(0, MOST_VERSION))
+      .option("--all", "look into every database, also those that the directory calls current")
+      .option("--concurrency <n>", "databases at once (4)", ranged(1, 64))
+      .option("--max-failures <n>", "databases that may fail (5 %, at least 3)", ranged(0, 1_000_000));
+  moving("up", "apply what is missing").action((options: RangeOptions) => up(cli, options));
+  moving("down", "take migrations back, one unless told (asks first)").action((options: RangeOptions) =>
     down(cli, options),
   );
-  scoped("status", "what is applied and what is pending").action((options: Options) => status(cli, options));
-  scoped("history", "what was applied, when and how long it took").action((options: Options) =>
-    history(cli, options),
-  );
-  scoped("test", "up → down → up on scratch databases, and compare").action((options: Options) =>
-    test(cli, options),
+  const every = "every organization (the default, unless --org names one)";
+  scoped("status", "what is applied and what is pending")
+    .option("--all", every)
+    .action((options: ScopeOptions) => showStatus(cli, branchesOf(cli, options)));
+  scoped("history", "what was applied, when and how long it took")
+    .option("--all", every)
+    .action((options: ScopeOptions) => showHistory(cli, branchesOf(cli, options)));
+  scoped("test", "up → down → up on scratch databases with rows in them, and compare").action(
+    (options: ScopeOptions) => runMigrateTest(cli, branchesOf(cli, options)),
   );
   migrate
     .command("new <name>")
@@ -52,196 +80,212 @@ export function register(program: Command, cli: Cli): void {
     .addOption(
       new Option("--branch <branch>", "metadata or results").choices([...BRANCHES]).makeOptionMandatory(),
     )
-    .action((name: string, options: { branch: Branch }) => create(cli, name, options.branch));
+    .action((name: string, options: { branch: Branch }) => createMigration(cli, name, options.branch));
 }
 
-function branchesOf(options: Options): readonly Branch[] {
-  return options.branch === undefined ? BRANCHES : [options.branch];
+/** An organization has no part in the metadata branch: naming one means the results. */
+function branchesOf(cli: Cli, { branch, all }: ScopeOptions): readonly Branch[] {
+  const { org } = cli.options;
+  if (org !== undefined && all === true) throw new AppError("usage", "--org and --all exclude each other");
+  if (org !== undefined && branch === "metadata")
+    throw new AppError("usage", "--org goes with the results branch: the metadata database is everyone's");
+  if (branch !== undefined) return [branch];
+  return org === undefined ? BRANCHES : ["results"];
 }
 
-async function up(cli: Cli, options: Options): Promise<void> {
+async function up(cli: Cli, options: RangeOptions): Promise<void> {
+  const branches = branchesOf(cli, options);
   const range = rangeOf(options);
-  const whole = range.steps === undefined && range.to === undefined && options.branch !== "results";
-  const context = await cli.context({ prepare: whole });
+  await checkRange(branches, range, "up");
+  const context = await cli.context({ prepare: false });
+  await checkAppLogin(context);
+  using interrupt = onInterrupt(cli.out, STOPPING);
+  const fleet = { ...(await fleetOptions(cli, options)), signal: interrupt.signal };
+  if (branches.length === BRANCHES.length && Object.keys(range).length === 0) {
+    const applied = await prepare(context, fleet);
+    return report(cli, [sharedItem(context, applied.metadata)], applied.results);
+  }
   const items: Item[] = [];
-  if (branchesOf(options).includes("metadata")) {
-    const more = await withClient(context.admin, "aliquot migrate", (client) =>
-      migrateUp(client, context.roles, context.migrations.metadata, range),
-    );
-    const steps = [...context.applied.metadata, ...more];
-    items.push({ branch: "metadata", database: context.admin.database, org_id: null, steps });
-  }
-  if (branchesOf(options).includes("results")) {
-    const done = new Map(context.applied.results.map((result) => [result.org_id, result.steps]));
-    const results = await fleet(cli, context, "up", range);
-    items.push(
-      ...results
-        .map(fleetItem)
-        .map((item) => ({ ...item, steps: [...(done.get(item.org_id ?? "") ?? []), ...item.steps] })),
-    );
-  }
-  report(cli, items);
+  if (branches.includes("metadata"))
+    items.push(sharedItem(context, await prepareShared(context, { ...range, onWait: waiting(cli) })));
+  const results = branches.includes("results")
+    ? await migrateFleet(context.metadata, fleetSettings(context), { ...fleet, ...range, direction: "up" })
+    : null;
+  report(cli, items, results);
 }
 
-async function down(cli: Cli, options: Options): Promise<void> {
-  const branch = options.branch;
+async function down(cli: Cli, options: RangeOptions): Promise<void> {
+  const branch = options.branch ?? (cli.options.org === undefined ? undefined : "results");
   if (branch === undefined) throw new AppError("usage", "say which: --branch metadata or --branch results");
+  const branches = branchesOf(cli, { ...options, branch });
+  const range = rangeOf(options);
+  await checkRange(branches, range, "down");
   const question = `This takes back migrations of the ${branch} branch and drops what they made, with the rows in it.`;
   if (!(await cli.out.confirm(question, cli.options.yes ?? false))) {
     cli.out.say("nothing was done");
     return;
   }
   const context = await cli.context({ prepare: false });
-  const range = rangeOf(options);
-  if (branch === "results") return report(cli, (await fleet(cli, context, "down", range)).map(fleetItem));
+  await checkAppLogin(context);
+  if (branch === "results") {
+    using interrupt = onInterrupt(cli.out, STOPPING);
+    const fleet = { ...(await fleetOptions(cli, options)), signal: interrupt.signal };
+    const settings = fleetSettings(context);
+    return report(
+      cli,
+      [],
+      await migrateFleet(context.metadata, settings, { ...fleet, ...range, direction: "down" }),
+    );
+  }
   const steps = await withClient(context.admin, "aliquot migrate", (client) =>
-    migrateDown(client, context.roles, context.migrations.metadata, range),
+    migrateDown(client, context.roles, context.migrations.metadata, { ...range, onWait: waiting(cli) }),
   );
-  report(cli, [{ branch, database: context.admin.database, org_id: null, steps }]);
+  report(cli, [sharedItem(context, steps)], null);
 }
 
-function rangeOf({ steps, to }: Options): { steps?: number; to?: number } {
+type Range = Pick<MigrateOptions, "steps" | "to">;
+
+function rangeOf({ steps, to }: RangeOptions): Range {
+  if (steps !== undefined && to !== undefined)
+    throw new AppError(
+      "usage",
+      "--steps and --to exclude each other: the one counts, the other names the end",
+    );
   return { ...(steps === undefined ? {} : { steps }), ...(to === undefined ? {} : { to }) };
 }
 
-async function fleet(
-  cli: Cli,
-  context: Context,
-  direction: "up" | "down",
-  range: { steps?: number; to?: number },
-): Promise<FleetResult[]> {
-  const only = cli.options.org === undefined ? {} : { org_id: (await cli.organization()).org_id };
-  const { admin, roles, migrations, metadata } = context;
-  return migrateFleet(
-    metadata,
-    { admin, roles, migrations: migrations.results },
-    { direction, ...range, ...only },
-  );
+/** A number that no migration has is a slip of the hand. Throws AppError usage. */
+async function checkRange(branches: readonly Branch[], { to, steps }: Range, way: Direction): Promise<void> {
+  const [branch, second] = branches;
+  if (to !== undefined && second !== undefined)
+    throw new AppError(
+      "usage",
+      "--to names a migration of one branch: say --branch metadata or --branch results",
+    );
+  if (branch === undefined || (to === undefined && way === "up")) return;
+  const latest = (await readMigrations(branch)).length;
+  if (to !== undefined && to > latest)
+    throw new AppError(
+      "usage",
+      `--to ${to} is past the last migration of the ${branch} branch, which is ${latest}`,
+    );
+  if (steps !== undefined && steps > latest)
+    throw new AppError(
+      "usage",
+      `the ${branch} branch has ${latest} migrations: ${steps} can't be taken back`,
+    );
 }
 
-function fleetItem(result: FleetResult): Item {
-  const { org_id, name, steps, error } = result;
+async function fleetOptions(
+  cli: Cli,
+  { all, concurrency, maxFailures }: RangeOptions,
+): Promise<Omit<FleetOptions, "direction" | "to" | "steps">> {
+  const named = cli.options.org === undefined ? undefined : await cli.organization();
+  if (named !== undefined && named.state !== "active")
+    throw new AppError(
+      "conflict",
+      `the database of organization ${named.name} is ${named.state}: it can't be migrated now`,
+    );
   return {
-    branch: "results" as const,
-    database: name,
-    org_id,
-    steps,
-    ...(error === undefined ? {} : { error }),
+    ...(named === undefined ? {} : { org_id: named.org_id }),
+    ...(all === undefined ? {} : { all }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(maxFailures === undefined ? {} : { max_failures: maxFailures }),
+    report: teller(cli),
+    onWait: waiting(cli),
   };
 }
 
-function report(cli: Cli, items: Item[]): void {
-  cli.out.result({ items }, () =>
-    items
-      .map(
-        ({ branch, database, steps, error }) =>
-          `${branch} ${database}: ${error ?? (steps.length === 0 ? "nothing to do" : steps.map((step) => `${step.version} ${step.name} ${step.direction}`).join(", "))}`,
-      )
-      .join("\n"),
-  );
-  if (items.some((item) => item.error !== undefined)) throw new ExitWith(1);
+const STOPPING = "no other database is begun, and those under way are finished";
+
+function waiting(cli: Cli): (name?: string) => void {
+  return (name = "the metadata database") =>
+    cli.out.say(`another migration is at ${name}: waiting until it ends`);
 }
 
-async function targets(cli: Cli, context: Context, options: Options): Promise<Target[]> {
-  const list: Target[] = [];
-  if (branchesOf(options).includes("metadata"))
-    list.push({ branch: "metadata", database: context.admin.database, org_id: null });
-  if (!branchesOf(options).includes("results")) return list;
-  const named = cli.options.org === undefined ? undefined : (await cli.organization()).org_id;
-  for (const place of await placesOf(context)) {
-    if (place.state === "active" && (named === undefined || named === place.org_id)) {
-      list.push({ branch: "results", database: place.database_name, org_id: place.org_id });
-    }
-  }
-  return list;
+const SAY_EVERY_MS = 2000;
+
+/** A bar on a terminal; elsewhere a line now and then. */
+function teller(cli: Cli): (progress: FleetProgress) => void {
+  let said = performance.now();
+  return ({ done, total, failed, result }) => {
+    const note = failed === 0 ? result.name : `${failed} failed, ${result.name}`;
+    cli.out.progress(done, total, note);
+    if (cli.io.stderr.isTTY === true || performance.now() - said < SAY_EVERY_MS) return;
+    said = performance.now();
+    cli.out.say(`${done} of ${total} databases${failed === 0 ? "" : `, ${failed} failed`}`);
+  };
 }
 
-/** Organizations of the directory; none while the metadata database itself is behind. */
-async function placesOf(context: Context): Promise<OrgPlace[]> {
-  const ledger = await withClient(context.admin, "aliquot migrate", readLedger);
-  return ledger.length < context.migrations.metadata.length ? [] : context.metadata.system(selectPlaces);
+function sharedItem(context: Context, steps: Step[]): Item {
+  const status = steps.length === 0 ? "current" : "migrated";
+  return {
+    branch: "metadata",
+    database: context.admin.database,
+    org_id: null,
+    organization: null,
+    status,
+    steps,
+  };
 }
 
-async function status(cli: Cli, options: Options): Promise<void> {
-  const context = await cli.context({ prepare: false });
-  const items: (Target & { current: number; latest: number; pending: number; status: string })[] = [];
-  for (const target of await targets(cli, context, options)) {
-    const ledger = await withClient(
-      { ...context.admin, database: target.database },
-      "aliquot migrate",
-      readLedger,
-    );
-    const latest = context.migrations[target.branch].length;
-    const current = ledger.at(-1)?.version ?? 0;
-    items.push({
-      ...target,
-      current,
-      latest,
-      pending: Math.max(0, latest - current),
-      status: current === latest ? "current" : current < latest ? "behind" : "ahead",
-    });
-  }
-  cli.out.result({ items }, () =>
-    table(
-      ["branch", "database", "current", "latest", "pending", "status"],
-      items.map((row) => [row.branch, row.database, row.current, row.latest, row.pending, row.status]),
-    ),
-  );
+function fleetItem(
+  cli: Cli,
+  { org_id, name, database_name, status, steps, error, detail }: FleetResult,
+): Item {
+  return {
+    branch: "results",
+    database: database_name,
+    org_id,
+    organization: name,
+    status,
+    steps,
+    ...(error === undefined ? {} : { error }),
+    ...(detail === undefined || cli.options.verbose !== true ? {} : { detail }),
+  };
 }
 
-async function history(cli: Cli, options: Options): Promise<void> {
-  const context = await cli.context({ prepare: false });
-  const items: (Target & LedgerRow)[] = [];
-  for (const target of await targets(cli, context, options)) {
-    const ledger = await withClient(
-      { ...context.admin, database: target.database },
-      "aliquot migrate",
-      readLedger,
-    );
-    items.push(...ledger.map((row) => ({ ...target, ...row })));
-  }
-  cli.out.result({ items }, () =>
-    table(
-      ["branch", "database", "#", "name", "applied", "ms", "checksum"],
-      items.map((row) => [
-        row.branch,
-        row.database,
-        row.version,
-        row.name,
-        row.applied_at.slice(0, 19),
-        Math.round(row.duration_ms),
-        row.checksum.slice(0, 12),
-      ]),
-    ),
-  );
+/** Prints what was done. Exit 130 where it was broken off, 5 where all that failed could not be reached, 1 where a migration failed. */
+function report(cli: Cli, shared: Item[], fleet: FleetReport | null): void {
+  const items = [...shared, ...(fleet?.items ?? []).map((result) => fleetItem(cli, result))];
+  const counts = { migrated: 0, current: 0, failed: 0, not_tried: 0 };
+  for (const item of items) counts[item.status]++;
+  const value = { items, counts, stopped: fleet?.stopped ?? null, next_cursor: null };
+  cli.out.result(value, () => [...items.filter(isWorthALine).map(lineOf), ...closing(fleet)].join("\n"));
+  if (value.stopped === "aborted") throw new ExitWith(INTERRUPTED);
+  if (counts.failed === 0 && value.stopped === null) return;
+  const away = fleet?.items.every((item) => item.status !== "failed" || item.code === "unavailable") ?? false;
+  throw new ExitWith(away && counts.failed > 0 ? 5 : 1);
 }
 
-async function test(cli: Cli, options: Options): Promise<void> {
-  const context = await cli.context({ prepare: false });
-  const items: MigrationTest[] = [];
-  for (const branch of branchesOf(options))
-    items.push(await testMigrations(context.admin, context.roles, branch, context.migrations[branch]));
-  cli.out.result({ items }, () =>
-    items
-      .map(
-        (item) =>
-          `${item.branch}: ${item.steps} migrations up, down and up again: ${item.differences.length === 0 ? "no difference" : item.differences.join("; ")}`,
-      )
-      .join("\n"),
-  );
-  if (items.some((item) => item.differences.length > 0)) throw new ExitWith(1);
+/** Of a large fleet, what went as it should is only counted. */
+function isWorthALine(item: Item, index: number): boolean {
+  return item.status === "failed" || (index < MOST_LINES && item.status !== "not_tried");
 }
 
-async function create(cli: Cli, name: string, branch: Branch): Promise<void> {
-  if (!/^[a-z][a-z0-9_]*$/.test(name))
-    throw new AppError(
-      "usage",
-      "a migration is named in lowercase letters, digits and _, table first: molecules_add_column",
-    );
-  const number = String((await readMigrations(branch)).length + 1).padStart(4, "0");
-  const files = (["up", "down"] as const).map((way) =>
-    join(migrationsFolder(), branch, `${number}_${name}.${way}.sql`),
-  );
-  for (const file of files) writeFileSync(file, "", { flag: "wx" });
-  cli.out.result({ files }, () => files.join("\n"));
+const MOST_LINES = 20;
+
+function lineOf({ branch, database, organization, steps, error, detail }: Item): string {
+  const taken = steps.map((step) => `${step.version} ${step.name} ${step.direction}`).join(", ");
+  const line = `${branch} ${organization ?? database}: ${error ?? (taken === "" ? "nothing to do" : taken)}`;
+  return detail === undefined ? line : `${line}\n  ${detail.replaceAll("\n", "\n  ")}`;
+}
+
+const STOPPED = {
+  canary: "the first one failed, so the others were left alone: mend the migration and run it again",
+  failures: "too many failed, so the rest was left alone: mend the cause and run it again",
+  aborted: "it was broken off: run it again for the rest",
+};
+
+function closing(fleet: FleetReport | null): string[] {
+  if (fleet === null) return [];
+  if (fleet.items.length === 0) return ["organizations: nothing to do"];
+  const { migrated, current, failed, not_tried } = fleet.counts;
+  const counts = [
+    `${migrated} migrated`,
+    ...(current === 0 ? [] : [`${current} were current`]),
+    ...(failed === 0 ? [] : [`${failed} failed`]),
+    ...(not_tried === 0 ? [] : [`${not_tried} not tried`]),
+  ].join(", ");
+  return [`organizations: ${counts}`, ...(fleet.stopped === null ? [] : [STOPPED[fleet.stopped]])];
 }

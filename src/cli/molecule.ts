@@ -1,9 +1,10 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
+import type { Static } from "typebox";
 import { AppError } from "../errors.ts";
 import { addMolecules, deleteMolecule, listMolecules, showMolecule } from "../molecules/operations.ts";
 import { readMoleculeFile } from "../molecules/read-file.ts";
-import type { AddedMolecules, MoleculeRecord } from "../molecules/schema.ts";
+import type { AddedMolecules, ListMolecules, MoleculeRecord } from "../molecules/schema.ts";
 import { perform } from "../perform.ts";
 import { addInChunks } from "./chunks.ts";
 import type { Cli } from "./cli.ts";
@@ -40,9 +41,12 @@ export function register(program: Command, cli: Cli): void {
   molecule
     .command("list")
     .description("molecules that you may see, newest first")
+    .option("--name <text>", "only those whose name or external number begins so, whatever the case")
+    .option("--tag <tag>", "only those with this tag")
+    .option("--formula <formula>", "only those of this formula, as C9H8O4")
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
-    .action(async (options: { limit?: number; cursor?: string }) => {
+    .action(async (options: Static<typeof ListMolecules>) => {
       const { principal } = await cli.member();
       const page = await perform(await cli.context(), listMolecules, principal, { ...options });
       cli.out.result(page, ({ items, next_cursor }) =>
@@ -57,7 +61,9 @@ export function register(program: Command, cli: Cli): void {
               row.charge,
               fixed(row.molecular_weight, 2),
             ]),
-            "no molecule yet: add one with `aliquot molecule add SMILES`",
+            isSearch(options)
+              ? "no molecule that you may see is so"
+              : "no molecule yet: add one with `aliquot molecule add SMILES`",
           ),
           ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
         ].join("\n"),
@@ -88,6 +94,10 @@ export function register(program: Command, cli: Cli): void {
       const gone = await perform(await cli.context(), deleteMolecule, principal, { molecule_id: id });
       cli.out.result(gone, ({ registrations }) => `${registrations} registration(s) deleted`);
     });
+}
+
+function isSearch({ name, tag, formula }: Static<typeof ListMolecules>): boolean {
+  return [name, tag, formula].some((asked) => asked !== undefined);
 }
 
 async function addAll(

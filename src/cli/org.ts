@@ -1,11 +1,15 @@
-import type { Command } from "commander";
-import type { Principal } from "../access/principal.ts";
+import { type Command, Option } from "commander";
 import { AppError } from "../errors.ts";
 import { chooseOrg, chosenOrg } from "../home.ts";
 import { createOrgOperation, listOrgsOperation, showOrgOperation } from "../orgs/operations.ts";
-import type { Org } from "../orgs/schema.ts";
+import { type ListedOrg, ORG_STATUSES, type OrgStatus } from "../orgs/schema.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
+import { limit } from "./options.ts";
+import { registerLife } from "./org-life.ts";
+import { registerRecovery } from "./org-recovery.ts";
+import { registerSettings } from "./org-settings.ts";
+import { meant, who, whoAnywhere, whoIn } from "./org-who.ts";
 import { table } from "./out.ts";
 
 export function register(program: Command, cli: Cli): void {
@@ -13,66 +17,86 @@ export function register(program: Command, cli: Cli): void {
   org
     .command("create <name>")
     .description("make an organization with its own database")
-    .action(async (name: string) => {
-      const context = await cli.context();
-      const made = await perform(context, createOrgOperation, await who(cli), { name });
-      const first = await cli.chooseFirst(made.org_id);
-      cli.out.result(
-        made,
-        () =>
-          `${describe(made)}\n${first ? "commands mean it now, unless --org names another" : `commands still mean the one chosen before: \`aliquot org use ${made.slug}\` changes that`}`,
-      );
-    });
+    .action((name: string) => create(cli, name));
   org
     .command("use <org>")
     .description("choose the organization that commands mean")
-    .action(async (text: string) => {
-      const found = await perform(await cli.context(), showOrgOperation, await who(cli), {
-        org: text,
-      });
-      if (found.status !== "active")
-        throw new AppError("conflict", `organization ${found.name} is ${found.status}`);
-      chooseOrg(cli.home(), found.org_id);
-      cli.out.result(found, () => `commands mean ${found.name} now`);
-    });
+    .action((text: string) => use(cli, text));
   org
     .command("list")
-    .description("organizations")
-    .action(async () => {
-      const list = await perform(await cli.context(), listOrgsOperation, await who(cli), {});
-      const chosen = chosenOrg(cli.home());
-      cli.out.result(list, ({ items }) =>
-        table(
-          ["", "name", "slug", "status", "database", "schema"],
-          items.map((item) => [
-            item.org_id === chosen ? "*" : "",
-            item.name,
-            item.slug,
-            item.status,
-            item.database_name,
-            item.schema_version,
-          ]),
-          "no organization yet: make one with `aliquot org create NAME`",
-        ),
-      );
-    });
+    .description("organizations that you may see, newest first")
+    .addOption(
+      new Option("--status <status>", "only these; tombstones (deleted) only so").choices([...ORG_STATUSES]),
+    )
+    .option("--limit <n>", "how many (50)", limit)
+    .option("--cursor <cursor>", "go on after an earlier page")
+    .action((options: ListOptions) => list(cli, options));
   org
     .command("show [org]")
     .description("one organization")
-    .action(async (text: string | undefined) => {
-      const wanted = text ?? (await cli.organization()).org_id;
-      const found = await perform(await cli.context(), showOrgOperation, await who(cli), {
-        org: wanted,
-      });
-      cli.out.result(found, describe);
-    });
+    .action((text?: string) => show(cli, text));
+  registerSettings(org, cli);
+  registerLife(org, cli);
+  registerRecovery(org, cli);
 }
 
-/** The operator, or with --as a person in the organization that is meant: what they may see hangs on it. */
-async function who(cli: Cli): Promise<Principal> {
-  return cli.options.as === undefined ? cli.principal() : (await cli.member()).principal;
+async function create(cli: Cli, name: string): Promise<void> {
+  const context = await cli.context();
+  const made = await perform(context, createOrgOperation, await who(cli), { name });
+  const first = await cli.chooseFirst(made.org_id);
+  const meaning = first
+    ? "commands mean it now, unless --org names another"
+    : `commands still mean the one chosen before: \`aliquot org use ${made.slug}\` changes that`;
+  cli.out.result(made, () => `${describe(made)}\n${meaning}`);
 }
 
-function describe(org: Org): string {
-  return `organization ${org.name} (${org.slug}) is ${org.status}\n  id        ${org.org_id}\n  database  ${org.database_name}, schema ${org.schema_version}`;
+async function use(cli: Cli, text: string): Promise<void> {
+  const found = await perform(await cli.context(), showOrgOperation, await whoIn(cli, text), { org: text });
+  if (found.status !== "active" && found.status !== "suspended")
+    throw new AppError("conflict", `organization ${found.name} is ${found.status}: it can't be chosen`);
+  chooseOrg(cli.home(), found.org_id);
+  cli.out.result(found, () => `commands mean ${found.name} now`);
+}
+
+type ListOptions = { status?: OrgStatus; limit?: number; cursor?: string };
+
+async function list(cli: Cli, options: ListOptions): Promise<void> {
+  const page = await perform(await cli.context(), listOrgsOperation, await whoAnywhere(cli), { ...options });
+  const chosen = chosenOrg(cli.home());
+  cli.out.result(page, ({ items, next_cursor }) =>
+    [
+      table(
+        ["", "name", "slug", "status", "database", "schema"],
+        items.map((item) => [
+          item.org_id === chosen ? "*" : "",
+          item.name,
+          item.slug,
+          statusOf(item),
+          item.database_name,
+          item.schema_version,
+        ]),
+        options.status === undefined
+          ? "no organization yet: make one with `aliquot org create NAME`"
+          : `no organization is ${options.status}`,
+      ),
+      ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
+    ].join("\n"),
+  );
+}
+
+function statusOf(org: ListedOrg): string {
+  if (org.deleted_at !== undefined) return `${org.status} ${org.deleted_at.slice(0, 10)}`;
+  return org.delete_after === undefined
+    ? org.status
+    : `${org.status} after ${org.delete_after.slice(0, 16)}Z`;
+}
+
+async function show(cli: Cli, text?: string): Promise<void> {
+  const org = await meant(cli, text);
+  const found = await perform(await cli.context(), showOrgOperation, await whoIn(cli, org), { org });
+  cli.out.result(found, describe);
+}
+
+function describe(org: ListedOrg): string {
+  return `organization ${org.name} (${org.slug}) is ${statusOf(org)}\n  id        ${org.org_id}\n  database  ${org.database_name}, schema ${org.schema_version}`;
 }

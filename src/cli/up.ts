@@ -18,7 +18,7 @@ import { enrol, listProcesses } from "../processes.ts";
 import { runReconciler, runSweeper } from "../worker/reconcile.ts";
 import type { Cli } from "./cli.ts";
 import { slotCount, whole } from "./options.ts";
-import { seedOrg } from "./seed.ts";
+import { seedForUp } from "./seed.ts";
 
 const LOG_BYTES = 10 * 1024 * 1024;
 const LOGS_KEPT = 3;
@@ -51,9 +51,10 @@ async function up(cli: Cli, options: Options): Promise<void> {
     );
   }
   await refuseSecond(cli);
-  const context = await cli.context({ prepare: true, log: openLogger(cli.config.log_level) });
+  const log = openLogger(cli.config.log_level);
+  const context = await cli.context({ prepare: true, log, purpose: "up" });
   await resumeProvisioning(cli);
-  await seedOrg(cli);
+  await seedForUp(cli);
   const leave = await enrol(cli.home(), "up");
   const stop = new AbortController();
   const workers = Array.from({ length: options.workers }, () => keepWorker(options, stop.signal));
@@ -90,14 +91,10 @@ async function refuseSecond(cli: Cli): Promise<void> {
 
 /** Organizations whose making was cut short are finished. */
 async function resumeProvisioning(cli: Cli): Promise<void> {
-  const { selectPlaces } = await import("../orgs/store.ts");
-  const { metadata, provisioner } = await cli.context();
-  for (const place of await metadata.system(selectPlaces)) {
-    if (place.status !== "provisioning") continue;
-    await provisioner.provision(place.org_id).catch((error: unknown) => {
-      cli.out.say(`organization ${place.name} is not ready: ${toAppError(error).message}`);
-    });
-  }
+  const { finishProvisioning } = await import("../orgs/finish.ts");
+  await finishProvisioning(await cli.context(), (place, error) =>
+    cli.out.say(`organization ${place.name} is not ready: ${toAppError(error).message}`),
+  );
 }
 
 type KeptWorker = { done: Promise<void>; signal(name: NodeJS.Signals): void };

@@ -51,7 +51,7 @@ test("words that are wrong are usage errors that say what is right", async () =>
     ),
     usage(["worker", "--slots", "0"], /It must be from 1 to 256/),
     usage(["up", "--workers", "-1"], /It must be 0 or more/),
-    usage(["shell"], /'-c <sql>' not specified/),
+    usage(["shell"], /no SQL to run: say it with -c, or on standard input/),
     usage(["down", "--purge"], /deletes the database.*--yes/),
     usage(["migrate", "down"], /--branch metadata or --branch results/),
     usage(["migrate", "down", "--branch", "results"], /drops what they made.*--yes/),

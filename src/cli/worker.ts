@@ -21,7 +21,7 @@ async function runWorkerCommand(cli: Cli, options: { slots?: number; withParent?
     options.withParent === true
       ? openLogger(cli.config.log_level)
       : openLogger(cli.config.log_level, join(cli.home(), "worker.log"));
-  const context = await cli.context({ log });
+  const context = await cli.context({ log, purpose: "worker" });
   const leave = await enrol(cli.home(), "worker");
   try {
     const worker = await startWorker(context, { slots });

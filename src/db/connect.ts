@@ -27,6 +27,25 @@ function parseTimestamp(text: string): string {
   return text.replace(" ", "T").replace(/\+00$/, "Z");
 }
 
+/**
+ * Every session speaks UTC and ISO dates, whatever the server's default. Said as parameters of the start-up
+ * message and not in `options`: PgBouncer follows these two for each of its clients, and refuses the other.
+ */
+const SPOKEN = { TimeZone: "UTC", DateStyle: "ISO" };
+
+/** The driver's client with our start-up parameters; the driver has no setting for them. */
+class Client extends pg.Client {
+  // Of the driver, and missing in its types.
+  declare ref: () => void;
+  declare unref: () => void;
+  declare readonly processID: number | undefined;
+
+  getStartupConf(): Record<string, string> {
+    const driver = pg.Client.prototype as unknown as { getStartupConf(): Record<string, string> };
+    return { ...driver.getStartupConf.call(this), ...SPOKEN };
+  }
+}
+
 function settings(address: ServerAddress, application: string): pg.ClientConfig {
   return {
     ...address,
@@ -34,10 +53,9 @@ function settings(address: ServerAddress, application: string): pg.ClientConfig 
     ssl: address.ssl ?? false,
     types,
     application_name: application.slice(0, 63),
-    connectionTimeoutMillis: 10_000,
     keepAlive: true,
-    // Every session speaks UTC and ISO dates, whatever the server's default.
-    options: "-c timezone=UTC -c datestyle=ISO",
+    // A peer that fell silent is noticed by the first probe that nobody answers, not after two hours.
+    keepAliveInitialDelayMillis: 10_000,
   };
 }
 
@@ -47,7 +65,7 @@ export async function withClient<T>(
   application: string,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client(settings(address, application));
+  const client = new Client({ ...settings(address, application), connectionTimeoutMillis: 10_000 });
   client.on("error", () => {}); // a lost idle connection shows in the next query
   try {
     await client.connect();
@@ -59,17 +77,72 @@ export async function withClient<T>(
   }
 }
 
-/** A pool of connections; who opens it ends it. */
-export function openPool(address: ServerAddress, application: string, size: number): pg.Pool {
-  const pool = new pg.Pool({
-    ...settings(address, application),
-    max: size,
-    idleTimeoutMillis: 10_000,
-    maxLifetimeSeconds: 3600,
-    allowExitOnIdle: true,
-  });
-  pool.on("error", () => {}); // an idle connection that died is replaced by the next request
-  // One that dies while it is lent, between two statements, would else end this process.
-  pool.on("connect", (client) => client.on("error", () => {}));
-  return pool;
+/** One connection as a pool keeps it. */
+export type Link = {
+  /** Without values one simple message, which may hold several statements; the answer is the last one's. */
+  query(text: string, values: readonly unknown[]): Promise<pg.QueryResult>;
+  /** Open, and in no transaction. */
+  readonly clean: boolean;
+  readonly lost: boolean;
+  readonly processID: number | undefined;
+  /** Whether it keeps this process alive. */
+  hold(hold: boolean): void;
+  /** Calls back once when the server, or what is between, hangs up. */
+  onLost(listener: () => void): void;
+  /** Resolves when the server has let it go, or after a moment without an answer. Never rejects. */
+  close(): Promise<void>;
+};
+
+export type OpenLink = (address: ServerAddress) => Promise<Link>;
+
+/** Longer than a busy server needs, shorter than a worker's patience with a database that does not answer. */
+const CONNECT_MS = 5000;
+const CLOSE_MS = 2000;
+
+/** How a pool opens connections under an application's name. They throw what the driver throws. */
+export function linkOpener(application: string): OpenLink {
+  return async (address) => {
+    const client = new Client({ ...settings(address, application), connectionTimeoutMillis: CONNECT_MS });
+    let lost = false;
+    let tell = () => {};
+    const lose = () => {
+      lost = true;
+      tell();
+    };
+    // Without a listener a connection that dies between two statements would end this process.
+    client.on("error", lose);
+    client.on("end", lose);
+    try {
+      await client.connect();
+    } catch (error) {
+      await close(client);
+      throw error;
+    }
+    return {
+      query: async (text, values) => {
+        const answer = await client.query(text, [...values]);
+        return (Array.isArray(answer) ? answer.at(-1) : answer) as pg.QueryResult;
+      },
+      get clean() {
+        return !lost && client.getTransactionStatus() === "I";
+      },
+      get lost() {
+        return lost;
+      },
+      processID: client.processID,
+      hold: (hold) => (hold ? client.ref() : client.unref()),
+      onLost: (listener) => {
+        tell = listener;
+      },
+      close: () => close(client),
+    };
+  };
+}
+
+/** Says goodbye and waits for the server to hang up; a server that does not answer is left. */
+async function close(client: Client): Promise<void> {
+  const stream = (client.connection as unknown as { stream: { destroy(): void } }).stream;
+  const timer = setTimeout(() => stream.destroy(), CLOSE_MS);
+  await client.end().catch(() => {});
+  clearTimeout(timer);
 }

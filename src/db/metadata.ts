@@ -1,5 +1,7 @@
-import { Kysely, type LogConfig, PostgresDialect, sql, type Transaction } from "kysely";
-import type pg from "pg";
+import { Kysely, type LogConfig, PostgresDialect, type PostgresPool, sql, type Transaction } from "kysely";
+import pg from "pg";
+import type { ServerAddress } from "./address.ts";
+import type { PoolBudget, PoolStats } from "./pools.ts";
 import { translateDbError } from "./postgres-errors.ts";
 import type { Roles } from "./roles.ts";
 import type { DB } from "./tables/metadata.ts";
@@ -17,11 +19,13 @@ export type Viewer = { user_id: string; org_id: string | null; is_org_admin: boo
  * may do nothing (NOINHERIT), so there is no way around the choice.
  */
 export class MetadataDoor {
-  readonly #db: MetadataDb;
+  readonly #pools: PoolBudget<MetadataDb>;
+  readonly #address: ServerAddress;
   readonly #roles: Roles;
 
-  constructor(pool: pg.Pool, roles: Roles, log: LogConfig = []) {
-    this.#db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }), log });
+  constructor(pools: PoolBudget<MetadataDb>, address: ServerAddress, roles: Roles) {
+    this.#pools = pools;
+    this.#address = address;
     this.#roles = roles;
   }
 
@@ -35,9 +39,15 @@ export class MetadataDoor {
     return this.#lend(this.#roles.member, viewer, work);
   }
 
+  /** Its connections, as this process has them. */
+  stats(): PoolStats {
+    return this.#pools.stats();
+  }
+
   async #lend<T>(role: string, viewer: Viewer, work: (tx: MetadataTx) => Promise<T>): Promise<T> {
     try {
-      return await this.#db.transaction().execute(async (tx) => {
+      const db = this.#pools.handle("metadata", () => this.#address);
+      return await db.transaction().execute(async (tx) => {
         await takeRole(role, viewer).execute(tx);
         return work(tx);
       });
@@ -47,10 +57,27 @@ export class MetadataDoor {
   }
 }
 
-/** `SET LOCAL ROLE` and the three settings that policies read, in one statement. */
+export function metadataKysely(pool: PostgresPool, log: LogConfig = []): MetadataDb {
+  return new Kysely<DB>({ dialect: new PostgresDialect({ pool }), log });
+}
+
+/**
+ * `SET LOCAL ROLE` and the three settings that policies read, in one statement. Its values stand in the text,
+ * so that it travels in one message with the BEGIN before it (db/lent.ts) and with what results.ts adds.
+ */
 export function takeRole(role: string, viewer: Viewer): ReturnType<typeof sql> {
-  return sql`SELECT set_config('role', ${role}, true),
-    set_config('app.current_org_id', ${viewer.org_id ?? ""}, true),
-    set_config('app.current_user_id', ${viewer.user_id}, true),
-    set_config('app.is_org_admin', ${viewer.is_org_admin ? "on" : "off"}, true)`;
+  return sql.raw(roleText(role, viewer));
+}
+
+export function roleText(role: string, viewer: Viewer): string {
+  const settings = {
+    role,
+    "app.current_org_id": viewer.org_id ?? "",
+    "app.current_user_id": viewer.user_id,
+    "app.is_org_admin": viewer.is_org_admin ? "on" : "off",
+  };
+  const set = Object.entries(settings).map(
+    ([name, value]) => `set_config('${name}', ${pg.escapeLiteral(value)}, true)`,
+  );
+  return `SELECT ${set.join(", ")}`;
 }

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import type { Socket } from "node:net";
 import { type TestContext as NodeTest, test } from "node:test";
 import type pg from "pg";
 import { describeSchema } from "../../test/support/describe-schema.ts";
+import { migrationsOf, ONE, TWO } from "../../test/support/migrations.ts";
 import { ask, testServer } from "../../test/support/server.ts";
+import { until } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
 import { withClient } from "./connect.ts";
-import { migrateDown, migrateUp, readLedger } from "./migrate.ts";
-import { BRANCHES, type Branch, type Migration, migrationsFolder, readMigrations } from "./migrations.ts";
+import { readLedger } from "./ledger.ts";
+import { migrateDown, migrateUp } from "./migrate.ts";
+import { BRANCHES, type Branch, readMigrations } from "./migrations.ts";
+import { withPatientClient } from "./patient.ts";
 import { rolesOf } from "./roles.ts";
 
 const roles = rolesOf("aliquot_");
@@ -35,26 +37,6 @@ async function dump(database: string): Promise<string> {
   const server = await testServer();
   return describeSchema(server.superuser, database);
 }
-
-/** Migrations of a folder of this test alone. */
-async function folderOf(t: NodeTest, files: Record<string, string>): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "aliquot-migrations-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  await mkdir(join(folder, "results"));
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, "results", name), text);
-  return folder;
-}
-
-async function migrationsOf(t: NodeTest, files: Record<string, string>): Promise<Migration[]> {
-  return readMigrations("results", await folderOf(t, files));
-}
-
-const ONE = { "0001_a_create.up.sql": "CREATE TABLE a (x int);", "0001_a_create.down.sql": "DROP TABLE a;" };
-const TWO = {
-  ...ONE,
-  "0002_b_create.up.sql": "CREATE TABLE b (x int);",
-  "0002_b_create.down.sql": "DROP TABLE b;",
-};
 
 for (const branch of BRANCHES) {
   test(`${branch}: up, down to nothing and up again give the same schema`, async (t) => {
@@ -81,20 +63,6 @@ for (const branch of BRANCHES) {
     assert.deepEqual(left, [], "down leaves nothing");
     await on(database, (client) => migrateUp(client, roles, migrations));
     assert.equal(await dump(database), first);
-  });
-
-  test(`${branch}: each step down and up again gives the same schema`, async (t) => {
-    const migrations = await readMigrations(branch as Branch);
-    const database = await emptyDatabase(t);
-    await on(database, async (client) => {
-      for (const { version } of migrations) {
-        await migrateUp(client, roles, migrations, { to: version });
-        const before = await dump(database);
-        await migrateDown(client, roles, migrations);
-        await migrateUp(client, roles, migrations, { steps: 1 });
-        assert.equal(await dump(database), before, `step ${version}`);
-      }
-    });
   });
 }
 
@@ -165,21 +133,30 @@ test("an applied migration that was edited is told by name, up and down, and not
   assert.equal((await on(database, readLedger)).length, 1);
 });
 
-test("a database with a migration that this program does not know is left alone", async (t) => {
-  const database = await emptyDatabase(t);
-  const migrations = await migrationsOf(t, TWO);
-  await on(database, (client) => migrateUp(client, roles, migrations));
-  const older = migrations.slice(0, 1);
+test("a database that is ahead is left as it is; ahead by a breaking migration, or on the way down, it wants a newer program", async (t) => {
+  const older = await migrationsOf(t, ONE);
   const told = (error: unknown) =>
     kind("app_too_old")(error) && /migration 2 \(b_create\)/.test(String(error));
+  const harmless = await emptyDatabase(t);
+  await on(harmless, async (client) => migrateUp(client, roles, await migrationsOf(t, TWO)));
+  assert.deepEqual(await on(harmless, (client) => migrateUp(client, roles, older)), []);
   await assert.rejects(
-    on(database, (client) => migrateUp(client, roles, older)),
+    on(harmless, (client) => migrateDown(client, roles, older)),
     told,
   );
+  const breaking = await emptyDatabase(t);
+  const up = `-- breaking\n${TWO["0002_b_create.up.sql"]}`;
+  const newer = await migrationsOf(t, { ...TWO, "0002_b_create.up.sql": up });
+  await on(breaking, async (client) => migrateUp(client, roles, newer));
+  assert.deepEqual(
+    (await on(breaking, readLedger)).map((row) => row.breaking),
+    [false, true],
+  );
   await assert.rejects(
-    on(database, (client) => migrateDown(client, roles, older)),
+    on(breaking, (client) => migrateUp(client, roles, older)),
     told,
   );
+  assert.equal((await on(breaking, readLedger)).length, 2);
 });
 
 test("a statement that fails takes its step back whole, names the line, and leaves the steps before", async (t) => {
@@ -268,61 +245,216 @@ test("a step without a transaction runs what can't run in one; failing, it is no
   assert.equal((await on(database, readLedger)).length, 2);
 });
 
-test("a step without a transaction that failed is not in the ledger", {}, async (t) => {
-  const up = "-- no transaction\nCREATE INDEX CONCURRENTLY a_x ON a (missing);";
+test("a step without a transaction goes statement by statement; failing half-way it says what is left, and runs again", async (t) => {
+  const up = [
+    "-- no transaction",
+    "DROP INDEX CONCURRENTLY IF EXISTS a_x;",
+    "CREATE INDEX CONCURRENTLY a_x ON a (x);",
+    "CREATE UNIQUE INDEX CONCURRENTLY a_once ON a (x);",
+  ].join("\n");
+  const down = "-- DROP INDEX; in a comment\nDROP INDEX CONCURRENTLY a_once;\nDROP INDEX CONCURRENTLY a_x;";
   const database = await emptyDatabase(t);
-  const migrations = await migrationsOf(t, { ...TWO, "0002_b_create.up.sql": up });
-  await assert.rejects(on(database, (client) => migrateUp(client, roles, migrations)));
-  assert.equal((await on(database, readLedger)).length, 1);
+  const migrations = await migrationsOf(t, {
+    ...TWO,
+    "0002_b_create.up.sql": up,
+    "0002_b_create.down.sql": down,
+  });
+  const [first] = migrations;
+  assert.ok(first);
+  const { superuser } = await testServer();
+  await on(database, (client) => migrateUp(client, roles, [first]));
+  await ask(superuser, database, "INSERT INTO a VALUES (1), (1)");
+  await assert.rejects(
+    on(database, (client) => migrateUp(client, roles, migrations)),
+    (error) =>
+      kind("internal")(error) &&
+      /b_create, up, line 4\) failed at statement 3 of 3.* 2 statements before stay done.*an invalid index is left: DROP INDEX a_once; then run it again: .*a_once.*SQLSTATE 23505/.test(
+        String(error),
+      ),
+  );
+  assert.equal((await on(database, readLedger)).length, 1, "no row in the ledger");
+  await ask(superuser, database, "DROP INDEX a_once; DELETE FROM a");
+  await on(database, (client) => migrateUp(client, roles, migrations));
+  assert.equal((await on(database, readLedger)).length, 2, "it runs again");
+  await on(database, (client) => migrateDown(client, roles, migrations));
+  const left = await ask(superuser, database, "SELECT 1 FROM pg_indexes WHERE tablename = 'a'");
+  assert.deepEqual([left.length, (await on(database, readLedger)).length], [0, 1]);
 });
 
-const BROKEN: [what: string, files: Record<string, string>, says: RegExp][] = [
-  [
-    "a gap",
-    { ...ONE, "0003_b_create.up.sql": "", "0003_b_create.down.sql": "" },
-    /number 0003 .* gap or stands twice/,
-  ],
-  [
-    "a number twice",
-    { ...TWO, "0002_a_other.up.sql": "", "0002_a_other.down.sql": "" },
-    /number 0002 .* stands twice/,
-  ],
-  ["no way down", { ...ONE, "0002_b_create.up.sql": "" }, /lacks its/],
-  ["no way up", { ...ONE, "0002_b_create.down.sql": "" }, /lacks its/],
-  [
-    "a way down under another name",
-    { ...ONE, "0002_b_create.up.sql": "", "0002_c_create.down.sql": "" },
-    /0002_b_create.up.sql has no .down.sql/,
-  ],
-  ["another kind of file", { ...ONE, "notes.txt": "" }, /notes.txt is not named/],
-  ["a start at 2", { "0002_b_create.up.sql": "", "0002_b_create.down.sql": "" }, /gap/],
-];
-
-for (const [what, files, says] of BROKEN) {
-  test(`a folder of migrations with ${what} is refused`, async (t) => {
-    await assert.rejects(
-      migrationsOf(t, files),
-      (error) => kind("internal")(error) && says.test(String(error)),
+test("a migrator that finds another one at its database says that it waits, and then finds nothing to do", async (t) => {
+  const database = await emptyDatabase(t);
+  const migrations = await migrationsOf(t, TWO);
+  const waits = Promise.withResolvers<void>();
+  await on(database, async (first) => {
+    await first.query("SELECT pg_advisory_lock(7242001)");
+    const second = on(database, (client) =>
+      migrateUp(client, roles, migrations, { onWait: () => waits.resolve() }),
     );
+    await waits.promise;
+    await migrateUp(first, roles, migrations);
+    await first.query("SELECT pg_advisory_unlock(7242001)");
+    assert.deepEqual(await second, []);
   });
+  let waited = 0;
+  await on(database, (client) => migrateUp(client, roles, migrations, { onWait: () => waited++ }));
+  assert.equal(waited, 0, "alone, nobody waits");
+});
+
+test("a step that ends its own transaction is refused before anything is done, up and down", async (t) => {
+  const database = await emptyDatabase(t);
+  const told = (error: unknown) =>
+    kind("bad_input")(error) && /migration 2 \(b_create, .*, line 2\) holds/.test(String(error));
+  for (const own of ["COMMIT", "begin", "Rollback", "START TRANSACTION"]) {
+    const files = { ...TWO, "0002_b_create.up.sql": `CREATE TABLE b (x int);\n${own};` };
+    const migrations = await migrationsOf(t, files);
+    await on(database, async (client) => {
+      await assert.rejects(migrateUp(client, roles, migrations), told, own);
+      assert.equal((await readLedger(client)).length, 0);
+    });
+  }
+  const quoted = "DO $$ BEGIN PERFORM 1; END $$; -- COMMIT;\nSELECT 'COMMIT;';";
+  const fine = await migrationsOf(t, {
+    ...TWO,
+    "0002_b_create.up.sql": quoted,
+    "0002_b_create.down.sql": "SELECT 1;\nCOMMIT;",
+  });
+  await on(database, async (client) => {
+    assert.equal((await migrateUp(client, roles, fine)).length, 2);
+    await assert.rejects(migrateDown(client, roles, fine), told);
+    assert.equal((await readLedger(client)).length, 2);
+  });
+});
+
+test("a migrator that is cut off in the middle of a step leaves all of it or nothing, and the next one goes on", async (t) => {
+  const { superuser } = await testServer();
+  const files = {
+    ...ONE,
+    "0002_b_create.up.sql": "CREATE TABLE b (x int); SELECT count(*) FROM a; CREATE TABLE c (x int);",
+    "0002_b_create.down.sql": "DROP TABLE c; DROP TABLE b;",
+  };
+  const migrations = await migrationsOf(t, files);
+  const [first] = migrations;
+  assert.ok(first);
+  for (const server of ["goes on", "is ended"]) {
+    const database = await emptyDatabase(t);
+    await on(database, (client) => migrateUp(client, roles, [first]));
+    await withClient({ ...superuser, database }, "aliquot tests", async (holder) => {
+      await holder.query("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE");
+      const killed = on(database, async (client) => {
+        const run = migrateUp(client, roles, migrations);
+        run.catch(() => {}); // it may fail before we are told that we ended its session, and is awaited below
+        await until("the step to wait for the table", async () => (await waiting(database)).length === 1);
+        if (server === "is ended")
+          await ask(superuser, database, "SELECT pg_terminate_backend($1)", [
+            (await waiting(database))[0]?.pid,
+          ]);
+        else (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+        return run;
+      });
+      await assert.rejects(killed, kind("unavailable"));
+      await holder.query("COMMIT");
+    });
+    await until("the session to end", async () => {
+      const [row] = await ask<{ n: number }>(
+        superuser,
+        "postgres",
+        "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = $1",
+        [database],
+      );
+      return row?.n === 0;
+    });
+    const [there] = await ask<{ b: boolean; c: boolean }>(
+      superuser,
+      database,
+      "SELECT to_regclass('b') IS NOT NULL AS b, to_regclass('c') IS NOT NULL AS c",
+    );
+    const ledger = await on(database, readLedger);
+    const whole = ledger.length === 2;
+    assert.deepEqual(there, { b: whole, c: whole }, server);
+    if (server === "is ended") assert.equal(whole, false);
+    await on(database, (client) => migrateUp(client, roles, migrations));
+    assert.equal((await on(database, readLedger)).length, 2);
+  }
+});
+
+async function waiting(database: string): Promise<{ pid: number }[]> {
+  const text = "SELECT pid FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'";
+  return ask((await testServer()).superuser, "postgres", text, [database]);
 }
 
-test("the checksum is over both files, and the marks of the first line are read", async (t) => {
-  const folder = await folderOf(t, ONE);
-  const [before] = await readMigrations("results", folder);
-  assert.deepEqual([before?.breaking, before?.transaction], [false, true]);
-  await writeFile(join(folder, "results", "0001_a_create.down.sql"), "DROP TABLE a CASCADE;");
-  const [after] = await readMigrations("results", folder);
-  assert.notEqual(after?.checksum, before?.checksum);
-  await writeFile(join(folder, "results", "0001_a_create.up.sql"), "-- breaking, no transaction\nSELECT 1;");
-  const [marked] = await readMigrations("results", folder);
-  assert.deepEqual([marked?.breaking, marked?.transaction], [true, false]);
+test("a table that somebody holds is waited for and then left alone: nobody stands in line behind the step", async (t) => {
+  const { superuser } = await testServer();
+  const database = await emptyDatabase(t);
+  await on(database, async (client) => migrateUp(client, roles, await migrationsOf(t, ONE)));
+  const up = "SET LOCAL lock_timeout = '50ms';\nALTER TABLE a ADD COLUMN y int;";
+  const migrations = await migrationsOf(t, { ...TWO, "0002_b_create.up.sql": up });
+  await withClient({ ...superuser, database }, "aliquot tests", async (holder) => {
+    await holder.query("BEGIN; SELECT count(*) FROM a");
+    await assert.rejects(
+      on(database, (client) => migrateUp(client, roles, migrations)),
+      (error) => kind("unavailable")(error) && /b_create, up.*rolled back.*lock timeout/.test(String(error)),
+    );
+    await holder.query("COMMIT");
+  });
+  await on(database, (client) => migrateUp(client, roles, migrations));
+  const seen = await migrationsOf(t, {
+    ...TWO,
+    "0002_b_create.up.sql": "SELECT set_config('x.seen', current_setting('lock_timeout'), false);",
+  });
+  await on(await emptyDatabase(t), async (client) => {
+    await migrateUp(client, roles, seen);
+    const [row] = (
+      await client.query(
+        "SELECT current_setting('x.seen') AS inside, current_setting('lock_timeout') AS outside",
+      )
+    ).rows;
+    assert.deepEqual(row, { inside: "10s", outside: "0" });
+  });
 });
 
-test("a copy of our own folder is read as the folder itself", async (t) => {
-  const folder = await folderOf(t, {});
-  for (const branch of BRANCHES) {
-    await cp(join(migrationsFolder(), branch), join(folder, branch), { recursive: true });
-    assert.deepEqual(await readMigrations(branch, folder), await readMigrations(branch));
-  }
+test("more steps down than were applied are refused, and a ledger with a gap is too", async (t) => {
+  const database = await emptyDatabase(t);
+  const migrations = await migrationsOf(t, TWO);
+  await on(database, async (client) => {
+    await migrateUp(client, roles, migrations);
+    await assert.rejects(
+      migrateDown(client, roles, migrations, { steps: 3 }),
+      (error) => kind("usage")(error) && /only 2 migrations are applied/.test(String(error)),
+    );
+    assert.equal((await readLedger(client)).length, 2);
+    assert.equal((await migrateDown(client, roles, migrations, { to: 5 })).length, 0);
+    assert.equal((await migrateUp(client, roles, migrations, { to: 1 })).length, 0);
+  });
+  await ask((await testServer()).superuser, database, "DELETE FROM schema_migrations WHERE version = 1");
+  await assert.rejects(
+    on(database, (client) => migrateUp(client, roles, migrations)),
+    (error) => kind("conflict")(error) && /lacks migration 1/.test(String(error)),
+  );
+});
+
+test("a migration without a statement is not applied: it would be edited later", async (t) => {
+  const database = await emptyDatabase(t);
+  const migrations = await migrationsOf(t, { ...TWO, "0002_b_create.up.sql": "-- to be written; soon\n" });
+  await assert.rejects(
+    on(database, (client) => migrateUp(client, roles, migrations)),
+    (error) => kind("bad_input")(error) && /migration 2 \(b_create\) holds no statement/.test(String(error)),
+  );
+  assert.equal((await on(database, readLedger)).length, 0);
+});
+
+test("at its connection limit a database is asked again, and not for ever", async (t) => {
+  const server = await testServer();
+  const database = await emptyDatabase(t);
+  const limit = (most: number) =>
+    ask(server.superuser, "postgres", `ALTER DATABASE ${database} CONNECTION LIMIT ${most}`);
+  const connect = (patience: { tries: number; pause_ms: number }) =>
+    withPatientClient({ ...server.admin, database }, "aliquot tests", async () => "in", patience);
+  await limit(0);
+  await assert.rejects(
+    connect({ tries: 3, pause_ms: 1 }),
+    (error) => kind("unavailable")(error) && /out of connections.*53300/.test(String(error)),
+  );
+  const patient = connect({ tries: 12, pause_ms: 5 });
+  await limit(-1);
+  assert.equal(await patient, "in");
 });

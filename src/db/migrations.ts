@@ -30,7 +30,7 @@ export function migrationsFolder(): string {
 
 /**
  * Migrations of a branch in order. Throws AppError internal on a file with another name, a gap or a
- * duplicate in the numbers, or a step without its way down.
+ * duplicate in the numbers, a step without its way down, or a first line that is almost a mark.
  */
 export async function readMigrations(branch: Branch, folder = migrationsFolder()): Promise<Migration[]> {
   const files = (await readdir(join(folder, branch))).sort();
@@ -48,18 +48,38 @@ export async function readMigrations(branch: Branch, folder = migrationsFolder()
     const up = texts.get(file) ?? "";
     const down = texts.get(file.replace(".up.sql", ".down.sql"));
     if (down === undefined) throw broken(branch, `${file} has no .down.sql`);
-    const marks = up.split("\n", 1)[0] ?? "";
     return {
       version: index + 1,
       name,
       up,
       down,
       checksum: sha256(`${up}\0${down}`),
-      breaking: /^--.*\bbreaking\b/.test(marks),
-      transaction: !/^--.*\bno transaction\b/.test(marks),
+      ...marksOf(up, `migrations/${branch}: ${file}`),
     };
   });
 }
+
+/**
+ * What the first line of a way up says of it. It has to say so in these very words: prose that happens to hold
+ * one of them must not decide whether programs stop. Throws AppError internal.
+ */
+export function marksOf(up: string, what: string): Pick<Migration, "breaking" | "transaction"> {
+  const first = (up.split("\n", 1)[0] ?? "").trimEnd();
+  const marks = MARKS[first];
+  if (marks !== undefined) return marks;
+  if (!/breaking|no[\s_-]*transaction/i.test(first)) return { breaking: false, transaction: true };
+  const known = Object.keys(MARKS).map((mark) => `"${mark}"`);
+  throw new AppError(
+    "internal",
+    `${what}: its first line is not ${known.join(", ")}, and holds one of these words: say the mark alone, and the reason on the next line`,
+  );
+}
+
+const MARKS: Readonly<Record<string, Pick<Migration, "breaking" | "transaction">>> = {
+  "-- breaking": { breaking: true, transaction: true },
+  "-- no transaction": { breaking: false, transaction: false },
+  "-- breaking, no transaction": { breaking: true, transaction: false },
+};
 
 function broken(branch: Branch, what: string): AppError {
   return new AppError("internal", `migrations/${branch}: ${what}`);

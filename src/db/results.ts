@@ -1,5 +1,5 @@
-import { Kysely, type LogConfig, PostgresDialect, sql, type Transaction } from "kysely";
-import type pg from "pg";
+import { Kysely, type LogConfig, PostgresDialect, type PostgresPool, sql, type Transaction } from "kysely";
+import { roleText, type Viewer } from "./metadata.ts";
 import type { DB, Json } from "./tables/results.ts";
 
 /** A handle on one organization's database that may read. Made only by `orgs/door.ts`. */
@@ -13,8 +13,24 @@ export type ResultsTx = Transaction<DB>;
  */
 export type ResultsScope = { org_id: string; generation: number; tx: ResultsTx };
 
-export function resultsKysely(pool: pg.Pool, log: LogConfig = []): ResultsDb {
+export function resultsKysely(pool: PostgresPool, log: LogConfig = []): ResultsDb {
   return new Kysely<DB>({ dialect: new PostgresDialect({ pool }), log });
+}
+
+/** What a database says of itself. */
+export type Identity = { org_id: string; generation: number };
+
+/**
+ * Takes a role as `takeRole` does and asks the database whose it is, in one message. In every transaction,
+ * and not once for a connection: behind a pooler a connection outlives the database it was opened to.
+ */
+export async function takeRoleAndAsk(
+  tx: ResultsTx,
+  role: string,
+  viewer: Viewer,
+): Promise<Identity | undefined> {
+  const text = `${roleText(role, viewer)}; SELECT org_id, generation FROM database_identity`;
+  return (await sql.raw<Identity>(text).execute(tx)).rows[0];
 }
 
 /** A value for a JSONB column; the driver alone would send a JavaScript array as a PostgreSQL array. */

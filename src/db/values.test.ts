@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { ask, testServer } from "../../test/support/server.ts";
 import { AppError } from "../errors.ts";
 import { parseAddress } from "./address.ts";
-import { openPool, withClient } from "./connect.ts";
+import { withClient } from "./connect.ts";
 import { isLoginRefused, translateDbError, violates } from "./postgres-errors.ts";
 import { ident, literal } from "./roles.ts";
 import { scramVerifier } from "./scram.ts";
@@ -125,18 +125,6 @@ test("a violated constraint stays as it is and is asked for by name; what is no 
   assert.equal(translateDbError("text"), "text");
   const known = new AppError("quota", "q");
   assert.equal(translateDbError(known), known);
-});
-
-test("a connection that dies while it is lent, between two statements, harms nobody else", async () => {
-  const pool = openPool(server.admin, "aliquot cut", 1);
-  const client = await pool.connect();
-  const { pid } = (await client.query("SELECT pg_backend_pid() AS pid")).rows[0];
-  await ask(server.superuser, "postgres", "SELECT pg_terminate_backend($1, 5000)", [pid]);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  await assert.rejects(client.query("SELECT 1"), (error) => kind("unavailable")(translateDbError(error)));
-  client.release(true);
-  assert.equal((await pool.query("SELECT 1 AS one")).rows[0].one, 1);
-  await pool.end();
 });
 
 test("names and texts are quoted so that no text gets out", async () => {

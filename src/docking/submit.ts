@@ -80,7 +80,7 @@ export async function submitDocking(
   const owned = { owner_id: principal.user_id, visibility };
   const source_file = input.source_file ?? null;
   const registered = await registerIsomers(scope, { ...owned, source_file }, items);
-  const common: JobInput[] = [structureInput("receptor", receptor)];
+  const common: JobInput[] = [{ ...structureInput("receptor", receptor), site_id: site.site_id }];
   if (reference !== null) common.push(structureInput("reference", reference));
   const params = { ...vinaParams(givenOf(input)), site_id: site.site_id };
   const jobs = await submitJobs(

@@ -2,7 +2,6 @@ import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
-import { selectOptionalSite } from "../sites/store.ts";
 import { structureIdentity } from "../structures/store.ts";
 import type { SubmittedJob } from "./schema.ts";
 import { type JobInput, submitJobs } from "./submit.ts";
@@ -24,10 +23,10 @@ export async function submitAgain(
       "j.params",
       "j.priority",
       "j.visibility",
-      "s.pipeline_id",
-      "s.pipeline_version_id",
+      "j.pipeline_id",
+      "j.pipeline_version_id",
+      "j.pipeline_version as version",
       "s.name",
-      "s.version",
       "s.spec",
     ])
     .where("j.job_id", "=", jobId)
@@ -35,7 +34,6 @@ export async function submitAgain(
   const inputs = await inputsOf(tx, jobId);
   if (job === undefined || inputs.length === 0) throw new AppError("not_found", "no such job");
   const params = job.params as { [key: string]: unknown };
-  await refuseHiddenSite(tx, params);
   const [submitted] = await submitJobs(
     scope,
     {
@@ -63,26 +61,22 @@ async function inputsOf(tx: ResultsTx, jobId: string): Promise<JobInput[]> {
     .selectFrom("job_inputs as i")
     .leftJoin("molecules as m", "m.molecule_id", "i.molecule_id")
     .leftJoin("structures as t", "t.structure_id", "i.structure_id")
-    .select(["i.key", "i.molecule_id", "i.structure_id", "m.identity_key", "t.geometry_hash", "t.checksum"])
-    .select("t.structure_id as seen_structure_id")
+    .leftJoin("binding_sites as b", "b.site_id", "i.site_id")
+    .select(["i.key", "i.molecule_id", "i.structure_id", "i.site_id"])
+    .select(["m.identity_key", "t.geometry_hash", "t.checksum"])
+    .select(["t.structure_id as seen_structure_id", "b.site_id as seen_site_id"])
     .where("i.job_id", "=", jobId)
     .orderBy("i.key")
     .execute();
   return rows.map((row) => {
-    const { key, molecule_id, structure_id } = row;
+    const { key, molecule_id, structure_id, site_id } = row;
     // A structure is what it is by its content, also where its molecule's registration is gone.
     if (structure_id !== null && row.seen_structure_id === null) throw hidden(`structure (${key})`);
     const identity = structure_id === null ? row.identity_key : structureIdentity(row);
     if (identity === null) throw hidden("molecule");
-    return { key, molecule_id, structure_id, identity };
+    if (site_id !== row.seen_site_id) throw hidden("binding site");
+    return { key, molecule_id, structure_id, ...(site_id === null ? {} : { site_id }), identity };
   });
-}
-
-/** A docking names its site in the parameters. */
-async function refuseHiddenSite(tx: ResultsTx, params: { [key: string]: unknown }): Promise<void> {
-  const { site_id } = params;
-  if (typeof site_id !== "string") return;
-  if ((await selectOptionalSite(tx, site_id)) === undefined) throw hidden("binding site");
 }
 
 function hidden(what: string): AppError {

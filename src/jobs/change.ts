@@ -67,7 +67,7 @@ export async function retryJob(
   const ready = tasks.rows.map(
     (task): Fact => ({
       topic: "task_ready",
-      payload: { job_id: jobId, ...task, priority: job.priority, rank: Date.now(), available_at: now },
+      payload: { job_id: jobId, ...task, priority: job.priority, rank: job.rank, available_at: now },
     }),
   );
   await insertOutbox(tx, [{ topic: "job", payload: fact }, ...ready]);

@@ -143,7 +143,10 @@ test("cancel and retry through the door are audited under the job, once each", a
 test("in a suspended organization nothing is submitted or cancelled, what runs is recorded, and people may read", async () => {
   const job_id = await submitScript(context, scientist);
   const run = await claimAndStart(context);
-  await context.superuser("UPDATE organizations SET status = 'suspended' WHERE org_id = $1", [org.org_id]);
+  await context.superuser(
+    "UPDATE organizations SET status = 'suspended', suspended_at = now() WHERE org_id = $1",
+    [org.org_id],
+  );
   context.results.forget(org.org_id);
   try {
     await assert.rejects(perform(context, cancelJobOperation, scientist, { job_id }), kind("conflict"));

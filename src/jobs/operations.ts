@@ -20,18 +20,27 @@ export const listJobs = operation({
     {
       status: Type.Optional(Type.Enum(JOB_STATUSES)),
       job_ids: Type.Optional(Type.Array(Uuid, { minItems: 1, maxItems: 1000 })),
+      /** Parameters that the job was run with, each exactly so. */
+      params: Type.Optional(
+        Type.Record(
+          Type.String(),
+          Type.Union([Type.String({ maxLength: 500 }), Type.Number(), Type.Boolean(), Type.Null()]),
+          { minProperties: 1, maxProperties: 20 },
+        ),
+      ),
       ...PageInput.properties,
     },
     { additionalProperties: false },
   ),
   output: Type.Object({ items: Type.Array(JobRow), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
   async run({ scope }, input) {
-    const { status, job_ids } = input;
+    const { status, job_ids, params } = input;
     const wish = pageWish(input, { fallback: job_ids === undefined ? 50 : 1000 });
     const rows = await selectJobs(scope.tx, {
       ...wish,
       ...(status === undefined ? {} : { status }),
       ...(job_ids === undefined ? {} : { job_ids }),
+      ...(params === undefined ? {} : { params }),
     });
     return pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.job_id }));
   },

@@ -8,11 +8,13 @@ export type NewJob = {
   job_id: string;
   spec_hash: string;
   pipeline_id: string;
+  pipeline_version_id: string;
   pipeline_version: string;
   status: JobStatus;
   input_signature: string;
   params: unknown;
   priority: number;
+  rank: number;
   seq: number;
   owner_id: string;
   visibility: string;
@@ -24,6 +26,7 @@ export type NewInput = {
   key: string;
   molecule_id: string | null;
   structure_id: string | null;
+  site_id: string | null;
 };
 export type NewTask = {
   job_id: string;
@@ -37,19 +40,21 @@ export type NewEvent = { job_id: string; seq_no: number; event: string; detail?:
 
 /** Many rows in one statement each: a submission of 1,000 is five statements, not five thousand. */
 export async function insertJobs(tx: ResultsTx, jobs: NewJob[]): Promise<void> {
-  await sql`INSERT INTO jobs (job_id, spec_hash, pipeline_id, pipeline_version, status, input_signature, params, timings,
-      priority, seq, owner_id, visibility, created_at)
-    SELECT job_id, spec_hash, pipeline_id, pipeline_version, status, input_signature, params,
-      jsonb_build_object('submitted_at', created_at), priority, seq, owner_id, visibility, created_at
+  await sql`INSERT INTO jobs (job_id, spec_hash, pipeline_id, pipeline_version_id, pipeline_version, status, input_signature,
+      params, timings, priority, rank, seq, owner_id, visibility, created_at)
+    SELECT job_id, spec_hash, pipeline_id, pipeline_version_id, pipeline_version, status, input_signature, params,
+      jsonb_build_object('submitted_at', created_at), priority, rank, seq, owner_id, visibility, created_at
     FROM jsonb_to_recordset(${JSON.stringify(jobs)}::jsonb) AS j(job_id uuid, spec_hash text, pipeline_id uuid,
-      pipeline_version text, status text, input_signature text, params jsonb, priority smallint, seq bigint,
-      owner_id uuid, visibility text, created_at timestamptz)`.execute(tx);
+      pipeline_version_id uuid, pipeline_version text, status text, input_signature text, params jsonb,
+      priority smallint, rank bigint, seq bigint, owner_id uuid, visibility text, created_at timestamptz)`.execute(
+    tx,
+  );
 }
 
 export async function insertInputs(tx: ResultsTx, inputs: NewInput[]): Promise<void> {
-  await sql`INSERT INTO job_inputs (job_id, key, molecule_id, structure_id)
+  await sql`INSERT INTO job_inputs (job_id, key, molecule_id, structure_id, site_id)
     SELECT * FROM jsonb_to_recordset(${JSON.stringify(inputs)}::jsonb)
-      AS i(job_id uuid, key text, molecule_id uuid, structure_id uuid)`.execute(tx);
+      AS i(job_id uuid, key text, molecule_id uuid, structure_id uuid, site_id uuid)`.execute(tx);
 }
 
 export async function insertTasks(tx: ResultsTx, tasks: NewTask[]): Promise<void> {
@@ -166,13 +171,18 @@ function jobRows(db: ResultsDb) {
     ]);
 }
 
-export type JobFilter = PageWish & { status?: string; job_ids?: string[] };
+export type JobFilter = PageWish & { status?: string; job_ids?: string[]; params?: object };
 
 /** Jobs, newest first, by keyset. */
 export async function selectJobs(db: ResultsDb, filter: JobFilter): Promise<JobRow[]> {
   let query = jobRows(db).orderBy("j.created_at", "desc").orderBy("j.job_id", "desc").limit(filter.limit);
   if (filter.status !== undefined) query = query.where("j.status", "=", filter.status);
   if (filter.job_ids !== undefined) query = query.where("j.job_id", "in", filter.job_ids);
+  // Under row security no index serves @>: a function that asks the same rule has it, and gives ids.
+  if (filter.params !== undefined)
+    query = query.where(
+      sql<boolean>`j.job_id = ANY (ARRAY(SELECT search_jobs(${JSON.stringify(filter.params)}::jsonb)))`,
+    );
   if (filter.before !== undefined) {
     const { at, id } = filter.before;
     query = query.where(sql<boolean>`(j.created_at, j.job_id) < (${at}::timestamptz, ${id}::uuid)`);
@@ -225,6 +235,7 @@ export type LockedJob = {
   status: JobStatus;
   seq: number;
   priority: number;
+  rank: number;
   owner_id: string;
   visibility: "private" | "organization";
   pipeline_id: string | null;
@@ -242,17 +253,13 @@ export async function lockOptionalJob(tx: ResultsTx, jobId: string): Promise<Loc
       "status",
       "seq",
       "priority",
+      "rank",
       "owner_id",
       "visibility",
       "pipeline_id",
+      "pipeline_version_id",
       "created_at",
     ])
-    .select(({ selectFrom }) =>
-      selectFrom("pipeline_specs as s")
-        .select("s.pipeline_version_id")
-        .whereRef("s.spec_hash", "=", "jobs.spec_hash")
-        .as("pipeline_version_id"),
-    )
     .where("job_id", "=", jobId)
     .forUpdate()
     .executeTakeFirst();
@@ -295,6 +302,7 @@ function factOf(job: LockedJob): Omit<JobFact, "updated_at"> {
     status: job.status,
     priority: job.priority,
     seq: job.seq,
+    private_to: job.visibility === "private" ? job.owner_id : null,
     created_at: job.created_at,
   };
 }

@@ -20,6 +20,8 @@ export type JobInput = {
   key: string;
   molecule_id: string | null;
   structure_id: string | null;
+  /** The binding site whose part it is. */
+  site_id?: string;
   identity: string;
 };
 
@@ -105,6 +107,8 @@ async function writeJobs(
   const { pipeline_id, pipeline_version_id, name, version, spec } = pipeline;
   const tasks = Object.entries(spec.tasks);
   const now = new Date().toISOString();
+  // Rank orders equals by time; the job engine will advance it per submitter, so that none is starved.
+  const rank = Date.now();
   await insertSpec(tx, { spec_hash, pipeline_id, pipeline_version_id, name, version, spec });
   await insertJobs(
     tx,
@@ -112,11 +116,13 @@ async function writeJobs(
       job_id,
       spec_hash,
       pipeline_id,
+      pipeline_version_id,
       pipeline_version: version,
       status: "queued",
       input_signature,
       params: request.params,
       priority,
+      rank,
       seq: 1,
       owner_id,
       visibility,
@@ -126,7 +132,7 @@ async function writeJobs(
   await insertInputs(
     tx,
     fresh.flatMap(({ job_id, request }) =>
-      request.inputs.map(({ identity: _asked, ...input }) => ({ job_id, ...input })),
+      request.inputs.map(({ identity: _asked, ...input }) => ({ job_id, site_id: null, ...input })),
     ),
   );
   await insertTasks(
@@ -150,18 +156,20 @@ async function writeJobs(
     tx,
     factsOf(
       submission,
-      now,
+      { now, rank },
       fresh.map((job) => job.job_id),
     ),
   );
 }
 
 /** What the metadata database is told: each job, and each task that is ready at once. */
-function factsOf(submission: Submission, now: string, jobIds: string[]): Fact[] {
-  const { pipeline, owner_id, priority } = submission;
+function factsOf(
+  submission: Submission,
+  { now, rank }: { now: string; rank: number },
+  jobIds: string[],
+): Fact[] {
+  const { pipeline, owner_id, visibility, priority } = submission;
   const ready = Object.entries(pipeline.spec.tasks).filter(([, task]) => task.after.length === 0);
-  // Rank orders equals by time; the job engine will advance it per submitter, so that none is starved.
-  const rank = Date.now();
   return jobIds.flatMap((job_id): Fact[] => [
     {
       topic: "job",
@@ -173,6 +181,7 @@ function factsOf(submission: Submission, now: string, jobIds: string[]): Fact[] 
         status: "queued",
         priority,
         seq: 1,
+        private_to: visibility === "private" ? owner_id : null,
         created_at: now,
         updated_at: now,
       },

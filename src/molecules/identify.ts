@@ -32,8 +32,8 @@ export async function identifyRecords(
 }
 
 /** PostgreSQL stores no NUL; one in a name or a property would refuse the records beside it too. */
-function hasNul({ text, name = "", properties = {} }: MoleculeRecord): boolean {
-  return [text, name, ...Object.entries(properties).flat()].some((part) => part.includes("\0"));
+function hasNul({ text, name = "", properties = {}, tags = [] }: MoleculeRecord): boolean {
+  return [text, name, ...Object.entries(properties).flat(), ...tags].some((part) => part.includes("\0"));
 }
 
 export function rejectedRecord(

@@ -2,10 +2,10 @@ import { Type } from "typebox";
 import { AppError } from "../errors.ts";
 import { Uuid } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
-import { PageInput, pageOf, pageWish } from "../paging.ts";
+import { pageOf, pageWish } from "../paging.ts";
 import { type IdentifiedRecords, identifyRecords } from "./identify.ts";
 import { registerRecords } from "./register.ts";
-import { AddedMolecules, AddMolecules, Molecule } from "./schema.ts";
+import { AddedMolecules, AddMolecules, ListedMolecules, ListMolecules, Molecule } from "./schema.ts";
 import {
   deleteRegistrations,
   selectMoleculeParts,
@@ -44,23 +44,23 @@ export const addMolecules = operation<typeof AddMolecules, typeof AddedMolecules
   }),
 });
 
-const Listed = Type.Intersect([
-  Molecule,
-  Type.Object({ name: Type.Union([Type.String(), Type.Null()]), registered_at: Type.String() }),
-]);
-
 export const listMolecules = operation({
   name: "molecule.list",
-  summary: "Molecules that you may see, newest first",
+  summary: "Molecules that you may see, newest first; all, or by name, tag and formula",
   permission: "molecules:read",
   http: { method: "GET", path: "/molecules" },
   tx: "results",
-  input: PageInput,
-  output: Type.Object({ items: Type.Array(Listed), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
-  async run({ scope }, input) {
-    const wish = pageWish(input);
-    const rows = await selectMolecules(scope.tx, wish);
-    return pageOf(wish, rows, (row) => ({ at: row.registered_at, id: row.molecule_id }));
+  input: ListMolecules,
+  output: ListedMolecules,
+  async run({ scope }, { name, tag, formula, ...page }) {
+    const wish = pageWish(page);
+    const search = {
+      ...(name === undefined ? {} : { name }),
+      ...(tag === undefined ? {} : { tag }),
+      ...(formula === undefined ? {} : { formula }),
+    };
+    const rows = await selectMolecules(scope.tx, wish, search);
+    return pageOf(wish, rows, (row) => ({ at: row.registered_at, id: row.registration_id }));
   },
 });
 

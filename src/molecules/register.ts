@@ -18,7 +18,10 @@ export async function registerRecords(
 ): Promise<Registered[]> {
   const rows = records.map(({ record, line, found }) => ({
     species: found.species,
-    registration: registration(registrar, record.text, record.name ?? null, line, record.properties ?? {}),
+    registration: {
+      ...registration(registrar, record.text, record.name ?? null, line, record.properties ?? {}),
+      tags: record.tags ?? [],
+    },
   }));
   const relatives = records.flatMap((item) => relativesOf(item).map((species) => ({ species, item })));
   const kin = relatives.map(({ species, item }) => ({

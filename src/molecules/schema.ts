@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { Uuid, VISIBILITIES } from "../jobs/schema.ts";
+import { PageInput } from "../paging.ts";
 
 const optionalText = Type.Union([Type.String(), Type.Null()]);
 
@@ -36,6 +37,7 @@ export const MoleculeRecord = Type.Object(
     /** Line or record in the file it came from, from 1. */
     line: Type.Optional(Type.Integer({ minimum: 1 })),
     properties: Type.Optional(Type.Record(Type.String(), Type.String())),
+    tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 20 })),
   },
   { additionalProperties: false },
 );
@@ -77,3 +79,27 @@ export const AddedMolecules = Type.Object({
   rejected: Type.Array(RejectedRecord),
 });
 export type AddedMolecules = Static<typeof AddedMolecules>;
+
+/** A search: all that is given must hold of one registration of the molecule. Capitals do not matter in names. */
+export const ListMolecules = Type.Object(
+  {
+    ...PageInput.properties,
+    /** How its name or external number begins; every character stands for itself. */
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+    tag: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+    /** Hill formula, such as C9H8O4. */
+    formula: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  },
+  { additionalProperties: false },
+);
+
+/** A molecule as lists show it, with its newest registration that you may see (and that matches). */
+export const ListedMolecules = Type.Object({
+  items: Type.Array(
+    Type.Intersect([
+      Molecule,
+      Type.Object({ registration_id: Uuid, name: optionalText, registered_at: Type.String() }),
+    ]),
+  ),
+  next_cursor: optionalText,
+});

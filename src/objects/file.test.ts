@@ -57,6 +57,26 @@ test("an organization finds nothing of another's", async (t) => {
   await assert.rejects(store.get(other, uri), kind("not_found"));
 });
 
+test("an organization's objects are removed for good, twice if need be, and nobody else's", async (t) => {
+  const { root, store } = open(t);
+  const other = newId();
+  const [mine, more, theirs] = [
+    await store.put(org, Buffer.from("mine")),
+    await store.put(org, Buffer.from("more")),
+    await store.put(other, Buffer.from("theirs")),
+  ];
+  await store.removeOrganization(org);
+  await store.removeOrganization(org);
+  for (const { uri } of [mine, more]) assert.equal(await store.has(org, uri), false);
+  assert.equal(await store.has(other, theirs.uri), true);
+  assert.equal(files(root).length, 1);
+  for (const id of ["", ".", "..", `${other}/..`])
+    await assert.rejects(store.removeOrganization(id), kind("not_found"), id);
+  assert.equal(files(root).length, 1);
+  await store.put(org, Buffer.from("mine"));
+  assert.equal(await store.has(org, mine.uri), true, "it may begin anew");
+});
+
 test("an address or an organization that is no hash and no id never becomes a path", async (t) => {
   const { root, store } = open(t);
   writeFileSync(join(root, "outside"), "secret");

@@ -14,6 +14,7 @@ export function openFileStore(root: string): ObjectStore {
     put: (orgId, bytes) => guarded(() => put(root, orgId, bytes)),
     get: (orgId, uri) => guarded(() => get(root, orgId, uri)),
     has: (orgId, uri) => guarded(async () => (await sizeOf(pathOf(root, orgId, uri))) !== null),
+    removeOrganization: (orgId) => guarded(() => rm(folderOf(root, orgId), { recursive: true, force: true })),
   };
 }
 
@@ -23,8 +24,12 @@ async function put(root: string, orgId: string, bytes: Uint8Array): Promise<Stor
   const uri = `object:${hash}`;
   const path = pathOf(root, orgId, uri);
   const stored: StoredObject = { uri, size_bytes: bytes.byteLength, checksum: `sha256:${hash}` };
-  if (await isWhole(path, bytes.byteLength, hash)) return stored;
   const folder = dirname(path);
+  if (await isWhole(path, bytes.byteLength, hash)) {
+    // Who put it there may have died before its name was on the disk.
+    await syncFolder(folder);
+    return stored;
+  }
   const made = await mkdir(folder, { recursive: true, mode: 0o700 });
   // A new folder is durable once the one above it is synced, up to the first that was there.
   if (made !== undefined)
@@ -80,11 +85,16 @@ async function sizeOf(path: string): Promise<number | null> {
   }
 }
 
+function folderOf(root: string, orgId: string): string {
+  if (!isUuid(orgId)) throw new AppError("not_found", "no such object");
+  return join(root, orgId);
+}
+
 /** Only a hash and an id become a path, never a name that somebody gave. */
 function pathOf(root: string, orgId: string, uri: string): string {
   const hash = /^object:([0-9a-f]{64})$/.exec(uri)?.[1];
-  if (hash === undefined || !isUuid(orgId)) throw new AppError("not_found", "no such object");
-  return join(root, orgId, hash.slice(0, 2), hash.slice(2));
+  if (hash === undefined) throw new AppError("not_found", "no such object");
+  return join(folderOf(root, orgId), hash.slice(0, 2), hash.slice(2));
 }
 
 async function guarded<T>(work: () => Promise<T>): Promise<T> {

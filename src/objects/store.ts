@@ -11,4 +11,6 @@ export type ObjectStore = {
   /** The bytes, checked against their name. Throws AppError not_found, store_unavailable. */
   get(orgId: string, uri: string): Promise<Uint8Array>;
   has(orgId: string, uri: string): Promise<boolean>;
+  /** Every object of an organization, gone for good; none is fine too. Throws AppError store_unavailable. */
+  removeOrganization(orgId: string): Promise<void>;
 };

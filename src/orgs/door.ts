@@ -2,35 +2,41 @@ import type { LogConfig } from "kysely";
 import type { OrgPrincipal } from "../access/principal.ts";
 import { viewerOf } from "../access/principal.ts";
 import type { ServerAddress } from "../db/address.ts";
-import { type MetadataDoor, takeRole, type Viewer } from "../db/metadata.ts";
-import { PoolBudget } from "../db/pools.ts";
-import { translateDbError } from "../db/postgres-errors.ts";
-import { type ResultsDb, type ResultsScope, resultsKysely } from "../db/results.ts";
+import type { MetadataDoor, Viewer } from "../db/metadata.ts";
+import { PoolBudget, type PoolSettings, type PoolStats } from "../db/pools.ts";
+import { isLoginRefused, isPasswordRefused, translateDbError } from "../db/postgres-errors.ts";
+import { type ResultsDb, type ResultsScope, resultsKysely, takeRoleAndAsk } from "../db/results.ts";
 import type { Roles } from "../db/roles.ts";
+import { type SchemaWindow, schemaVerdict } from "../db/window.ts";
 import { AppError } from "../errors.ts";
-import { derivePassword, type Secret } from "../secrets.ts";
+import type { Secret } from "../secrets.ts";
+import { resultsPassword, withNextCredential } from "./credentials.ts";
 import type { OrgPlace } from "./place.ts";
+import { noteCredential } from "./provision-store.ts";
+import { type Servers, serverOf } from "./servers.ts";
 import { selectOptionalPlace, touchDatabase } from "./store.ts";
 
 /** A claim on a task: the one thing besides a checked principal that opens an organization's database. */
 export type Lease = { org_id: string; generation: number; worker_id: string };
 
 export type DoorSettings = {
-  /** Address of the server that holds results databases; login and database are filled in per organization. */
-  server: ServerAddress;
+  /** Servers that hold results databases; login and database are filled in per organization. */
+  servers: Servers;
   roles: Roles;
   secret: Secret;
-  /** Connections of one organization's pool, and of all of them together. */
-  poolSize: number;
-  budget: number;
-  /** Version of the results schema that this program works with. */
-  schemaVersion: number;
-  /** What is told of statements (slow ones). */
+  pools: Omit<PoolSettings, "breaks">;
+  /** Versions of the results schema that this program works with. */
+  window: SchemaWindow;
+  /** What is told of statements. */
   log?: LogConfig;
 };
 
-const PLACE_SECONDS = 5;
+/** How long a process believes what the directory said of a place. */
+export const PLACE_SECONDS = 5;
 const TOUCH_SECONDS = 5;
+
+/** Who acts in a transaction, whether they only read, and what must be so of the place that it is lent at. */
+type Errand = { role: string; viewer: Viewer; readOnly?: boolean; allow?: (place: OrgPlace) => void };
 
 /**
  * The only maker of a handle on an organization's database. It lends a transaction, to a principal
@@ -44,6 +50,7 @@ export class ResultsDoor {
   readonly #settings: DoorSettings;
   readonly #pools: PoolBudget<ResultsDb>;
   readonly #places = new Map<string, { place: OrgPlace; until: number }>();
+  readonly #finding = new Map<string, Promise<OrgPlace>>();
   readonly #touched = new Map<string, number>();
   /** Set once by context.ts: takes facts to the metadata database after a commit. */
   relay: (orgId: string) => Promise<void> = async () => {};
@@ -51,49 +58,51 @@ export class ResultsDoor {
   constructor(metadata: MetadataDoor, settings: DoorSettings) {
     this.#metadata = metadata;
     this.#settings = settings;
-    this.#pools = new PoolBudget(settings.poolSize, settings.budget, (pool) =>
+    this.#pools = new PoolBudget({ ...settings.pools, breaks: true }, (pool) =>
       resultsKysely(pool, settings.log),
     );
   }
 
   /** Lends a read-only transaction with a person's eyes. */
   async read<T>(principal: OrgPrincipal, work: (scope: ResultsScope) => Promise<T>): Promise<T> {
-    return this.#lend(
-      await this.#openPlace(principal.org_id),
-      this.#settings.roles.member,
-      viewerOf(principal),
-      true,
-      work,
-    );
+    return this.#lend(principal.org_id, { ...this.#person(principal), readOnly: true }, work);
   }
 
-  /** Lends a transaction with a person's eyes and hands. A suspended organization takes no writes. */
+  /**
+   * Lends a transaction with a person's eyes and hands. A suspended organization takes no writes, nor does
+   * one that is about to be deleted.
+   */
   async transact<T>(principal: OrgPrincipal, work: (scope: ResultsScope) => Promise<T>): Promise<T> {
-    const place = await this.#openPlace(principal.org_id);
-    if (place.status !== "active") {
-      throw new AppError(
-        "conflict",
-        `organization ${place.name} is ${place.status}: nothing can be changed in it now`,
-      );
-    }
-    return this.#lend(place, this.#settings.roles.member, viewerOf(principal), false, work);
+    const allow = ({ name, status }: OrgPlace) => {
+      if (status === "active") return;
+      throw new AppError("conflict", `organization ${name} is ${status}: nothing can be changed in it now`);
+    };
+    return this.#lend(principal.org_id, { ...this.#person(principal), allow }, work);
   }
 
   /** Lends a transaction to the worker that holds a lease in this organization. */
   async forLease<T>(lease: Lease, work: (scope: ResultsScope) => Promise<T>): Promise<T> {
     // A worker's facts are looked after like a submission's; without the metadata database work goes on.
     await this.touch(lease.org_id).catch(() => {});
-    const place = await this.#openPlace(lease.org_id);
-    if (place.generation !== lease.generation) {
+    const allow = ({ generation }: OrgPlace) => {
+      if (generation === lease.generation) return;
       throw new AppError("lost_lease", "the database of this lease was replaced by a newer generation");
-    }
-    return this.#lend(place, this.#settings.roles.system, machine(place.org_id), false, work);
+    };
+    return this.#lend(lease.org_id, { ...this.#machine(lease.org_id), allow }, work);
   }
 
   /** Lends a transaction to the relay and the reconciler, which carry facts and read no chemistry. */
   async forMachinery<T>(orgId: string, work: (scope: ResultsScope) => Promise<T>): Promise<T> {
-    const place = await this.#openPlace(orgId);
-    return this.#lend(place, this.#settings.roles.system, machine(orgId), false, work);
+    return this.#lend(orgId, this.#machine(orgId), work);
+  }
+
+  /**
+   * Where the operator's own program logs in to an organization's database: the shell alone asks, because
+   * what it does there does not pass this door. The database has said before whose it is.
+   */
+  async loginAddress(orgId: string): Promise<ServerAddress> {
+    await this.forMachinery(orgId, async () => {});
+    return this.#address(await this.#openPlace(orgId));
   }
 
   /** Says that a submission is about to commit, so that the reconciler will look, at most once in 5 s. */
@@ -103,28 +112,70 @@ export class ResultsDoor {
     this.#touched.set(orgId, Date.now() + TOUCH_SECONDS * 1000);
   }
 
-  /** Forgets what is known of an organization's place (after provisioning, suspending, migrating). */
+  /**
+   * Forgets what is known of an organization's place (after provisioning, suspending, migrating), also that
+   * its database could not be reached. Other processes know it within 5 s.
+   */
   forget(orgId: string): void {
-    this.#places.delete(orgId);
+    this.#forgetPlace(orgId);
+    this.#pools.retry(`${orgId}:`);
+  }
+
+  /** Connections of this process to all results databases. */
+  stats(): PoolStats {
+    return this.#pools.stats();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pools[Symbol.asyncDispose]();
   }
 
+  #person(principal: OrgPrincipal): Errand {
+    return { role: this.#settings.roles.member, viewer: viewerOf(principal) };
+  }
+
+  #machine(orgId: string): Errand {
+    return {
+      role: this.#settings.roles.system,
+      viewer: { user_id: "", org_id: orgId, is_org_admin: false },
+    };
+  }
+
+  #forgetPlace(orgId: string): void {
+    this.#places.delete(orgId);
+    this.#finding.delete(orgId);
+  }
+
+  /** What is known for 5 s; who asks meanwhile shares the answer. */
   async #openPlace(orgId: string): Promise<OrgPlace> {
     const known = this.#places.get(orgId);
     if (known !== undefined && known.until > Date.now()) return known.place;
-    const place = await this.#findPlace(orgId, known?.place);
-    if (place === undefined || place.status === "deleted")
+    const underWay = this.#finding.get(orgId);
+    if (underWay !== undefined) return underWay;
+    const finding = this.#findPlace(orgId, known?.place);
+    this.#finding.set(orgId, finding);
+    try {
+      const place = await finding;
+      // Forgotten meanwhile: it may be what was so before.
+      if (this.#finding.get(orgId) === finding) {
+        this.#places.set(orgId, { place, until: Date.now() + PLACE_SECONDS * 1000 });
+      }
+      return place;
+    } finally {
+      if (this.#finding.get(orgId) === finding) this.#finding.delete(orgId);
+    }
+  }
+
+  async #findPlace(orgId: string, known: OrgPlace | undefined): Promise<OrgPlace> {
+    const place = await this.#askDirectory(orgId, known);
+    if (place === undefined || place.status === "deleted" || place.state === "dropped")
       throw new AppError("not_found", "no such organization");
-    checkPlace(place, this.#settings.schemaVersion);
-    this.#places.set(orgId, { place, until: Date.now() + PLACE_SECONDS * 1000 });
+    checkPlace(place, this.#settings.window);
     return place;
   }
 
   /** The directory's word; the last one known while the directory can't be asked, so that runs are recorded. */
-  async #findPlace(orgId: string, known: OrgPlace | undefined): Promise<OrgPlace | undefined> {
+  async #askDirectory(orgId: string, known: OrgPlace | undefined): Promise<OrgPlace | undefined> {
     try {
       return await this.#metadata.system((tx) => selectOptionalPlace(tx, orgId));
     } catch (error) {
@@ -133,80 +184,128 @@ export class ResultsDoor {
     }
   }
 
-  async #lend<T>(
-    place: OrgPlace,
-    role: string,
-    viewer: Viewer,
-    readOnly: boolean,
-    work: (scope: ResultsScope) => Promise<T>,
-  ): Promise<T> {
+  /**
+   * Lends a transaction at the organization's place. Where the server does not know that place any more, or
+   * the database is another one, the directory is asked again: the organization may have moved within the
+   * seconds that a place is known for. If it says the same, the error stands.
+   */
+  async #lend<T>(orgId: string, errand: Errand, work: (scope: ResultsScope) => Promise<T>): Promise<T> {
+    const place = await this.#openPlace(orgId);
+    const attempt = { begun: false, foreign: false };
     try {
-      return await this.#pools.use(
-        poolKey(place),
-        this.#address(place),
-        (db) => this.#verify(db, place),
-        (db) =>
-          db
-            .transaction()
-            .setAccessMode(readOnly ? "read only" : "read write")
-            .execute(async (tx) => {
-              await takeRole(role, viewer).execute(tx);
-              return work({ org_id: place.org_id, generation: place.generation, tx });
-            }),
-      );
+      return await this.#lendAt(place, errand, attempt, work);
     } catch (error) {
-      throw translateDbError(error);
+      const stale = attempt.foreign || (!attempt.begun && isLoginRefused(error));
+      if (!stale) throw translateDbError(error);
+      this.#forgetPlace(orgId);
+      const fresh = await this.#openPlace(orgId);
+      if (poolKey(fresh) !== poolKey(place)) {
+        return await this.#lendAt(fresh, errand, attempt, work).catch((again: unknown) => {
+          throw translateDbError(again);
+        });
+      }
+      if (!isPasswordRefused(error)) throw translateDbError(error);
+      return await this.#lendAhead(fresh, error, errand, work);
     }
   }
 
+  /**
+   * A rotation that was cut short left the server one credential ahead of the directory: who is let in with
+   * that one notes it. Where it is refused too, the first refusal stands.
+   */
+  async #lendAhead<T>(
+    place: OrgPlace,
+    refusal: unknown,
+    errand: Errand,
+    work: (scope: ResultsScope) => Promise<T>,
+  ): Promise<T> {
+    const next = withNextCredential(place);
+    const attempt = { begun: false, foreign: false };
+    const done = await this.#lendAt(next, errand, attempt, work).catch((again: unknown) => {
+      throw isPasswordRefused(again) ? loginRefused(place, refusal) : translateDbError(again);
+    });
+    // It is committed: a directory that is away now hears of it another time.
+    await this.#metadata
+      .system((tx) => noteCredential(tx, next.org_id, next.credential_version))
+      .catch(() => {});
+    this.#forgetPlace(next.org_id);
+    return done;
+  }
+
+  /** The database says whose it is before anything is asked of it; another one is refused. */
+  async #lendAt<T>(
+    place: OrgPlace,
+    errand: Errand,
+    attempt: { begun: boolean; foreign: boolean },
+    work: (scope: ResultsScope) => Promise<T>,
+  ): Promise<T> {
+    errand.allow?.(place);
+    const { org_id, generation } = place;
+    return this.#pools
+      .handle(poolKey(place), () => this.#address(place))
+      .transaction()
+      .setAccessMode(errand.readOnly === true ? "read only" : "read write")
+      .execute(async (tx) => {
+        const identity = await takeRoleAndAsk(tx, errand.role, errand.viewer);
+        attempt.foreign = identity?.org_id !== org_id || identity.generation !== generation;
+        if (attempt.foreign) {
+          throw new AppError(
+            "unavailable",
+            `the database of organization ${place.name} is not the one the directory names`,
+          );
+        }
+        attempt.begun = true;
+        return work({ org_id, generation, tx });
+      });
+  }
+
   #address(place: OrgPlace): ServerAddress {
-    const purpose = `results:${place.org_id}:${place.credential_version}`;
     return {
-      ...this.#settings.server,
+      ...serverOf(place, this.#settings.servers),
       user: place.role_name,
-      password: derivePassword(this.#settings.secret, purpose).reveal(),
+      password: resultsPassword(this.#settings.secret, place).reveal(),
       database: place.database_name,
     };
   }
+}
 
-  /** The database says whose it is; one that was swapped or restored elsewhere is refused. */
-  async #verify(db: ResultsDb, place: OrgPlace): Promise<void> {
-    const row = await db.transaction().execute(async (tx) => {
-      await takeRole(this.#settings.roles.system, machine(place.org_id)).execute(tx);
-      return tx.selectFrom("database_identity").select(["org_id", "generation"]).executeTakeFirst();
-    });
-    if (row?.org_id === place.org_id && row.generation === place.generation) return;
+function loginRefused(place: OrgPlace, cause: unknown): AppError {
+  return new AppError(
+    "unavailable",
+    `the server refuses the login of organization ${place.name}: where ALIQUOT_SECRET_KEY is another one than before, \`aliquot org rotate-credentials --all\` gives every login its password again`,
+    { cause },
+  );
+}
+
+/** All that decides where a connection leads and as whom. */
+function poolKey(place: OrgPlace): string {
+  const { org_id, generation, credential_version, server_address, database_name, role_name } = place;
+  return [org_id, generation, credential_version, server_address, database_name, role_name].join(":");
+}
+
+function checkPlace(place: OrgPlace, window: SchemaWindow): void {
+  if (place.state === "frozen") {
     throw new AppError(
       "unavailable",
-      `the database of organization ${place.name} is not the one the directory names`,
+      `the database of organization ${place.name} is frozen while another one takes its place: try again in a few minutes`,
     );
   }
-}
-
-function machine(orgId: string): Viewer {
-  return { user_id: "", org_id: orgId, is_org_admin: false };
-}
-
-function poolKey(place: OrgPlace): string {
-  return `${place.org_id}:${place.generation}:${place.credential_version}`;
-}
-
-function checkPlace(place: OrgPlace, schemaVersion: number): void {
   if (place.state !== "active") {
     throw new AppError(
       "unavailable",
       `the database of organization ${place.name} is not ready (${place.state}): \`aliquot org create "${place.name}"\` finishes it`,
     );
   }
-  if (place.schema_version < schemaVersion) {
+  const verdict = schemaVerdict(place, window);
+  if (verdict === "org_upgrading") {
     throw new AppError(
-      "org_upgrading",
+      verdict,
       `organization ${place.name} waits for its migration: run \`aliquot migrate up\``,
     );
   }
-  if (place.schema_version > schemaVersion) {
+  if (verdict === "app_too_old") {
     throw new AppError(
-      "app_too_old",
+      verdict,
       `organization ${place.name} has a newer schema than this program: use a newer Aliquot`,
     );
   }

@@ -1,11 +1,13 @@
 import { Type } from "typebox";
 import { AppError } from "../errors.ts";
 import { operation } from "../operation.ts";
-import { createOrg, orgOf } from "./create.ts";
-import { Org, OrgCreate } from "./schema.ts";
-import { selectOptionalPlaceByText, selectPlaces } from "./store.ts";
+import { pageOf, pageWish } from "../paging.ts";
+import { createOrg } from "./create.ts";
+import { findOrg } from "./find.ts";
+import { type ListedRow, selectOrganizations } from "./life-store.ts";
+import { ListedOrg, Org, OrgCreate, OrgList, OrgNamed } from "./schema.ts";
 
-const None = Type.Object({}, { additionalProperties: false });
+export * from "./life-operations.ts";
 
 export const createOrgOperation = operation({
   name: "org.create",
@@ -21,18 +23,36 @@ export const createOrgOperation = operation({
 
 export const listOrgsOperation = operation({
   name: "org.list",
-  summary: "Organizations that you may see",
+  summary: "Organizations that you may see, newest first; tombstones only where their status is asked for",
   permission: "orgs:read",
   http: { method: "GET", path: "/orgs" },
   tx: "own",
-  input: None,
-  output: Type.Object({ items: Type.Array(Org), next_cursor: Type.Null() }),
-  async run({ services, principal }) {
-    const places = await services.metadata.system(selectPlaces);
-    const mine = places.filter((place) => principal.is_admin || place.org_id === principal.org_id);
-    return { items: mine.map(orgOf), next_cursor: null };
+  input: OrgList,
+  output: Type.Object({
+    items: Type.Array(ListedOrg),
+    next_cursor: Type.Union([Type.String(), Type.Null()]),
+  }),
+  async run({ services, principal }, { status, ...page }) {
+    const wish = pageWish(page);
+    const rows = await services.metadata.system((tx) =>
+      selectOrganizations(tx, {
+        ...wish,
+        ...(status === undefined ? {} : { status }),
+        ...(principal.is_admin ? {} : { member: principal.user_id }),
+      }),
+    );
+    const { items, next_cursor } = pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.org_id }));
+    return { items: items.map(listed), next_cursor };
   },
 });
+
+function listed({ created_at: _, delete_after, deleted_at, ...org }: ListedRow): ListedOrg {
+  return {
+    ...org,
+    ...(org.status === "deleting" && delete_after !== null ? { delete_after } : {}),
+    ...(deleted_at === null ? {} : { deleted_at }),
+  };
+}
 
 export const showOrgOperation = operation({
   name: "org.show",
@@ -40,14 +60,15 @@ export const showOrgOperation = operation({
   permission: "orgs:read",
   http: { method: "GET", path: "/orgs/{org}" },
   tx: "own",
-  input: Type.Object({ org: Type.String({ minLength: 1, maxLength: 100 }) }, { additionalProperties: false }),
-  output: Org,
+  input: OrgNamed,
+  output: ListedOrg,
   async run({ services, principal }, { org }) {
-    const place = await services.metadata.system((tx) => selectOptionalPlaceByText(tx, org));
-    // Another's and a missing one look the same.
-    if (place === undefined || !(principal.is_admin || place.org_id === principal.org_id)) {
-      throw new AppError("not_found", "no such organization");
-    }
-    return orgOf(place);
+    return services.metadata.system(async (tx) => {
+      const { org_id } = await findOrg(tx, principal, org);
+      const [row] = await selectOrganizations(tx, { limit: 1, org_id });
+      // Dropped between the two.
+      if (row === undefined) throw new AppError("not_found", "no such organization");
+      return listed(row);
+    });
   },
 });

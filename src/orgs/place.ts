@@ -10,5 +10,7 @@ export type OrgPlace = {
   generation: number;
   state: string;
   schema_version: number;
+  /** Its highest migration that is marked breaking; 0 where none is. */
+  breaking_version: number;
   credential_version: number;
 };

@@ -1,8 +1,12 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
+import { SYSTEM_CHAIN } from "../audit/store.ts";
 import type { MetadataTx } from "../db/metadata.ts";
-import type { Seeds } from "./files.ts";
+import type { Seeds } from "./schema.ts";
 
-const json = (value: unknown) => sql<never>`${JSON.stringify(value)}::jsonb`;
+export const json = (value: unknown): RawBuilder<unknown> => sql`${JSON.stringify(value)}::jsonb`;
+export const text = (value: string): RawBuilder<unknown> => sql`${value}::text`;
+
+export const flag = (value: boolean): RawBuilder<unknown> => sql`${value}::boolean`;
 
 const SEED_LOCK = 7_242_005;
 
@@ -11,130 +15,146 @@ export async function lockSeeding(tx: MetadataTx): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(${SEED_LOCK})`.execute(tx);
 }
 
-/** Makes system roles with exactly these permissions. Returns how many rows changed. */
-export async function upsertRoles(tx: MetadataTx, roles: Record<string, readonly string[]>): Promise<number> {
-  let changed = 0;
-  for (const [name, permissions] of Object.entries(roles)) {
-    await sql`INSERT INTO roles (name) SELECT ${name}
-      WHERE NOT EXISTS (SELECT 1 FROM roles WHERE name = ${name} AND org_id IS NULL)`.execute(tx);
-    const added = await sql`INSERT INTO role_permissions (role_id, permission)
-      SELECT r.role_id, p FROM roles r, unnest(${[...permissions]}::text[]) p
-      WHERE r.name = ${name} AND r.org_id IS NULL ON CONFLICT DO NOTHING`.execute(tx);
-    const dropped = await sql`DELETE FROM role_permissions p USING roles r
-      WHERE r.role_id = p.role_id AND r.name = ${name} AND r.org_id IS NULL
-        AND NOT p.permission = ANY (${[...permissions]}::text[])`.execute(tx);
-    changed += Number(added.numAffectedRows ?? 0) + Number(dropped.numAffectedRows ?? 0);
-  }
-  return changed;
+/** A row of the system's: no organization's, found by its key. */
+export type SystemRow = {
+  table: "task_definitions" | "task_services" | "pipeline_templates" | "pipelines";
+  key: Record<string, string>;
+  values: Record<string, RawBuilder<unknown>>;
+  /** Columns that are said when the row is made, and never compared. */
+  once?: Record<string, RawBuilder<unknown>>;
+};
+
+/** Services are the installation's, so their table has no organization. */
+function isSystems({ table, key }: SystemRow): RawBuilder<boolean> {
+  const parts = Object.entries(key).map(([name, value]) => sql`${sql.ref(name)} = ${value}`);
+  if (table !== "task_services") parts.push(sql`org_id IS NULL`);
+  return sql.join(parts, sql` AND `) as RawBuilder<boolean>;
 }
 
-/** Adds missing task definitions; with `force` also puts changed system ones back. */
-export async function upsertTaskDefinitions(
+/** Columns in which the system's row is not as it should be; undefined where there is no such row. */
+export async function selectDifferences(tx: MetadataTx, row: SystemRow): Promise<string[] | undefined> {
+  const columns = Object.entries(row.values).map(
+    ([name, value]) => sql`CASE WHEN ${sql.ref(name)} IS DISTINCT FROM ${value} THEN ${name}::text END`,
+  );
+  const found = await sql<{ differs: string[] }>`
+    SELECT array_remove(ARRAY[${sql.join(columns)}], NULL) AS differs FROM ${sql.table(row.table)}
+    WHERE ${isSystems(row)} FOR UPDATE`.execute(tx);
+  return found.rows[0]?.differs;
+}
+
+export async function insertSystemRow(tx: MetadataTx, row: SystemRow): Promise<void> {
+  const key = Object.entries(row.key).map(([name, value]) => [name, text(value)] as const);
+  const all = [...key, ...Object.entries(row.values), ...Object.entries(row.once ?? {})];
+  await sql`INSERT INTO ${sql.table(row.table)} (${sql.join(all.map(([name]) => sql.ref(name)))})
+    VALUES (${sql.join(all.map(([, value]) => value))})`.execute(tx);
+}
+
+export async function updateSystemRow(tx: MetadataTx, row: SystemRow, columns: string[]): Promise<void> {
+  const changes = columns.map((name) => sql`${sql.ref(name)} = ${row.values[name]}`);
+  await sql`UPDATE ${sql.table(row.table)} SET ${sql.join(changes)} WHERE ${isSystems(row)}`.execute(tx);
+}
+
+/**
+ * Publishes a version of the system's pipeline of that name, which must be there. Answers `other` where
+ * that version is there with another graph: it stays, as every published version does.
+ */
+export async function insertPipelineVersion(
   tx: MetadataTx,
-  seeds: Seeds["taskDefinitions"],
-  force: boolean,
-): Promise<number> {
-  let changed = 0;
-  for (const seed of seeds) {
-    const row = await tx
-      .selectFrom("task_definitions")
-      .select("task_id")
-      .where("org_id", "is", null)
-      .where("name", "=", seed.name)
-      .where("version", "=", seed.version)
-      .executeTakeFirst();
-    const values = {
-      task_type: seed.task_type,
-      input_schema: json(seed.input_schema),
-      output_schema: json(seed.output_schema),
-      config: json(seed.config),
-    };
-    if (row === undefined) {
-      const identity = { name: seed.name, version: seed.version, is_system: true };
-      await tx
-        .insertInto("task_definitions")
-        .values({ ...identity, ...values })
-        .execute();
-      changed++;
-    } else if (force) {
-      const { task_type, input_schema, output_schema, config } = values;
-      const same = sql<boolean>`(task_type, input_schema, output_schema, config)
-        IS DISTINCT FROM (${task_type}, ${input_schema}, ${output_schema}, ${config})`;
-      const update = tx
-        .updateTable("task_definitions")
-        .set(values)
-        .where("task_id", "=", row.task_id)
-        .where(same);
-      changed += Number((await update.executeTakeFirst()).numUpdatedRows);
-    }
-  }
-  return changed;
+  { name, version, spec }: Seeds["pipeline_templates"][number],
+): Promise<"added" | "same" | "other"> {
+  const made = await sql`
+    INSERT INTO pipeline_versions (pipeline_id, version, spec, published)
+    SELECT pipeline_id, ${version}, ${json(spec)}, true FROM pipelines WHERE name = ${name} AND org_id IS NULL
+    ON CONFLICT (pipeline_id, version) DO NOTHING`.execute(tx);
+  if (Number(made.numAffectedRows ?? 0) === 1) return "added";
+  const found = await sql<{ same: boolean }>`
+    SELECT v.spec = ${json(spec)} AS same FROM pipeline_versions v JOIN pipelines p USING (pipeline_id)
+    WHERE p.name = ${name} AND p.org_id IS NULL AND v.version = ${version}`.execute(tx);
+  return found.rows[0]?.same === true ? "same" : "other";
 }
 
-export async function insertTaskServices(tx: MetadataTx, seeds: Seeds["taskServices"]): Promise<number> {
-  if (seeds.length === 0) return 0;
-  const result = await tx
-    .insertInto("task_services")
-    .values(seeds)
-    .onConflict((oc) => oc.column("name").doNothing())
+/** Permissions of a system role; undefined where there is no such role. */
+export async function selectRolePermissions(tx: MetadataTx, name: string): Promise<string[] | undefined> {
+  const found = await sql<{ permissions: string[] }>`
+    SELECT array_remove(array_agg(p.permission ORDER BY p.permission), NULL) AS permissions
+    FROM roles r LEFT JOIN role_permissions p USING (role_id)
+    WHERE r.name = ${name} AND r.org_id IS NULL GROUP BY r.role_id`.execute(tx);
+  return found.rows[0]?.permissions;
+}
+
+/**
+ * Every permission that some role has or that a seeding ever gave to one: what a role lacks of these, somebody
+ * took from it; what is not among them is new in this version.
+ */
+export async function selectKnownPermissions(tx: MetadataTx): Promise<Set<string>> {
+  const found = await sql<{ permission: string }>`
+    SELECT permission FROM role_permissions
+    UNION SELECT jsonb_array_elements_text(metadata -> 'permissions') FROM audit_logs
+    WHERE chain_id = ${SYSTEM_CHAIN} AND action = 'seed' AND metadata ? 'permissions'`.execute(tx);
+  return new Set(found.rows.map((row) => row.permission));
+}
+
+export async function insertRole(tx: MetadataTx, name: string): Promise<void> {
+  await tx.insertInto("roles").values({ name }).execute();
+}
+
+/** Gives permissions to a system role and takes others from it. */
+export async function updateRolePermissions(
+  tx: MetadataTx,
+  name: string,
+  { give, take }: { give: string[]; take: string[] },
+): Promise<void> {
+  await sql`INSERT INTO role_permissions (role_id, permission)
+    SELECT r.role_id, p FROM roles r, unnest(${give}::text[]) p
+    WHERE r.name = ${name} AND r.org_id IS NULL ON CONFLICT DO NOTHING`.execute(tx);
+  await sql`DELETE FROM role_permissions p USING roles r
+    WHERE r.role_id = p.role_id AND r.name = ${name} AND r.org_id IS NULL
+      AND p.permission = ANY (${take}::text[])`.execute(tx);
+}
+
+export type AdminRow = { user_id: string; hashed_password: string | null };
+
+/** The person that local commands act as. */
+export async function selectOptionalAdmin(tx: MetadataTx): Promise<AdminRow | undefined> {
+  return tx
+    .selectFrom("users")
+    .select(["user_id", "hashed_password"])
+    .where((eb) => eb(eb.fn("lower", ["username"]), "=", "admin"))
     .executeTakeFirst();
-  return Number(result.numInsertedOrUpdatedRows ?? 0);
 }
 
-/** Adds missing templates and pipelines, each with its published version; a published version never changes. */
-export async function insertPipelines(tx: MetadataTx, seeds: Seeds["pipelines"]): Promise<number> {
-  let changed = 0;
-  for (const { name, description, version, spec } of seeds) {
-    const template = await tx
-      .selectFrom("pipeline_templates")
-      .select("template_id")
-      .where("name", "=", name)
-      .where("org_id", "is", null)
-      .executeTakeFirst();
-    if (template === undefined) {
-      await tx
-        .insertInto("pipeline_templates")
-        .values({ name, description, spec: json(spec) })
-        .execute();
-      changed++;
-    }
-    const known = await tx
-      .selectFrom("pipelines")
-      .select("pipeline_id")
-      .where("name", "=", name)
-      .where("org_id", "is", null)
-      .executeTakeFirst();
-    const { pipeline_id } =
-      known ??
-      (await tx
-        .insertInto("pipelines")
-        .values({ name, description, visibility: "public", latest_version: version })
-        .returning("pipeline_id")
-        .executeTakeFirstOrThrow());
-    const added = await tx
-      .insertInto("pipeline_versions")
-      .values({ pipeline_id, version, spec: json(spec), published: true })
-      .onConflict((oc) => oc.columns(["pipeline_id", "version"]).doNothing())
-      .executeTakeFirst();
-    changed += Number(added.numInsertedOrUpdatedRows ?? 0);
-    await tx
-      .updateTable("pipelines")
-      .set({ latest_version: version })
-      .where("pipeline_id", "=", pipeline_id)
-      .where("latest_version", "is distinct from", version)
-      .execute();
-  }
-  return changed;
-}
-
-/** Makes the person that local commands act as, unless there is one. */
-export async function insertAdmin(tx: MetadataTx, email: string): Promise<number> {
-  const known = await tx
+/** True where somebody may do what the seeded admin may, or the name is taken: then none is made. */
+export async function hasAdmin(tx: MetadataTx): Promise<boolean> {
+  const found = await tx
     .selectFrom("users")
     .select("user_id")
-    .where("username", "=", "admin")
+    .where((eb) =>
+      eb.or([
+        eb(eb.fn("lower", ["username"]), "=", "admin"),
+        eb.and([eb("is_admin", "=", true), eb("enabled", "=", true)]),
+      ]),
+    )
+    .limit(1)
     .executeTakeFirst();
-  if (known !== undefined) return 0;
+  return found !== undefined;
+}
+
+export async function insertAdmin(tx: MetadataTx, email: string): Promise<void> {
   await tx.insertInto("users").values({ email, username: "admin", is_admin: true }).execute();
-  return 1;
+}
+
+/** Sets a password over whatever there is. */
+export async function updatePassword(tx: MetadataTx, userId: string, hash: string): Promise<void> {
+  await tx.updateTable("users").set({ hashed_password: hash }).where("user_id", "=", userId).execute();
+}
+
+/** Sets the password of a person who has none. False: somebody else was quicker. */
+export async function updateFirstPassword(tx: MetadataTx, userId: string, hash: string): Promise<boolean> {
+  const result = await tx
+    .updateTable("users")
+    .set({ hashed_password: hash })
+    .where("user_id", "=", userId)
+    .where("hashed_password", "is", null)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows) === 1;
 }

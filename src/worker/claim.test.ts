@@ -66,7 +66,10 @@ test("priority first, then rank; an engine that the worker lacks, a delay and a 
   assert.deepEqual(await claim(5, newId(), ["another"]), []);
   assert.deepEqual(await claim(5, newId(), []), []);
   assert.deepEqual(await claim(0), []);
-  await context.superuser("UPDATE organizations SET status = 'suspended' WHERE org_id = $1", [org.org_id]);
+  await context.superuser(
+    "UPDATE organizations SET status = 'suspended', suspended_at = now() WHERE org_id = $1",
+    [org.org_id],
+  );
   assert.deepEqual(await claim(5), []);
   await context.superuser("UPDATE organizations SET status = 'active' WHERE org_id = $1", [org.org_id]);
   const order = [];

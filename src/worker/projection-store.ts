@@ -5,19 +5,35 @@ import type { JobFact, TaskGoneFact, TaskReadyFact } from "../outbox.ts";
 /** Which organization and which generation of its database facts come from. */
 export type FactSource = { org_id: string; generation: number };
 
+/**
+ * Holds the organization that facts come from until the transaction ends, against its purge. False: it is gone,
+ * and nothing may be projected of it any more.
+ */
+export async function holdOrganization(tx: MetadataTx, orgId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom("organizations")
+    .select("org_id")
+    .where("org_id", "=", orgId)
+    .where("status", "<>", "deleted")
+    .forKeyShare()
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Projects jobs; an older (generation, seq) changes nothing, so a status never steps back. */
 export async function upsertJobs(tx: MetadataTx, source: FactSource, jobs: JobFact[]): Promise<void> {
   if (jobs.length === 0) return;
   await sql`INSERT INTO jobs_meta AS m (job_id, org_id, pipeline_id, pipeline_version_id, submitted_by, status, priority,
-      generation, last_seq, created_at, updated_at)
+      generation, last_seq, private_to, created_at, updated_at)
     SELECT f.job_id, ${source.org_id}, f.pipeline_id, f.pipeline_version_id, f.submitted_by, f.status, f.priority,
-      ${source.generation}, f.seq, f.created_at, f.updated_at
+      ${source.generation}, f.seq, f.private_to, f.created_at, f.updated_at
     FROM jsonb_to_recordset(${JSON.stringify(jobs)}::jsonb) AS f(job_id uuid, pipeline_id uuid, pipeline_version_id uuid,
-      submitted_by uuid, status text, priority smallint, seq bigint, created_at timestamptz, updated_at timestamptz)
-    ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, priority = excluded.priority,
-      generation = excluded.generation, last_seq = excluded.last_seq, updated_at = excluded.updated_at
-    WHERE m.org_id = excluded.org_id
-      AND (m.generation, m.last_seq) < (excluded.generation, excluded.last_seq)`.execute(tx);
+      submitted_by uuid, status text, priority smallint, seq bigint, private_to uuid, created_at timestamptz,
+      updated_at timestamptz)
+    ON CONFLICT (org_id, job_id) DO UPDATE SET status = excluded.status, priority = excluded.priority,
+      generation = excluded.generation, last_seq = excluded.last_seq, private_to = excluded.private_to,
+      updated_at = excluded.updated_at
+    WHERE (m.generation, m.last_seq) < (excluded.generation, excluded.last_seq)`.execute(tx);
 }
 
 /** Puts ready tasks into the queue; a row that was claimed since (a higher fence) is left alone. */

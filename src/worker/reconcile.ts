@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { MetadataTx } from "../db/metadata.ts";
 import { toAppError } from "../errors.ts";
+import { purgeDue } from "../orgs/purge.ts";
 import { selectPlaces, selectTouchedOrgs } from "../orgs/store.ts";
 import type { Services } from "../services.ts";
 import { sweepLeases } from "./claim.ts";
-import { upkeep } from "./upkeep.ts";
+import { Hands } from "./hands.ts";
+import { deleteOldAnswers, upkeep } from "./upkeep.ts";
 
 const TOUCHED_SECONDS = 600;
 const ALL_EVERY_MS = 15 * 60 * 1000;
@@ -11,25 +14,48 @@ const ALL_EVERY_MS = 15 * 60 * 1000;
 /** What one round of the reconciler repaired. */
 export type RoundReport = { leases: number; failed: { org_id: string; error: string }[] };
 
-/** Takes over facts that nobody relayed, of the organizations given, and gives back leases that ran out. */
-export async function reconcileOnce(services: Services, orgIds: string[]): Promise<RoundReport> {
+/**
+ * Takes over facts that nobody relayed, of the organizations given, and gives back leases that ran out. One
+ * that hangs is left to itself. Throws AppError unavailable (the metadata database is away).
+ */
+export async function reconcileOnce(
+  services: Services,
+  orgIds: string[],
+  hands = new Hands(),
+): Promise<RoundReport> {
   const report: RoundReport = { leases: await sweepLeases(services.metadata), failed: [] };
-  for (const org_id of orgIds) {
-    try {
-      await services.results.relay(org_id);
-    } catch (error) {
-      report.failed.push({ org_id, error: toAppError(error).message });
-    }
-  }
+  await hands.each(
+    orgIds,
+    (org_id) => services.results.relay(org_id),
+    (org_id, error) => report.failed.push({ org_id, error: toAppError(error).message }),
+  );
   return report;
 }
 
-async function keepUp(services: Services, org_id: string): Promise<void> {
-  try {
-    await services.results.forMachinery(org_id, upkeep);
-  } catch (error) {
-    services.log.warn({ err: toAppError(error).message, org_id }, "the upkeep of a database failed");
-  }
+/** Ends the organizations whose grace is over; one that can't be ended now is met again in the next round. */
+async function endDeleted(services: Services): Promise<void> {
+  const ended = await purgeDue(services, (org_id, error) =>
+    services.log.warn({ err: toAppError(error).message, org_id }, "a deleted organization is not gone yet"),
+  );
+  for (const org_id of ended) services.log.info({ org_id }, "a deleted organization is gone");
+}
+
+/** The chores of every database, the shared one first. */
+async function keepUp(services: Services, hands: Hands): Promise<void> {
+  const orgs = await services.metadata.system(async (tx) => {
+    await deleteOldAnswers(tx);
+    return selectActive(tx);
+  });
+  await hands.each(
+    orgs,
+    (org_id) => services.results.forMachinery(org_id, upkeep),
+    (org_id, error) =>
+      services.log.warn({ err: toAppError(error).message, org_id }, "the upkeep of a database failed"),
+  );
+}
+
+async function selectActive(tx: MetadataTx): Promise<string[]> {
+  return (await selectPlaces(tx)).flatMap((place) => (place.state === "active" ? [place.org_id] : []));
 }
 
 /** Gives back leases that ran out, on its own clock: no slow database may hold it up. */
@@ -42,8 +68,9 @@ export async function runSweeper(services: Services, everySeconds: number, stop:
 
 /**
  * The reconciler: every few seconds the databases touched in the last ten minutes, every quarter of an
- * hour all of them. Resolves when `stop` aborts; an error of one round is logged, `onTrouble` may mend
- * what it can (start the embedded server again), and the next round goes on.
+ * hour all of them; beside it, each on its own clock, the end of deleted organizations and the upkeep. Resolves
+ * when `stop` aborts; an error of one round is logged, `onTrouble` may mend what it can (start the embedded
+ * server again), and the round is tried again.
  */
 export async function runReconciler(
   services: Services,
@@ -51,23 +78,38 @@ export async function runReconciler(
   stop: AbortSignal,
   onTrouble: () => Promise<void> = async () => {},
 ): Promise<void> {
-  let allAt = 0;
-  while (!stop.aborted) {
-    try {
-      const all = Date.now() >= allAt;
-      const orgs = await services.metadata.system(async (tx) =>
-        all
-          ? (await selectPlaces(tx)).filter((place) => place.state === "active").map((place) => place.org_id)
-          : selectTouchedOrgs(tx, TOUCHED_SECONDS),
-      );
-      if (all) allAt = Date.now() + ALL_EVERY_MS;
-      const report = await reconcileOnce(services, orgs);
-      if (all) for (const org of orgs) await keepUp(services, org);
-      if (report.leases > 0 || report.failed.length > 0) services.log.warn(report, "reconciled");
-    } catch (error) {
-      services.log.warn({ err: toAppError(error).message }, "reconciling failed: trying again");
-      await onTrouble().catch(() => {});
+  const soonMs = everySeconds * 1000;
+  /** A round says when the next is due; one that fails comes again soon. */
+  const loop = async (round: () => Promise<number>) => {
+    while (!stop.aborted) {
+      const waitMs = await round().catch(async (error: unknown) => {
+        services.log.warn({ err: toAppError(error).message }, "reconciling failed: trying again");
+        await onTrouble().catch(() => {});
+        return soonMs;
+      });
+      await sleep(waitMs, undefined, { signal: stop }).catch(() => {});
     }
-    await sleep(everySeconds * 1000, undefined, { signal: stop }).catch(() => {});
-  }
+  };
+  const [relaying, keeping] = [new Hands(), new Hands()];
+  let allAt = 0;
+  const relay = async () => {
+    const all = Date.now() >= allAt;
+    const orgs = await services.metadata.system((tx) =>
+      all ? selectActive(tx) : selectTouchedOrgs(tx, TOUCHED_SECONDS),
+    );
+    const report = await reconcileOnce(services, orgs, relaying);
+    // After the round: one that broke off has not looked at all of them.
+    if (all) allAt = Date.now() + ALL_EVERY_MS;
+    if (report.leases > 0 || report.failed.length > 0) services.log.warn(report, "reconciled");
+    return soonMs;
+  };
+  const purge = async () => {
+    await endDeleted(services);
+    return ALL_EVERY_MS;
+  };
+  const chores = async () => {
+    await keepUp(services, keeping);
+    return ALL_EVERY_MS;
+  };
+  await Promise.all([relay, purge, chores].map(loop));
 }

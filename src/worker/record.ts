@@ -126,7 +126,7 @@ export function readyFact(job: LockedJob, task: ReadyTask, availableAt = new Dat
       task_name: task.task_name,
       engine: task.engine,
       priority: job.priority,
-      rank: Date.parse(job.created_at),
+      rank: job.rank,
       available_at: availableAt,
       fence: task.fence,
     },

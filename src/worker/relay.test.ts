@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 import { sql } from "kysely";
+import { makeOrg, person } from "../../test/support/context.ts";
 import { submitScript } from "../../test/support/engine.ts";
 import {
   claimAndStart,
@@ -12,14 +13,19 @@ import {
   record,
   start,
 } from "../../test/support/worker.ts";
+import type { OrgPrincipal } from "../access/principal.ts";
 import type { AuditEntry } from "../audit/entry.ts";
 import { SYSTEM_CHAIN, verifyChain } from "../audit/store.ts";
+import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { cancelJob } from "../jobs/change.ts";
+import { SILENT } from "../log.ts";
 import { type Fact, insertOutbox, type JobFact } from "../outbox.ts";
 import { type Claim, dropClaim } from "./claim.ts";
+import { Hands } from "./hands.ts";
 import { upsertJobs, upsertQueueRows } from "./projection-store.ts";
 import { reconcileOnce } from "./reconcile.ts";
+import { reindexOrg } from "./reindex.ts";
 import { relayOrg } from "./relay.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
@@ -72,7 +78,7 @@ function audit(source_id: string, action = "test.done"): Fact {
 function jobFact(job_id: string, seq: number, status: string): JobFact {
   const at = "2026-01-01T00:00:00.000Z";
   const ids = { job_id, pipeline_id: null, pipeline_version_id: null, submitted_by: scientist.user_id };
-  return { ...ids, status, priority: 5, seq, created_at: at, updated_at: at };
+  return { ...ids, status, priority: 5, seq, private_to: null, created_at: at, updated_at: at };
 }
 
 test("a submission is projected and queued once relayed, and nothing is left to relay", async () => {
@@ -212,6 +218,117 @@ test("many relays at once append every audit fact once, and the chain stays whol
   assert.ok(ids.every((id) => known.has(id)));
   assert.equal((await context.metadata.system((tx) => verifyChain(tx, org.org_id))).first_bad_seq, null);
   assert.equal((await context.metadata.system((tx) => verifyChain(tx, SYSTEM_CHAIN))).first_bad_seq, null);
+});
+
+test("audit facts that say another organization, or that no chain can hold, are left out and stop nothing", async () => {
+  const other = await makeOrg(context);
+  const [own, after_] = [audit(newId(), "test.own"), audit(newId(), "test.after")];
+  const forged = (change: object): Fact => {
+    const fact = audit(newId(), "test.forged");
+    return { topic: "audit", payload: { ...fact.payload, ...change } as AuditEntry };
+  };
+  const lies = [
+    forged({ org_id: other.org_id }),
+    forged({ org_id: null }),
+    forged({ source_id: "mine" }),
+    forged({ user_id: newId().toUpperCase() }),
+    forged({ action: "" }),
+    forged({ metadata: { part: 0.5 } }),
+    forged({ metadata: [] }),
+    forged({ ts: "2026-02-30T00:00:00.000Z" }),
+    forged({ more: 1 }),
+  ];
+  // The first of them all says which chain, where the entries are believed.
+  await tell([lies[0] as Fact, own, ...lies.slice(1), after_]);
+  const warned: object[] = [];
+  const log = { ...SILENT, warn: (fields: object) => void warned.push(fields) };
+  assert.equal(await relayOrg(context.metadata, context.results, org.org_id, log), lies.length + 2);
+  const rows = await context.superuser<{ chain_id: string; action: string }>(
+    "SELECT chain_id, action FROM audit_logs WHERE action LIKE 'test.%' AND source_id = ANY ($1) ORDER BY seq",
+    [
+      [own, after_, ...lies].flatMap(({ payload }) =>
+        "source_id" in payload && payload.source_id !== "mine" ? [payload.source_id] : [],
+      ),
+    ],
+  );
+  assert.deepEqual(rows, [
+    { chain_id: org.org_id, action: "test.own" },
+    { chain_id: org.org_id, action: "test.after" },
+  ]);
+  assert.equal(warned.length, 1);
+  assert.ok(!JSON.stringify(warned).includes("test.forged"), "no payload in the log");
+  for (const chain of [org.org_id, other.org_id, SYSTEM_CHAIN])
+    assert.equal((await context.metadata.system((tx) => verifyChain(tx, chain))).first_bad_seq, null);
+  assert.equal(await relay(), 0, "nothing waits");
+});
+
+test("facts that come to the metadata database after their organization's purge leave nothing there", async () => {
+  const gone = await makeOrg(context);
+  const job = await submitScript(context, await person(context, gone, "scientist"), { relay: false });
+  const late = Object.create(context.metadata) as typeof context.metadata;
+  late.system = async (work) => {
+    await context.superuser(
+      "UPDATE organizations SET status = 'deleting', delete_after = now() WHERE org_id = $1",
+      [gone.org_id],
+    );
+    await context.superuser(
+      "UPDATE organizations SET status = 'deleted', deleted_at = now() WHERE org_id = $1",
+      [gone.org_id],
+    );
+    return context.metadata.system(work);
+  };
+  const isGone = (error: unknown) => error instanceof AppError && error.kind === "not_found";
+  await assert.rejects(relayOrg(late, context.results, gone.org_id), isGone);
+  await assert.rejects(
+    reindexOrg({ metadata: context.metadata, results: context.results }, gone.org_id, null),
+    isGone,
+  );
+  assert.equal(await projected(context, job), undefined);
+  assert.deepEqual(await queueOf(context, gone.org_id), []);
+});
+
+test("one organization that hangs holds up no other, and is not begun again until it ended", async () => {
+  const others = await Promise.all([makeOrg(context), makeOrg(context)]);
+  const done: string[] = [];
+  const { promise: hanging, resolve: wake } = Promise.withResolvers<void>();
+  const hands = new Hands({ patienceMs: 10, count: 1 });
+  const relayOne = async (orgId: string) => {
+    if (orgId === org.org_id) await hanging;
+    done.push(orgId);
+  };
+  const services = {
+    ...context,
+    results: Object.assign(Object.create(context.results), { relay: relayOne }),
+  };
+  const ids = others.map(({ org_id }) => org_id);
+  await reconcileOnce(services, [org.org_id, ...ids], hands);
+  assert.deepEqual(done, ids);
+  await reconcileOnce(services, [org.org_id, ...ids], hands);
+  assert.deepEqual(done, [...ids, ...ids]);
+  wake();
+  await hanging;
+  await reconcileOnce(services, [org.org_id], hands);
+  assert.deepEqual(done, [...ids, ...ids, org.org_id, org.org_id]);
+});
+
+test("a private job is projected, and no colleague finds it in the shared database", async () => {
+  const colleague = await person(context, org, "scientist");
+  const job = await submitScript(context, scientist, { visibility: "private" });
+  const open = await submitScript(context, scientist);
+  const seenBy = (who: OrgPrincipal) =>
+    context.metadata.member(who, async (tx) => {
+      const rows = await tx.selectFrom("jobs_meta").selectAll().where("job_id", "in", [job, open]).execute();
+      return rows.map((row) => row.job_id).toSorted();
+    });
+  assert.deepEqual(await seenBy(colleague), [open]);
+  assert.deepEqual(await seenBy(scientist), [job, open].toSorted());
+  // A later fact and a rewrite say the same.
+  await record(context, await claimAndStart(context));
+  await relay();
+  assert.deepEqual(await seenBy(colleague), [open]);
+  await context.superuser("UPDATE jobs_meta SET private_to = NULL WHERE job_id = $1", [job]);
+  assert.equal((await reindexOrg(context, org.org_id, null)).jobs_changed, 1);
+  assert.deepEqual(await seenBy(colleague), [open]);
 });
 
 test("more facts than one batch holds are all taken", async () => {

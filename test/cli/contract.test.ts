@@ -404,3 +404,13 @@ async function addScientist(name: string): Promise<void> {
     "--metadata",
   );
 }
+
+test("the embedded database is made ready again where organizations alone are behind", async () => {
+  const down = await json<{ counts: Row }>(["migrate", "down", "--branch", "results", "--yes"]);
+  assert.equal(down.counts["failed"], 0);
+  const behind = await json<List>(["migrate", "status", "--branch", "results"]);
+  assert.ok(behind.items.every((row) => row["status"] === "behind"));
+  await json(["molecule", "list"]);
+  const after = await json<List>(["migrate", "status", "--branch", "results"]);
+  assert.ok(after.items.every((row) => row["status"] === "current"));
+});

@@ -103,7 +103,7 @@ test("the installed package finds its migrations and seeds", async (t) => {
   }
   const seeds = evaluate(`
     const { readSeeds } = await import("${DIST}/seeds/files.js");
-    console.log((await readSeeds()).pipelines.length);`);
+    console.log((await readSeeds()).pipeline_templates.length);`);
   assert.ok(Number(seeds) > 0);
 });
 

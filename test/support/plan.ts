@@ -40,6 +40,7 @@ export type PlanNode = {
   "Index Name"?: string;
   "Relation Name"?: string;
   "Actual Rows": number;
+  "Plan Rows": number;
   Plans?: PlanNode[];
 };
 

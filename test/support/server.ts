@@ -6,10 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseConfig } from "../../src/config.ts";
 import { openContext } from "../../src/context.ts";
-import type { ServerAddress } from "../../src/db/address.ts";
+import { parseAddress, type ServerAddress } from "../../src/db/address.ts";
 import { withClient } from "../../src/db/connect.ts";
 import { type EmbeddedOptions, ensureServer } from "../../src/db/embedded/server.ts";
+import { rolesOf } from "../../src/db/roles.ts";
 import { Secret } from "../../src/secrets.ts";
+import { repairAppLogin } from "../../src/setup.ts";
 
 /** What a test file needs to know of the server that the run shares. */
 export type TestServer = {
@@ -54,6 +56,32 @@ export async function startTestServer(how: { fast: boolean } = { fast: true }): 
   }
 }
 
+/**
+ * A server that is there already instead of an embedded one: TEST_DATABASE_URL as its administrator, and
+ * TEST_SUPERUSER_URL for what only tests may do. What a run made on it goes with `stop()`.
+ */
+export async function externalServer(
+  env: Record<string, string | undefined>,
+): Promise<(TestServer & { stop(): Promise<void> }) | undefined> {
+  const { TEST_DATABASE_URL: admin_url, TEST_SUPERUSER_URL: superuser_url } = env;
+  if (admin_url === undefined || superuser_url === undefined) return undefined;
+  const [admin, superuser] = [parseAddress(admin_url), parseAddress(superuser_url)];
+  const base = mkdtempSync(join(roomyFolder(), "aliquot-test-"));
+  const secret = randomBytes(32).toString("base64url");
+  const template = `test_template_${randomBytes(4).toString("hex")}`;
+  const stop = async () => {
+    await ask(superuser, superuser.database, `DROP DATABASE IF EXISTS ${template} WITH (FORCE)`);
+    rmSync(base, { recursive: true, force: true });
+  };
+  try {
+    await makeTemplates(admin, secret, template, base);
+    return { admin, superuser, secret, template, base, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
 /** The database of a server that a Context is opened against. */
 export function databaseUrl(server: ServerAddress, database: string): string {
   const password = encodeURIComponent(server.password);
@@ -71,6 +99,9 @@ async function makeTemplates(
   const { config } = parseConfig({ DATABASE_URL: databaseUrl(admin, template) });
   const home = join(base, "template-home");
   mkdirSync(home);
+  // A server that is not ours alone has the login role of an earlier run, with that run's key.
+  const roles = rolesOf("aliquot_");
+  await repairAppLogin({ admin: { ...admin, database: template }, roles, secret: new Secret(secret) });
   await using context = await openContext({
     config,
     home,

@@ -21,6 +21,57 @@ export type JsonPrimitive = boolean | number | string | null;
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
+export interface ApiKeys {
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * When it ends; null: never.
+   */
+  expires_at: string | null;
+  /**
+   * False: refused.
+   */
+  is_active: Generated<boolean>;
+  /**
+   * Confidential: SHA-256 of the key; the key itself is shown once and stored nowhere.
+   */
+  key_hash: string;
+  /**
+   * UUIDv7.
+   */
+  key_id: Generated<string>;
+  /**
+   * When it was last used, to the minute.
+   */
+  last_used_at: string | null;
+  /**
+   * What its owner calls it.
+   */
+  name: string;
+  /**
+   * Organization it speaks for.
+   */
+  org_id: string;
+  /**
+   * The part that is shown; finds the row.
+   */
+  prefix: string;
+  /**
+   * Permissions it is limited to; null: those of its owner.
+   */
+  scopes: string[] | null;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+  /**
+   * Person or service account it acts as.
+   */
+  user_id: string;
+}
+
 export interface AuditHeads {
   /**
    * The organization, or the zero uuid for the system's own chain.
@@ -157,6 +208,68 @@ export interface IdempotencyKeys {
   request_hash: string;
 }
 
+export interface Identities {
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * PII: address that the provider told.
+   */
+  email: string | null;
+  /**
+   * UUIDv7.
+   */
+  identity_id: Generated<string>;
+  /**
+   * When the two were joined.
+   */
+  linked_at: Generated<string>;
+  /**
+   * The provider.
+   */
+  provider_id: string;
+  /**
+   * PII: the provider's name for the person; an address may change hands, this does not.
+   */
+  subject: string;
+  /**
+   * The person.
+   */
+  user_id: string;
+}
+
+export interface IdentityProviders {
+  /**
+   * issuer, client_id, and the name of the variable that holds the secret; never a secret.
+   */
+  config: Json;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * False: not offered.
+   */
+  enabled: Generated<boolean>;
+  /**
+   * oidc.
+   */
+  kind: string;
+  /**
+   * As people choose it.
+   */
+  name: string;
+  /**
+   * UUIDv7.
+   */
+  provider_id: Generated<string>;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+}
+
 export interface JobsMeta {
   /**
    * When the job was made.
@@ -190,6 +303,10 @@ export interface JobsMeta {
    * 0 to 9.
    */
   priority: number;
+  /**
+   * Owner of a private job; null where the organization may see it.
+   */
+  private_to: string | null;
   /**
    * As in the results database, at most seconds ago.
    */
@@ -244,6 +361,14 @@ export interface Organizations {
    */
   created_at: Generated<string>;
   /**
+   * When the database of a deleting organization is dropped; until then it can be taken back.
+   */
+  delete_after: string | null;
+  /**
+   * When it was dropped; the row stays as a tombstone.
+   */
+  deleted_at: string | null;
+  /**
    * As people call it; unique whatever the case.
    */
   name: string;
@@ -264,12 +389,20 @@ export interface Organizations {
    */
   status: Generated<string>;
   /**
+   * When it was suspended, and still while it is being deleted: taken back it is suspended again. Null: it was active.
+   */
+  suspended_at: string | null;
+  /**
    * When the row last changed.
    */
   updated_at: Generated<string>;
 }
 
 export interface OrgDatabases {
+  /**
+   * Copy too: its highest migration that is marked breaking; a program that does not know that one stays out.
+   */
+  breaking_version: Generated<number>;
   /**
    * When the row was made.
    */
@@ -452,6 +585,37 @@ export interface PipelineVersions {
   version: string;
 }
 
+export interface QueueLanes {
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * Program that its tasks need.
+   */
+  engine: string;
+  /**
+   * The organization.
+   */
+  org_id: string;
+  /**
+   * Tasks at once at most; null: no limit.
+   */
+  quota: number | null;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+  /**
+   * Tasks taken so far, each divided by the weight.
+   */
+  vtime: Generated<number>;
+  /**
+   * Share: 2 gets twice what 1 gets.
+   */
+  weight: Generated<number>;
+}
+
 export interface RolePermissions {
   /**
    * When the row was made.
@@ -491,6 +655,10 @@ export interface SchemaMigrations {
    * When it was applied.
    */
   applied_at: Generated<string>;
+  /**
+   * True: programs that do not know this migration must not use the database.
+   */
+  breaking: Generated<boolean>;
   /**
    * SHA-256 over its two files: an applied migration is never edited.
    */
@@ -650,6 +818,69 @@ export interface TaskServices {
   version: string | null;
 }
 
+export interface Tokens {
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * Who invited, or reset.
+   */
+  created_by: string | null;
+  /**
+   * PII: who is invited.
+   */
+  email: string | null;
+  /**
+   * When it ends.
+   */
+  expires_at: string;
+  /**
+   * All that were made from one sign-in: using an old one again revokes them together.
+   */
+  family_id: Generated<string>;
+  /**
+   * refresh, invite or reset.
+   */
+  kind: string;
+  /**
+   * Organization it speaks for.
+   */
+  org_id: string | null;
+  /**
+   * The one it replaced.
+   */
+  parent_id: string | null;
+  /**
+   * True: refused.
+   */
+  revoked: Generated<boolean>;
+  /**
+   * Role that an invitation gives.
+   */
+  role_id: string | null;
+  /**
+   * Confidential: SHA-256 of the token; the token itself is stored nowhere.
+   */
+  token_hash: string;
+  /**
+   * UUIDv7.
+   */
+  token_id: Generated<string>;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+  /**
+   * When it was used; each is used once.
+   */
+  used_at: string | null;
+  /**
+   * Whose it is; null: an invitation of somebody who is no user yet.
+   */
+  user_id: string | null;
+}
+
 export interface Users {
   /**
    * local, or the name of an identity provider.
@@ -737,10 +968,13 @@ export interface Workers {
 }
 
 export interface DB {
+  api_keys: ApiKeys;
   audit_heads: AuditHeads;
   audit_logs: AuditLogs;
   database_servers: DatabaseServers;
   idempotency_keys: IdempotencyKeys;
+  identities: Identities;
+  identity_providers: IdentityProviders;
   jobs_meta: JobsMeta;
   membership_roles: MembershipRoles;
   memberships: Memberships;
@@ -750,12 +984,14 @@ export interface DB {
   pipeline_templates: PipelineTemplates;
   pipeline_versions: PipelineVersions;
   pipelines: Pipelines;
+  queue_lanes: QueueLanes;
   role_permissions: RolePermissions;
   roles: Roles;
   schema_migrations: SchemaMigrations;
   task_definitions: TaskDefinitions;
   task_queue: TaskQueue;
   task_services: TaskServices;
+  tokens: Tokens;
   users: Users;
   workers: Workers;
 }

@@ -21,6 +21,127 @@ export type JsonPrimitive = boolean | number | string | null;
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
+export interface Artifacts {
+  /**
+   * UUIDv7.
+   */
+  artifact_id: Generated<string>;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * What it is: report, table, script, …
+   */
+  kind: string;
+  /**
+   * Number of its newest version; 0 before the first.
+   */
+  latest_version: Generated<number>;
+  /**
+   * Confidential: more of it.
+   */
+  metadata: Generated<Json>;
+  /**
+   * Whose it is.
+   */
+  owner_id: string;
+  /**
+   * Project it belongs to.
+   */
+  project_id: string | null;
+  /**
+   * What it is kept for.
+   */
+  purpose: string | null;
+  /**
+   * Confidential: what its owner calls it.
+   */
+  title: string;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+  /**
+   * organization, or private: its owner and admins.
+   */
+  visibility: Generated<string>;
+}
+
+export interface ArtifactVersions {
+  /**
+   * The artifact.
+   */
+  artifact_id: string;
+  /**
+   * sha256: and 64 hex digits over the bytes.
+   */
+  checksum: string | null;
+  /**
+   * Media type of the bytes.
+   */
+  content_type: string | null;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * Who wrote it.
+   */
+  created_by: string;
+  /**
+   * The document, where it is one; an id of the document store, which may be another server.
+   */
+  document_id: string | null;
+  /**
+   * Confidential: more of it.
+   */
+  metadata: Generated<Json>;
+  /**
+   * Count of bytes.
+   */
+  size_bytes: number | null;
+  /**
+   * BLAKE3 of the content.
+   */
+  state_hash: string;
+  /**
+   * Where the bytes are, where it is a file.
+   */
+  uri: string | null;
+  /**
+   * From 1.
+   */
+  version: number;
+}
+
+export interface AtomicForces {
+  /**
+   * From 0.
+   */
+  atom_index: number | null;
+  /**
+   * The calculation.
+   */
+  calculation_id: string | null;
+  /**
+   * Symbol.
+   */
+  element: string | null;
+  /**
+   * Force in Eh/a0.
+   */
+  force_x_eh_per_bohr: number | null;
+  /**
+   * Force in Eh/a0.
+   */
+  force_y_eh_per_bohr: number | null;
+  /**
+   * Force in Eh/a0.
+   */
+  force_z_eh_per_bohr: number | null;
+}
+
 export interface AtomicProperties {
   /**
    * From 0.
@@ -70,6 +191,159 @@ export interface AtomicProperties {
    * Position in Å.
    */
   z_angstrom: number;
+}
+
+export interface BatchItems {
+  /**
+   * The batch.
+   */
+  batch_id: string;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * code and message of a failed item.
+   */
+  error: Json | null;
+  /**
+   * From 1, in the order of the request.
+   */
+  item_no: number;
+  /**
+   * Its job, once there is one.
+   */
+  job_id: string | null;
+  /**
+   * The species; null where it could not be read.
+   */
+  molecule_id: string | null;
+  /**
+   * Confidential: what its owner calls it.
+   */
+  name: string | null;
+  /**
+   * How often it was retried.
+   */
+  retry_count: Generated<number>;
+  /**
+   * Line or record it came from, from 1.
+   */
+  source_row: number | null;
+  /**
+   * pending, processing, completed, failed or skipped.
+   */
+  status: Generated<string>;
+  /**
+   * The structure, where one was given.
+   */
+  structure_id: string | null;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+}
+
+export interface BatchJobs {
+  /**
+   * UUIDv7.
+   */
+  batch_id: Generated<string>;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * When its last item ended.
+   */
+  ended_at: string | null;
+  /**
+   * Why it failed, where it did as a whole.
+   */
+  error: Json | null;
+  /**
+   * Confidential: what its owner calls it.
+   */
+  name: string;
+  /**
+   * The first item of which no job was made yet: jobs are made in windows.
+   */
+  next_item: Generated<number>;
+  /**
+   * Who submitted it.
+   */
+  owner_id: string;
+  /**
+   * Confidential: parameters that all its jobs share.
+   */
+  params: Generated<Json>;
+  /**
+   * 0 to 9, of its jobs.
+   */
+  priority: Generated<number>;
+  /**
+   * Project it belongs to.
+   */
+  project_id: string | null;
+  /**
+   * Recipe of its jobs.
+   */
+  spec_hash: string;
+  /**
+   * When its first job was made.
+   */
+  started_at: string | null;
+  /**
+   * pending, in_progress, paused, completed (all items ended and at least one completed), failed or cancelled.
+   */
+  status: Generated<string>;
+  /**
+   * How many items it has.
+   */
+  total_items: Generated<number>;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+  /**
+   * organization, or private: its owner and admins.
+   */
+  visibility: Generated<string>;
+}
+
+export interface BatchProgress {
+  /**
+   * The batch.
+   */
+  batch_id: string;
+  /**
+   * Items that completed.
+   */
+  completed: Generated<number>;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * Items that failed.
+   */
+  failed: Generated<number>;
+  /**
+   * Items that wait.
+   */
+  pending: Generated<number>;
+  /**
+   * Items with an open job.
+   */
+  processing: Generated<number>;
+  /**
+   * Items that were left out.
+   */
+  skipped: Generated<number>;
+  /**
+   * 0 to 15, by item number.
+   */
+  slot: number;
 }
 
 export interface BindingSites {
@@ -326,6 +600,68 @@ export interface Calculations {
   xyz_file_hash: string | null;
 }
 
+export interface CollectionMembers {
+  /**
+   * Who added it.
+   */
+  added_by: string;
+  /**
+   * The collection.
+   */
+  collection_id: string;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * The species.
+   */
+  molecule_id: string;
+  /**
+   * Confidential: why.
+   */
+  note: string | null;
+}
+
+export interface Collections {
+  /**
+   * UUIDv7.
+   */
+  collection_id: Generated<string>;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * Confidential: what it is for.
+   */
+  description: Generated<string>;
+  /**
+   * True: kept, and out of lists by default.
+   */
+  is_archived: Generated<boolean>;
+  /**
+   * Confidential: unique within its owner's, whatever the case.
+   */
+  name: string;
+  /**
+   * Who made it.
+   */
+  owner_id: string;
+  /**
+   * Project it belongs to.
+   */
+  project_id: string | null;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+  /**
+   * organization, or private: its owner and admins.
+   */
+  visibility: Generated<string>;
+}
+
 export interface DatabaseIdentity {
   /**
    * When the row was made.
@@ -343,6 +679,104 @@ export interface DatabaseIdentity {
    * Always true: there is one row.
    */
   singleton: Generated<boolean>;
+}
+
+export interface DatasetMembers {
+  /**
+   * The calculation it gives, where it is one.
+   */
+  calculation_id: string | null;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * The dataset.
+   */
+  dataset_id: string;
+  /**
+   * What is never split: compound skeleton or scaffold.
+   */
+  group_key: string;
+  /**
+   * From 1.
+   */
+  member_no: number;
+  /**
+   * The species.
+   */
+  molecule_id: string;
+  /**
+   * The docked pose it gives, where it is one.
+   */
+  result_id: string | null;
+  /**
+   * train, validation or test.
+   */
+  split: string;
+}
+
+export interface Datasets {
+  /**
+   * SHA-256 of what an export gives, by format.
+   */
+  checksums: Generated<Json>;
+  /**
+   * Members by split.
+   */
+  counts: Generated<Json>;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * UUIDv7.
+   */
+  dataset_id: Generated<string>;
+  /**
+   * Confidential: what it is for.
+   */
+  description: Generated<string>;
+  /**
+   * What was left out, counted by reason.
+   */
+  exclusions: Generated<Json>;
+  /**
+   * When it was complete; it never changes after that.
+   */
+  frozen_at: string | null;
+  /**
+   * Confidential: what its owner calls it.
+   */
+  name: string;
+  /**
+   * Whose it is.
+   */
+  owner_id: string;
+  /**
+   * Project it belongs to.
+   */
+  project_id: string | null;
+  /**
+   * What was asked for.
+   */
+  query: Json;
+  /**
+   * How it was split: groups, shares, seed.
+   */
+  split: Json;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+  /**
+   * From 1 within its owner's name.
+   */
+  version: Generated<number>;
+  /**
+   * organization, or private: its owner and admins.
+   */
+  visibility: Generated<string>;
 }
 
 export interface DockingResults {
@@ -460,6 +894,163 @@ export interface DockingResults {
   unbound_kcal_mol: number | null;
 }
 
+export interface Documents {
+  /**
+   * Confidential: the document: kind, meta, body.
+   */
+  body: Json;
+  /**
+   * artifacts, execution_logs.
+   */
+  collection: string;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * UUIDv7.
+   */
+  document_id: Generated<string>;
+  /**
+   * Who wrote it.
+   */
+  owner_id: string;
+  /**
+   * Owner of a private document; null where the organization may see it.
+   */
+  private_to: string | null;
+  /**
+   * BLAKE3 of the canonical body.
+   */
+  state_hash: string;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+}
+
+export interface EventLogs {
+  /**
+   * Confidential: more of it.
+   */
+  context: Generated<Json>;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * How long it took in ms.
+   */
+  duration_ms: number | null;
+  /**
+   * Which one.
+   */
+  entity_id: string | null;
+  /**
+   * Kind of thing it happened to: calculation, docking, batch, molecule, job.
+   */
+  entity_type: string;
+  /**
+   * Code of an error.
+   */
+  error_code: string | null;
+  /**
+   * UUIDv7.
+   */
+  event_id: Generated<string>;
+  /**
+   * calculation_started, calculation_completed, calculation_failed, batch_started, batch_completed, batch_failed, molecule_created, molecule_deleted, error or performance_metric.
+   */
+  event_type: string;
+  /**
+   * Confidential: in words.
+   */
+  message: string | null;
+  /**
+   * Owner of the private thing it tells of; null where the organization may see it.
+   */
+  private_to: string | null;
+  /**
+   * Program or part that says so.
+   */
+  service: string | null;
+  /**
+   * What it became.
+   */
+  status: string | null;
+  /**
+   * When it happened.
+   */
+  ts: Generated<string>;
+  /**
+   * PII: who did it; null: the system.
+   */
+  user_id: string | null;
+}
+
+export interface Executions {
+  /**
+   * Service that was called.
+   */
+  agent: string;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * How long it took in ms.
+   */
+  duration_ms: number | null;
+  /**
+   * Which of its doors.
+   */
+  endpoint: string;
+  /**
+   * Confidential: why it failed.
+   */
+  error_message: string | null;
+  /**
+   * Given by the caller: the id of the message.
+   */
+  execution_id: string;
+  /**
+   * Document with the whole request and reply.
+   */
+  log_document_id: string | null;
+  /**
+   * Whether it succeeded.
+   */
+  ok: boolean;
+  /**
+   * Where the call came from.
+   */
+  origin: string | null;
+  /**
+   * Who recorded it privately; null where the organization may see it.
+   */
+  private_to: string | null;
+  /**
+   * Confidential: the request; null where it lies in the document store.
+   */
+  request_data: Json | null;
+  /**
+   * Confidential: the reply; null where it lies in the document store.
+   */
+  response_data: Json | null;
+  /**
+   * BLAKE3 of the reply.
+   */
+  state_hash: string | null;
+  /**
+   * Where it was sent on to.
+   */
+  target: string | null;
+  /**
+   * PII: who recorded it.
+   */
+  user_id: string;
+}
+
 export interface IdempotencyKeys {
   /**
    * What was answered.
@@ -547,6 +1138,10 @@ export interface JobInputs {
    * The species, if it is one.
    */
   molecule_id: string | null;
+  /**
+   * The binding site, if it is one.
+   */
+  site_id: string | null;
   /**
    * Count of bytes.
    */
@@ -638,9 +1233,13 @@ export interface Jobs {
    */
   pipeline_id: string | null;
   /**
-   * Version the recipe was taken from.
+   * Its number.
    */
   pipeline_version: string;
+  /**
+   * Version the recipe was taken from.
+   */
+  pipeline_version_id: string | null;
   /**
    * 0 to 9, the higher the sooner, within the organization.
    */
@@ -649,6 +1248,10 @@ export interface Jobs {
    * Project it belongs to.
    */
   project_id: string | null;
+  /**
+   * Its tasks' place in the queue among equals, as the queue was told.
+   */
+  rank: Generated<number>;
   /**
    * Raised by every change; also the number of the job's last event.
    */
@@ -859,6 +1462,41 @@ export interface PipelineSpecs {
   version: string;
 }
 
+export interface Projects {
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * Confidential: what it is about.
+   */
+  description: Generated<string>;
+  /**
+   * True: kept, and out of lists by default.
+   */
+  is_archived: Generated<boolean>;
+  /**
+   * Confidential: unique within its owner's, whatever the case.
+   */
+  name: string;
+  /**
+   * Who made it.
+   */
+  owner_id: string;
+  /**
+   * UUIDv7.
+   */
+  project_id: Generated<string>;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+  /**
+   * organization, or private: its owner and admins.
+   */
+  visibility: Generated<string>;
+}
+
 export interface Protocols {
   /**
    * When the row was made.
@@ -957,11 +1595,82 @@ export interface Registrations {
   visibility: Generated<string>;
 }
 
+export interface ResultCache {
+  /**
+   * Confidential: output keys and where their bytes are.
+   */
+  artifact_map: Generated<Json>;
+  /**
+   * The signature; for a private entry with its owner, so that it serves nobody else.
+   */
+  cache_key: string;
+  /**
+   * Its execution.
+   */
+  canonical_exec_id: string;
+  /**
+   * Job whose rows and files answer.
+   */
+  canonical_job_id: string;
+  /**
+   * Weighted share of the named checks that passed; no probability.
+   */
+  confidence_score: number;
+  /**
+   * When the row was made.
+   */
+  created_at: Generated<string>;
+  /**
+   * When it answers no more; null: never.
+   */
+  expires_at: string | null;
+  /**
+   * How often it answered.
+   */
+  hit_count: Generated<number>;
+  /**
+   * When the same signature gave another result; null: never seen.
+   */
+  irreproducible_at: string | null;
+  /**
+   * When it answered last, or was made.
+   */
+  last_used_at: Generated<string>;
+  /**
+   * wall_seconds and cpu_seconds that a hit saves.
+   */
+  metrics_summary: Generated<Json>;
+  /**
+   * Version of the pipeline that ran it.
+   */
+  pipeline_version: string;
+  /**
+   * Owner of a private job; null where the organization may be answered.
+   */
+  private_to: string | null;
+  /**
+   * SHA-256 of all that decides the result.
+   */
+  signature: string;
+  /**
+   * Task that ran it.
+   */
+  task_name: string;
+  /**
+   * When the row last changed.
+   */
+  updated_at: Generated<string>;
+}
+
 export interface SchemaMigrations {
   /**
    * When it was applied.
    */
   applied_at: Generated<string>;
+  /**
+   * True: programs that do not know this migration must not use the database.
+   */
+  breaking: Generated<boolean>;
   /**
    * SHA-256 over its two files: an applied migration is never edited.
    */
@@ -1229,11 +1938,24 @@ export interface Tasks {
 }
 
 export interface DB {
+  artifact_versions: ArtifactVersions;
+  artifacts: Artifacts;
+  atomic_forces: AtomicForces;
   atomic_properties: AtomicProperties;
+  batch_items: BatchItems;
+  batch_jobs: BatchJobs;
+  batch_progress: BatchProgress;
   binding_sites: BindingSites;
   calculations: Calculations;
+  collection_members: CollectionMembers;
+  collections: Collections;
   database_identity: DatabaseIdentity;
+  dataset_members: DatasetMembers;
+  datasets: Datasets;
   docking_results: DockingResults;
+  documents: Documents;
+  event_logs: EventLogs;
+  executions: Executions;
   idempotency_keys: IdempotencyKeys;
   job_events: JobEvents;
   job_inputs: JobInputs;
@@ -1243,8 +1965,10 @@ export interface DB {
   molecules: Molecules;
   outbox: Outbox;
   pipeline_specs: PipelineSpecs;
+  projects: Projects;
   protocols: Protocols;
   registrations: Registrations;
+  result_cache: ResultCache;
   schema_migrations: SchemaMigrations;
   structures: Structures;
   task_executions: TaskExecutions;

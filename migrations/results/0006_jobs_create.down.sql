@@ -1,5 +1,0 @@
-DROP TABLE job_outputs;
-DROP TABLE job_inputs;
-DROP TABLE jobs;
-DROP FUNCTION check_job_step();
-DROP TABLE pipeline_specs;

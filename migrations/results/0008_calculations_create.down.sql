@@ -1,2 +1,0 @@
-DROP TABLE atomic_properties;
-DROP TABLE calculations;

@@ -1,2 +1,0 @@
-DROP INDEX structures_checksum;
-ALTER TABLE structures DROP COLUMN record;

@@ -1,0 +1,3 @@
+DROP TABLE batch_progress;
+DROP TABLE batch_jobs;
+DROP FUNCTION check_batch_step();

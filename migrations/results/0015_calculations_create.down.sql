@@ -1,0 +1,3 @@
+DROP VIEW atomic_forces;
+DROP TABLE atomic_properties;
+DROP TABLE calculations;

@@ -1,0 +1,85 @@
+import { operation } from "../operation.ts";
+import { deleteOrg } from "./delete.ts";
+import { resumeOrg } from "./resume.ts";
+import { rotateOrg } from "./rotate.ts";
+import { OrgCredentials, OrgDelete, OrgLife, OrgNamed } from "./schema.ts";
+import { OrgConfigure, OrgSettings, type SettingName } from "./setting-keys.ts";
+import { configureOrg, showSettings } from "./settings.ts";
+import type { Values } from "./settings-store.ts";
+import { suspendOrg } from "./suspend.ts";
+
+/** For the audit: which organization. */
+function told(_input: unknown, { org_id }: { org_id: string }) {
+  return { entity_type: "organization", entity_id: org_id, org_id };
+}
+
+export const showSettingsOperation = operation({
+  name: "org.settings",
+  summary: "Quotas and settings of one organization, with their defaults",
+  permission: "orgs:read",
+  http: { method: "GET", path: "/orgs/{org}/settings" },
+  tx: "own",
+  input: OrgNamed,
+  output: OrgSettings,
+  run: showSettings,
+});
+
+export const configureOrgOperation = operation({
+  name: "org.configure",
+  summary: "Set or take back settings of one organization; quotas are the operator's to set",
+  permission: "orgs:manage",
+  http: { method: "PATCH", path: "/orgs/{org}/settings" },
+  tx: "own",
+  input: OrgConfigure,
+  output: OrgSettings,
+  told,
+  run: (call, input) => configureOrg(call, input as { org: string; set?: Values; unset?: SettingName[] }),
+});
+
+export const suspendOrgOperation = operation({
+  name: "org.suspend",
+  summary: "No submissions and no claims; reading goes on, and what runs is recorded",
+  permission: "orgs:operate",
+  http: { method: "POST", path: "/orgs/{org}/suspend" },
+  tx: "own",
+  input: OrgNamed,
+  output: OrgLife,
+  told,
+  run: suspendOrg,
+});
+
+export const resumeOrgOperation = operation({
+  name: "org.resume",
+  summary: "Take a suspended organization, or within its grace a deleted one, back",
+  permission: "orgs:delete",
+  http: { method: "POST", path: "/orgs/{org}/resume" },
+  tx: "own",
+  input: OrgNamed,
+  output: OrgLife,
+  told,
+  run: resumeOrg,
+});
+
+export const deleteOrgOperation = operation({
+  name: "org.delete",
+  summary: "Delete an organization with its database, after a grace in which it can be taken back",
+  permission: "orgs:delete",
+  http: { method: "DELETE", path: "/orgs/{org}" },
+  tx: "own",
+  input: OrgDelete,
+  output: OrgLife,
+  told,
+  run: deleteOrg,
+});
+
+export const rotateCredentialsOperation = operation({
+  name: "org.rotate_credentials",
+  summary: "Give the login of an organization's database a new derived password",
+  permission: "orgs:operate",
+  http: { method: "POST", path: "/orgs/{org}/rotate-credentials" },
+  tx: "own",
+  input: OrgNamed,
+  output: OrgCredentials,
+  told,
+  run: rotateOrg,
+});
