@@ -49,7 +49,8 @@ test-faults: install engines ## killed processes, lost leases, servers that go a
 
 test-pg15: install ## what touches the database on Debian's PostgreSQL 15, by an administrator without superuser's rights
 	@scripts/test-pg15.sh "src/orgs/*.test.ts" "src/db/migrate*.test.ts" "src/db/values.test.ts" "src/jobs/*.test.ts" "src/worker/*.test.ts" \
-	  "src/audit/*.test.ts" "src/perform.test.ts" "test/schema.test.ts" "test/isolation.test.ts"
+	  "src/audit/*.test.ts" "src/perform.test.ts" "test/schema.test.ts" "test/isolation.test.ts" "test/docs/*.test.ts" \
+	  "test/legality/*.test.ts" "test/visibility/*.test.ts"
 
 test-migrations: install ## every migration up, down and up again, on scratch databases
 	@$(ALIQUOT) migrate test
