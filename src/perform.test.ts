@@ -10,6 +10,7 @@ import { AppError } from "./errors.ts";
 import { OPERATIONS } from "./features.ts";
 import { requestHash } from "./idempotency.ts";
 import { newId, sha256 } from "./ids.ts";
+import { addMolecules } from "./molecules/operations.ts";
 import { type Operation, operation } from "./operation.ts";
 import { createOrgOperation } from "./orgs/operations.ts";
 import { perform } from "./perform.ts";
@@ -287,6 +288,23 @@ test("org.create under a key answers the same organization again", async () => {
   const first = await create("Keyed lab");
   assert.deepEqual(await create("Keyed lab"), first);
   await assert.rejects(create("Other lab"), kind("idempotency_mismatch"));
+});
+
+test("the first write of a day makes the months that are missing", async () => {
+  const fresh = await makeOrg(context);
+  const writer = await person(context, fresh, "scientist");
+  const ask = (text: string) => context.superuser<{ part: string }>(text, [], fresh.database_name);
+  const [month] = await ask(
+    "SELECT 'job_events_' || to_char((now() AT TIME ZONE 'UTC') + interval '2 months', 'YYYY_MM') AS part",
+  );
+  await ask(`DROP TABLE ${month?.part}`);
+  const add = () =>
+    perform(context, addMolecules, writer, { records: [{ text: "CCO", format: "smiles" as const }] });
+  await add();
+  assert.deepEqual(await ask(`SELECT to_regclass('${month?.part}')::text AS part`), [month]);
+  await ask(`DROP TABLE ${month?.part}`);
+  await add();
+  assert.deepEqual(await ask(`SELECT to_regclass('${month?.part}')::text AS part`), [{ part: null }], "once");
 });
 
 test("org.create that failed half-way is finished under the same key", {}, async () => {

@@ -9,6 +9,7 @@ import type { MetadataTx } from "./db/metadata.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { findAnswer, keepAnswer, type Request, requestHash } from "./idempotency.ts";
 import { newId } from "./ids.ts";
+import { makeMonths } from "./jobs/months-store.ts";
 import { UUID_PATTERN } from "./jobs/schema.ts";
 import type { Operation, OwnTools, Told } from "./operation.ts";
 import { NAME_PATTERN } from "./orgs/schema.ts";
@@ -80,13 +81,18 @@ async function performResults<I extends TSchema, O extends TSchema, P>(
     }),
   );
   // It is committed: an error now must not make the asker ask again. The reconciler takes what waits.
-  await services.results.relay(person.org_id).catch((error: unknown) => {
+  await lookAfter(services, person.org_id).catch((error: unknown) => {
     services.log.warn(
       { err: toAppError(error).message, org_id: person.org_id },
       "facts wait for the reconciler",
     );
   });
   return answer;
+}
+
+async function lookAfter({ results }: Services, orgId: string): Promise<void> {
+  await results.relay(orgId);
+  if (results.isFirstWriteToday(orgId)) await results.forMachinery(orgId, ({ tx }) => makeMonths(tx));
 }
 
 async function performOwn<I extends TSchema, O extends TSchema, P>(

@@ -52,6 +52,8 @@ export class ResultsDoor {
   readonly #places = new Map<string, { place: OrgPlace; until: number }>();
   readonly #finding = new Map<string, Promise<OrgPlace>>();
   readonly #touched = new Map<string, number>();
+  /** The day on which each organization was last written to by this process. */
+  readonly #written = new Map<string, string>();
   /** Set once by context.ts: takes facts to the metadata database after a commit. */
   relay: (orgId: string) => Promise<void> = async () => {};
 
@@ -110,6 +112,14 @@ export class ResultsDoor {
     if ((this.#touched.get(orgId) ?? 0) > Date.now()) return;
     await this.#metadata.system((tx) => touchDatabase(tx, orgId));
     this.#touched.set(orgId, Date.now() + TOUCH_SECONDS * 1000);
+  }
+
+  /** True once a day (UTC): whoever writes first looks after what must be there before the month ends. */
+  isFirstWriteToday(orgId: string): boolean {
+    const today = new Date().toISOString().slice(0, 10);
+    if (this.#written.get(orgId) === today) return false;
+    this.#written.set(orgId, today);
+    return true;
   }
 
   /**
