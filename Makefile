@@ -4,7 +4,7 @@ SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 ALIQUOT := node bin/aliquot.js
-ORG := $(if $(ORG_ID),--org $(ORG_ID))
+ORG := $(if $(ORG_ID),--org '$(ORG_ID)')
 SAY_YES := $(if $(YES),--yes)
 STEP_COUNT := $(if $(STEPS),--steps $(STEPS))
 # Taking back is of one branch: an organization's when one is named, else the shared database's.
@@ -13,7 +13,8 @@ DOWN_BRANCH := $(if $(ORG_ID),results,metadata)
 .DEFAULT_GOAL := help
 .PHONY: help install engines services demo test test-reference test-slow test-faults test-pg15 test-migrations bench bench-fleet check format types schema docs \
   up down restart status health health-continuous clean reset quick-reset dev-setup \
-  migrate migrate-results migrate-status migrate-history migrate-down seed seed-force shell
+  migrate migrate-results migrate-status migrate-history migrate-down seed seed-force shell \
+  local-migrate local-seed local-health test-docs
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
@@ -51,6 +52,9 @@ test-pg15: install ## what touches the database on Debian's PostgreSQL 15, by an
 	@scripts/test-pg15.sh "src/orgs/*.test.ts" "src/db/migrate*.test.ts" "src/db/values.test.ts" "src/jobs/*.test.ts" "src/worker/*.test.ts" \
 	  "src/audit/*.test.ts" "src/perform.test.ts" "test/schema.test.ts" "test/isolation.test.ts" "test/docs/*.test.ts" \
 	  "test/legality/*.test.ts" "test/visibility/*.test.ts"
+
+test-docs: install ## the schema reference, the map and the diagrams against the migrations
+	@node scripts/test.mjs "test/docs/*.test.ts" "src/docs/*.test.ts"
 
 test-migrations: install ## every migration up, down and up again, on scratch databases
 	@$(ALIQUOT) migrate test
@@ -126,6 +130,12 @@ migrate-history: install ## migrations that were applied (ORG_ID=)
 
 migrate-down: install ## take one migration back (asks; YES=1 STEPS=): of ORG_ID= where given, else of the shared database
 	@$(ALIQUOT) $(ORG) $(SAY_YES) migrate down --branch $(DOWN_BRANCH) $(STEP_COUNT)
+
+local-migrate: migrate ## the same as migrate, seed and health: nothing here needs a container
+
+local-seed: seed
+
+local-health: health
 
 seed: install ## put in what the system itself needs
 	@$(ALIQUOT) seed
