@@ -4,6 +4,7 @@ import { lendBriefly } from "../db/briefly.ts";
 import { ident, literal, type Roles } from "../db/roles.ts";
 import { AppError } from "../errors.ts";
 import type { OrgPlace } from "./place.ts";
+import { METADATA_SERVER } from "./servers.ts";
 
 type Said = { org_id: string; generation: number; version: number };
 
@@ -15,12 +16,14 @@ type Said = { org_id: string; generation: number; version: number };
 export async function identifyDatabase(
   login: ServerAddress,
   roles: Roles,
-  place: Pick<OrgPlace, "org_id" | "generation" | "database_name">,
+  place: Pick<OrgPlace, "org_id" | "generation" | "database_name" | "server_address">,
 ): Promise<number> {
   return lendBriefly(login, "aliquot provisioning", async (client) => {
+    // On the directory's own server the commit that turns the organization active waits for this one too.
+    const waits = place.server_address === METADATA_SERVER ? "off" : "on";
     // One message: the first session of a new database pays for each with a cold cache.
     const answers = (await client.query(
-      `SET ROLE ${ident(roles.system)};
+      `SET ROLE ${ident(roles.system)}; SET synchronous_commit = ${waits};
        WITH made AS (
          INSERT INTO database_identity (org_id, generation)
          VALUES (${literal(place.org_id)}, ${Number(place.generation)})
