@@ -2,13 +2,11 @@ import type { Static, TSchema } from "typebox";
 import { Compile, type Validator } from "typebox/compile";
 import { inOrganization, require } from "./access/policy.ts";
 import { type Principal, viewerOf } from "./access/principal.ts";
-import { type AuditEntry, auditBody, auditTime } from "./audit/entry.ts";
+import { type AuditEntry, auditBody, auditEntry } from "./audit/entry.ts";
 import { appendAudit } from "./audit/store.ts";
-import type { Canonical } from "./canonical.ts";
 import type { MetadataTx } from "./db/metadata.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { findAnswer, keepAnswer, type Request, requestHash } from "./idempotency.ts";
-import { newId } from "./ids.ts";
 import { makeMonths } from "./jobs/months-store.ts";
 import { UUID_PATTERN } from "./jobs/schema.ts";
 import type { Operation, OwnTools, Told } from "./operation.ts";
@@ -158,7 +156,7 @@ function ruleOf(error: { message: string; params?: unknown }): string {
 }
 
 function entryOf(action: string, principal: Principal, told: Told): AuditEntry {
-  return {
+  return auditEntry({
     org_id: told.org_id === undefined ? principal.org_id : told.org_id,
     user_id: principal.user_id,
     action,
@@ -166,8 +164,6 @@ function entryOf(action: string, principal: Principal, told: Told): AuditEntry {
     entity_id: told.entity_id ?? null,
     pipeline_id: told.pipeline_id ?? null,
     job_id: told.job_id ?? null,
-    metadata: (told.metadata ?? {}) as { [key: string]: Canonical },
-    ts: auditTime(new Date()),
-    source_id: newId(),
-  };
+    metadata: told.metadata ?? {},
+  });
 }

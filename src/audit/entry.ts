@@ -1,4 +1,5 @@
 import { type Canonical, canonicalJson } from "../canonical.ts";
+import { newId } from "../ids.ts";
 
 /** What happened, as it is recorded for good. Text and whole numbers only; no structures, no results. */
 export type AuditEntry = {
@@ -15,6 +16,25 @@ export type AuditEntry = {
   /** Of the fact that becomes the row: it is recorded once. */
   source_id: string;
 };
+
+/** What is told of a deed; who did nothing in an organization or for a job says nothing of them. */
+export type Deed = Pick<AuditEntry, "action" | "entity_type"> &
+  Partial<Omit<AuditEntry, "action" | "entity_type" | "ts" | "source_id">>;
+
+/** A deed of this moment as a row of the audit log. */
+export function auditEntry(deed: Deed): AuditEntry {
+  return {
+    org_id: null,
+    user_id: null,
+    entity_id: null,
+    pipeline_id: null,
+    job_id: null,
+    metadata: {},
+    ...deed,
+    ts: auditTime(new Date()),
+    source_id: newId(),
+  };
+}
 
 /** A time as the chain has it: RFC 3339 UTC to the millisecond. */
 export function auditTime(time: Date | string): string {

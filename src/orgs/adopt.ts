@@ -1,10 +1,9 @@
 import type { Principal } from "../access/principal.ts";
 import { insertMembership } from "../access/store.ts";
-import { auditTime } from "../audit/entry.ts";
+import { type AuditEntry, auditEntry } from "../audit/entry.ts";
 import { appendAudit } from "../audit/store.ts";
 import { violates } from "../db/postgres-errors.ts";
 import { AppError } from "../errors.ts";
-import { newId } from "../ids.ts";
 import type { Services } from "../services.ts";
 import { freeSlug, nameOf } from "./create.ts";
 import type { Found } from "./discover.ts";
@@ -81,17 +80,13 @@ function recoveredName(orgId: string): string {
   return `recovered ${orgId.slice(-12)}`;
 }
 
-function adopted(org_id: string, user_id: string, database_name: string) {
-  return {
+function adopted(org_id: string, user_id: string, database_name: string): AuditEntry {
+  return auditEntry({
     org_id,
     user_id,
     action: "org.adopt",
     entity_type: "organization",
     entity_id: org_id,
-    pipeline_id: null,
-    job_id: null,
     metadata: { database_name },
-    ts: auditTime(new Date()),
-    source_id: newId(),
-  };
+  });
 }

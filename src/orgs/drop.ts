@@ -53,7 +53,8 @@ async function holderOf(client: pg.ClientBase, orgId: string): Promise<string> {
 /**
  * Removes an organization's database, with whoever is connected to it, and its login role. What is not
  * there is not missed, so it may be repeated after a crash and serves a half-made organization too. The
- * directory is the caller's: an organization that is no longer `provisioning` is not made again by one that waits. Throws AppError unavailable (the server is away).
+ * directory is the caller's: an organization that is no longer `provisioning` is not made again by one that
+ * waits. Throws AppError unavailable (the server is away).
  */
 export async function dropResults(settings: ProvisionSettings, place: OrgPlace): Promise<void> {
   const { database_name, role_name } = place;

@@ -1,7 +1,6 @@
-import { auditTime } from "../audit/entry.ts";
+import { auditEntry } from "../audit/entry.ts";
 import { appendAudit, chainHas } from "../audit/store.ts";
 import type { MetadataTx } from "../db/metadata.ts";
-import { newId } from "../ids.ts";
 import type { Services } from "../services.ts";
 import type { OrgPlace } from "./place.ts";
 import { selectPlaces } from "./store.ts";
@@ -26,17 +25,12 @@ export async function finishProvisioning(
 async function auditCreation(tx: MetadataTx, { org_id, slug }: OrgPlace): Promise<void> {
   if (await chainHas(tx, org_id, ["org.create", "org.adopt"])) return;
   await appendAudit(tx, [
-    {
+    auditEntry({
       org_id,
-      user_id: null,
       action: "org.create",
       entity_type: "organization",
       entity_id: org_id,
-      pipeline_id: null,
-      job_id: null,
       metadata: { slug },
-      ts: auditTime(new Date()),
-      source_id: newId(),
-    },
+    }),
   ]);
 }

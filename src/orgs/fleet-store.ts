@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type pg from "pg";
 import type { MetadataTx } from "../db/metadata.ts";
+import { MONTHS_DUE } from "../db/months.ts";
 import type { OrgPlace } from "./place.ts";
 
 /** What of a place a migration needs. */
@@ -140,8 +141,7 @@ export async function hasOtherSessions(tx: MetadataTx): Promise<boolean> {
 }
 
 /** True where the month after next has no partition yet. Asking is cheaper than calling what makes them. */
-export const PARTITIONS_DUE = `to_regprocedure('public.ensure_partitions()') IS NOT NULL AND to_regclass(
-  'public.job_events_' || to_char(now() AT TIME ZONE 'UTC' + interval '2 months', 'YYYY_MM')) IS NULL`;
+export const PARTITIONS_DUE = `to_regprocedure('public.ensure_partitions()') IS NOT NULL AND ${MONTHS_DUE}`;
 
 /** Makes the partitions of the coming months in a results database. */
 export async function makePartitions(client: pg.ClientBase): Promise<void> {

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { ServerAddress } from "../db/address.ts";
 import { lendBriefly } from "../db/briefly.ts";
+import { MONTHS_DUE } from "../db/months.ts";
 import { ident, literal, type Roles } from "../db/roles.ts";
 import { AppError } from "../errors.ts";
 import type { OrgPlace } from "./place.ts";
@@ -31,8 +32,7 @@ export async function identifyDatabase(
        said AS (SELECT org_id, generation FROM made UNION ALL SELECT org_id, generation FROM database_identity)
        SELECT org_id, generation, (SELECT max(version) FROM schema_migrations) AS version,
          -- A template of this month has them all: then the function, cold in a new session, is not called.
-         CASE WHEN to_regclass('job_events_' || to_char((now() AT TIME ZONE 'UTC') + interval '2 months', 'YYYY_MM')) IS NULL
-           THEN ensure_partitions() END
+         CASE WHEN ${MONTHS_DUE} THEN ensure_partitions() END
        FROM said`,
     )) as unknown as pg.QueryResult<Said>[];
     const said = answers.at(-1)?.rows[0];

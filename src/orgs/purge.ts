@@ -1,7 +1,6 @@
-import { auditTime } from "../audit/entry.ts";
+import { auditEntry } from "../audit/entry.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { MetadataTx } from "../db/metadata.ts";
-import { newId } from "../ids.ts";
 import type { Services } from "../services.ts";
 import {
   deleteBelongings,
@@ -44,7 +43,15 @@ export async function purgeOrg(
     if (!(await lockDue(tx, orgId))) return false;
     await deleteBelongings(tx, orgId);
     await updateDeleted(tx, orgId);
-    await appendAudit(tx, [purged(orgId, userId)]);
+    await appendAudit(tx, [
+      auditEntry({
+        org_id: orgId,
+        user_id: userId,
+        action: "org.purge",
+        entity_type: "organization",
+        entity_id: orgId,
+      }),
+    ]);
     return true;
   });
 }
@@ -52,21 +59,6 @@ export async function purgeOrg(
 async function lockDue(tx: MetadataTx, orgId: string): Promise<boolean> {
   const row = await lockOptionalLife(tx, orgId);
   return row?.status === "deleting" && row.due;
-}
-
-function purged(org_id: string, user_id: string | null) {
-  return {
-    org_id,
-    user_id,
-    action: "org.purge",
-    entity_type: "organization",
-    entity_id: org_id,
-    pipeline_id: null,
-    job_id: null,
-    metadata: {},
-    ts: auditTime(new Date()),
-    source_id: newId(),
-  };
 }
 
 /**

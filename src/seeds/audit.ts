@@ -1,5 +1,4 @@
-import { type AuditEntry, auditTime } from "../audit/entry.ts";
-import { newId } from "../ids.ts";
+import { type AuditEntry, auditEntry } from "../audit/entry.ts";
 import { countsOf, type SeedChange } from "./report.ts";
 
 /**
@@ -17,18 +16,14 @@ export function seedingEntry(
     ...Object.fromEntries(counts),
     ...(permissions.length === 0 ? {} : { permissions: [...new Set(permissions)].sort() }),
   };
-  return {
+  return auditEntry({
     org_id: by?.org_id ?? null,
     user_id: by?.user_id ?? null,
     action: "seed",
     entity_type: by === null ? "installation" : "organization",
     entity_id: by?.org_id ?? null,
-    pipeline_id: null,
-    job_id: null,
     metadata,
-    ts: auditTime(new Date()),
-    source_id: newId(),
-  };
+  });
 }
 
 /** The admin got a password, the first or another one: by whom it was chosen, never what it is. */
@@ -37,16 +32,10 @@ export function passwordEntry(
   chosen: "given" | "drawn",
   action: "user.set_password" | "user.reset_password" = "user.set_password",
 ): AuditEntry {
-  return {
-    org_id: null,
-    user_id: null,
+  return auditEntry({
     action,
     entity_type: "user",
     entity_id: userId,
-    pipeline_id: null,
-    job_id: null,
     metadata: { chosen },
-    ts: auditTime(new Date()),
-    source_id: newId(),
-  };
+  });
 }

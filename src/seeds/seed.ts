@@ -34,8 +34,9 @@ export type SeedOptions = {
 /**
  * Puts what the system itself needs into the metadata database: roles, task definitions, services, pipelines
  * with their templates, and the person that local commands act as. Adds what is missing and touches nothing
- * that is there, but gives roles the permissions that are new in this version; `force` puts back what is the system's and was changed. What people made, a published
- * pipeline version and the admin are never changed. One transaction: a seeding that was killed did nothing.
+ * that is there, but gives roles the permissions that are new in this version; `force` puts back what is the
+ * system's and was changed. What people made, a published pipeline version and the admin are never changed. One
+ * transaction: a seeding that was killed did nothing.
  *
  * Returns what was done, and without `force` what it would put back.
  * Throws AppError: bad_input (a file is wrong), conflict (a published version has another graph, or

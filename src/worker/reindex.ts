@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { auditTime, belongsToChain } from "../audit/entry.ts";
+import { auditEntry, belongsToChain } from "../audit/entry.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { MetadataDoor, MetadataTx } from "../db/metadata.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
-import { newId } from "../ids.ts";
 import type { ResultsDoor } from "../orgs/door.ts";
 import { holdOrganization } from "./projection-store.ts";
 import {
@@ -94,18 +93,14 @@ async function rewrite(tx: MetadataTx, scope: ResultsScope, userId: string | nul
   };
   const { org_id, ...numbers } = report;
   await appendAudit(tx, [
-    {
+    auditEntry({
       org_id,
       user_id: userId,
       action: "org.reindex",
       entity_type: "organization",
       entity_id: org_id,
-      pipeline_id: null,
-      job_id: null,
       metadata: numbers,
-      ts: auditTime(new Date()),
-      source_id: newId(),
-    },
+    }),
   ]);
   return report;
 }
