@@ -49,7 +49,7 @@ test-faults: install engines ## killed processes, lost leases, servers that go a
 	@node scripts/test.mjs "test/slow/faults.test.ts"
 
 test-pg15: install ## what touches the database on Debian's PostgreSQL 15, by an administrator without superuser's rights
-	@scripts/test-pg15.sh "src/orgs/*.test.ts" "src/db/migrate*.test.ts" "src/db/values.test.ts" "src/jobs/*.test.ts" "src/worker/*.test.ts" \
+	@scripts/test-pg15.sh "src/orgs/*.test.ts" "src/db/migrate*.test.ts" "src/db/values.test.ts" "src/jobs/*.test.ts" "src/worker/*.test.ts" "src/relay/*.test.ts" "src/queue/*.test.ts" \
 	  "src/audit/*.test.ts" "src/perform.test.ts" "test/schema.test.ts" "test/isolation.test.ts" "test/docs/*.test.ts" \
 	  "test/legality/*.test.ts" "test/visibility/*.test.ts"
 

@@ -21,6 +21,7 @@ import { isFleetBehind } from "./orgs/fleet-store.ts";
 import { type PlaceNames, placeNames } from "./orgs/place-names.ts";
 import { Provisioner } from "./orgs/provision.ts";
 import { clearStopping, isStopping } from "./processes.ts";
+import { relayOrg, shareRelay } from "./relay/relay.ts";
 import type { Secret } from "./secrets.ts";
 import type { SeedChange } from "./seeds/report.ts";
 import { seed } from "./seeds/seed.ts";
@@ -28,7 +29,6 @@ import type { Services } from "./services.ts";
 import { appPassword, checkAppLogin, metadataPlace, prepareMetadata } from "./setup.ts";
 import { openToolkit } from "./toolkit/toolkit.ts";
 import { version } from "./version.ts";
-import { relayOrg, shareRelay } from "./worker/relay.ts";
 
 /** Everything that is open, closed together and in reverse order. */
 export type Context = Services & {

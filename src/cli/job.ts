@@ -12,7 +12,7 @@ import {
 } from "../jobs/operations.ts";
 import { JOB_STATUSES, type JobDetail, type JobRow, type JobStatus, TERMINAL } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
-import { countWorkers } from "../worker/announce.ts";
+import { countWorkers } from "../queue/workers-store.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
 import { finite, limit } from "./options.ts";

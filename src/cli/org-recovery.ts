@@ -11,8 +11,8 @@ import { rotateCredentialsOperation, showOrgOperation } from "../orgs/operations
 import type { Org } from "../orgs/schema.ts";
 import { selectPlaces } from "../orgs/store.ts";
 import { perform } from "../perform.ts";
+import { type Reindexed, reindexOrg } from "../relay/reindex.ts";
 import { repairAppLogin } from "../setup.ts";
-import { type Reindexed, reindexOrg } from "../worker/reindex.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
 import { meant, who, whoIn } from "./org-who.ts";

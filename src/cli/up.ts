@@ -15,7 +15,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { AppError, toAppError } from "../errors.ts";
 import { openLogger } from "../log.ts";
 import { enrol, listProcesses } from "../processes.ts";
-import { runReconciler, runSweeper } from "../worker/reconcile.ts";
+import { runReconciler, runSweeper } from "../relay/reconcile.ts";
 import type { Cli } from "./cli.ts";
 import { slotCount, whole } from "./options.ts";
 import { seedForUp } from "./seed.ts";

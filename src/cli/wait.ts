@@ -7,7 +7,7 @@ import { listJobs } from "../jobs/operations.ts";
 import { type JobRow, TERMINAL } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
 import { enrol } from "../processes.ts";
-import { countWorkers } from "../worker/announce.ts";
+import { countWorkers } from "../queue/workers-store.ts";
 import { type RunningWorker, startWorker } from "../worker/start.ts";
 import type { Cli } from "./cli.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { sql } from "kysely";
-import type { OrgPrincipal } from "../../src/access/principal.ts";
 import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
+import type { OrgPrincipal } from "../access/principal.ts";
 import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
 import { addMolecules, listMolecules } from "./operations.ts";

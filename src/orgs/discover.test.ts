@@ -10,7 +10,7 @@ import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { listJobs } from "../jobs/operations.ts";
 import { perform } from "../perform.ts";
-import { reindexOrg } from "../worker/reindex.ts";
+import { reindexOrg } from "../relay/reindex.ts";
 import { adoptDatabase } from "./adopt.ts";
 import { discover, type Found } from "./discover.ts";
 import { createOrgOperation, deleteOrgOperation } from "./operations.ts";

@@ -6,7 +6,7 @@ import { claimAndStart, claimOne, record, until } from "../../test/support/worke
 import { verifyChain } from "../audit/store.ts";
 import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
-import { runReconciler } from "../worker/reconcile.ts";
+import { runReconciler } from "../relay/reconcile.ts";
 import { createOrgOperation, deleteOrgOperation, listOrgsOperation } from "./operations.ts";
 import { type PurgeServices, purgeDue, purgeOrg } from "./purge.ts";
 import type { Org } from "./schema.ts";

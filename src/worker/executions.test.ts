@@ -16,7 +16,7 @@ import {
 } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
 import { cancelJob, retryJob } from "../jobs/change.ts";
-import { type Claim, dropClaim, releaseClaim } from "./claim.ts";
+import { type Claim, dropClaim, releaseClaim } from "../queue/claims-store.ts";
 import type { Started } from "./facts.ts";
 import { failTask } from "./fail.ts";
 import { giveBackTask } from "./give-back.ts";

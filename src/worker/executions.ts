@@ -4,7 +4,7 @@ import type { TaskContext } from "../engines/adapter.ts";
 import { insertEvents, type LockedJob, lockOptionalJob, type NewEvent, updateJob } from "../jobs/store.ts";
 import { insertOutbox } from "../outbox.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
-import type { Claim } from "./claim.ts";
+import type { Claim } from "../queue/claims-store.ts";
 import { goneFact, numbered, type Started } from "./facts.ts";
 import { failLostTask } from "./fail.ts";
 

@@ -2,7 +2,7 @@ import type { TaskContext } from "../engines/adapter.ts";
 import type { NewEvent } from "../jobs/store.ts";
 import type { Fact } from "../outbox.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
-import type { Claim } from "./claim.ts";
+import type { Claim } from "../queue/claims-store.ts";
 
 /** A started attempt. */
 export type Started = {

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { ResultsScope } from "../db/results.ts";
 import { insertEvents, lockOptionalJob, updateJob } from "../jobs/store.ts";
 import { insertOutbox } from "../outbox.ts";
-import type { Claim } from "./claim.ts";
+import type { Claim } from "../queue/claims-store.ts";
 import { numbered, type Started } from "./facts.ts";
 import { readyFact } from "./record.ts";
 

@@ -15,8 +15,8 @@ import {
   until,
 } from "../../test/support/worker.ts";
 import { cancelJob } from "../jobs/change.ts";
-import { countWorkers } from "./announce.ts";
-import { reconcileOnce } from "./reconcile.ts";
+import { countWorkers } from "../queue/workers-store.ts";
+import { reconcileOnce } from "../relay/reconcile.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
 beforeEach(clear);

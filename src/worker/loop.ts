@@ -4,12 +4,19 @@ import type { EngineAtHand } from "../engines/adapter.ts";
 import type { EngineProbe } from "../engines/engine.ts";
 import { toAppError } from "../errors.ts";
 import { newId } from "../ids.ts";
+import {
+  type Claim,
+  claimKey,
+  claimTasks,
+  dropClaim,
+  raiseFence,
+  releaseClaim,
+} from "../queue/claims-store.ts";
+import { LeaseKeeper } from "../queue/lease-keeper.ts";
+import { announceWorker, dismissWorker } from "../queue/workers-store.ts";
 import type { Services } from "../services.ts";
-import { announceWorker, dismissWorker } from "./announce.ts";
-import { type Claim, claimKey, claimTasks, dropClaim, raiseFence, releaseClaim } from "./claim.ts";
 import { startTask } from "./executions.ts";
 import { giveBackTask } from "./give-back.ts";
-import { LeaseKeeper } from "./lease.ts";
 import { type RunTools, runTask } from "./run.ts";
 
 export type WorkerSettings = {

@@ -4,7 +4,7 @@ import type { Recorded } from "../engines/adapter.ts";
 import { AppError } from "../errors.ts";
 import { insertEvents, type LockedJob, lockOptionalJob, type NewEvent, updateJob } from "../jobs/store.ts";
 import { type Fact, insertOutbox } from "../outbox.ts";
-import type { Claim } from "./claim.ts";
+import type { Claim } from "../queue/claims-store.ts";
 import { goneFact, numbered, type Started } from "./facts.ts";
 import { jobOutcome, outcomeChange, outcomeEvents } from "./outcome.ts";
 

@@ -6,8 +6,8 @@ import type { EngineAtHand, Lend, OutputFile, Prepared } from "../engines/adapte
 import { AppError, toAppError } from "../errors.ts";
 import type { Executor, RunOutcome } from "../executors/executor.ts";
 import type { StoredObject } from "../objects/store.ts";
+import type { Claim } from "../queue/claims-store.ts";
 import type { Services } from "../services.ts";
-import type { Claim } from "./claim.ts";
 import type { Started } from "./facts.ts";
 import { failTask } from "./fail.ts";
 import { recordTask } from "./record.ts";

@@ -3,9 +3,9 @@ import type { Context } from "../context.ts";
 import type { EngineProbe } from "../engines/engine.ts";
 import { findEngines } from "../engines/registry.ts";
 import { openLocalExecutor, sweepLeftovers } from "../executors/local.ts";
+import { runReconciler, runSweeper } from "../relay/reconcile.ts";
 import { version } from "../version.ts";
 import { runWorker } from "./loop.ts";
-import { runReconciler, runSweeper } from "./reconcile.ts";
 
 export type RunningWorker = {
   /** Engines that were found, by name. */

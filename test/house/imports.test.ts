@@ -63,7 +63,7 @@ function rankOf(path: string): number {
   if (path === "src/main.ts") return 7;
   if (/^src\/(cli|http)\//.test(path)) return 6;
   // The composition root and the loops of a worker, which it wires to the doors.
-  if (path === "src/context.ts" || path.startsWith("src/worker/")) return 5;
+  if (path === "src/context.ts" || path.startsWith("src/worker/") || (path.startsWith("src/relay/") && !name.endsWith("-store.ts"))) return 5;
   if (path === "src/perform.ts" || path === "src/features.ts" || name === "operations.ts") return 4;
   if (path.startsWith("src/db/")) return 1;
   if (/(^|-)store\.ts$/.test(name)) return 2;
@@ -73,6 +73,7 @@ const RANKS = ["", "db", "store", "use case", "operation", "worker or context", 
 
 /** Modules at the top of `src/` that everybody may use: they know nothing of features. */
 const COMMON = [
+  "alive",
   "canonical",
   "edit-distance",
   "errors",

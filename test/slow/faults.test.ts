@@ -7,7 +7,7 @@ import { describe, type TestContext as NodeTest, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureServer } from "../../src/db/embedded/server.ts";
 import { AppError } from "../../src/errors.ts";
-import { runReconciler } from "../../src/worker/reconcile.ts";
+import { runReconciler } from "../../src/relay/reconcile.ts";
 import { submitSmiles, type TestContext } from "../support/context.ts";
 import { submitScript } from "../support/engine.ts";
 import { startTestServer, testServer } from "../support/server.ts";

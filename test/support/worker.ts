@@ -5,7 +5,7 @@ import type { EngineAtHand } from "../../src/engines/adapter.ts";
 import { openLocalExecutor } from "../../src/executors/local.ts";
 import { newId } from "../../src/ids.ts";
 import type { Org } from "../../src/orgs/schema.ts";
-import { type Claim, claimTasks, sweepLeases } from "../../src/worker/claim.ts";
+import { type Claim, claimTasks, sweepLeases } from "../../src/queue/claims-store.ts";
 import { type NotStarted, startTask } from "../../src/worker/executions.ts";
 import type { Started } from "../../src/worker/facts.ts";
 import { runWorker } from "../../src/worker/loop.ts";

@@ -587,6 +587,10 @@ export interface PipelineVersions {
 
 export interface QueueLanes {
   /**
+   * Not served before this: its organization's database was away.
+   */
+  available_at: Generated<string>;
+  /**
    * When the row was made.
    */
   created_at: Generated<string>;
@@ -594,6 +598,10 @@ export interface QueueLanes {
    * Program that its tasks need.
    */
   engine: string;
+  /**
+   * True while tasks of it wait in the queue; one that comes back starts at the virtual time of those that stayed.
+   */
+  is_active: Generated<boolean>;
   /**
    * The organization.
    */

@@ -207,6 +207,14 @@ export interface BatchItems {
    */
   error: Json | null;
   /**
+   * Name under which its job is given the item.
+   */
+  input_key: string | null;
+  /**
+   * As its job will have it; null for an item that makes none.
+   */
+  input_signature: string | null;
+  /**
    * From 1, in the order of the request.
    */
   item_no: number;
@@ -222,6 +230,10 @@ export interface BatchItems {
    * Confidential: what its owner calls it.
    */
   name: string | null;
+  /**
+   * Confidential: parameters of this item alone, over those of the batch.
+   */
+  params: Generated<Json>;
   /**
    * How often it was retried.
    */
@@ -262,6 +274,10 @@ export interface BatchJobs {
    */
   error: Json | null;
   /**
+   * Confidential: inputs that all its jobs share: key, molecule_id, structure_id, site_id of each.
+   */
+  inputs: Generated<Json>;
+  /**
    * Confidential: what its owner calls it.
    */
   name: string;
@@ -285,6 +301,14 @@ export interface BatchJobs {
    * Project it belongs to.
    */
   project_id: string | null;
+  /**
+   * False: its jobs are computed anew, whatever the cache knows.
+   */
+  reuse: Generated<boolean>;
+  /**
+   * When its last item was there; null: items are still being added, and it can't complete.
+   */
+  sealed_at: string | null;
   /**
    * Recipe of its jobs.
    */
@@ -1249,9 +1273,13 @@ export interface Jobs {
    */
   project_id: string | null;
   /**
-   * Its tasks' place in the queue among equals, as the queue was told.
+   * Place of its tasks in the queue among equals: one more for each job of the same batch, or else of the same person, so that nobody waits behind all of another's.
    */
   rank: Generated<number>;
+  /**
+   * False: computed anew, whatever the cache knows, and not put off by an identical task that runs.
+   */
+  reuse: Generated<boolean>;
   /**
    * Raised by every change; also the number of the job's last event.
    */
@@ -1426,7 +1454,7 @@ export interface Outbox {
    */
   source_id: Generated<string>;
   /**
-   * job, task_ready, task_gone or audit.
+   * job, task_ready, task_gone or audit; facts: several of the first three, in their order; births: jobs of one recipe that are ready at once.
    */
   topic: string;
 }
@@ -1613,6 +1641,10 @@ export interface ResultCache {
    */
   canonical_job_id: string;
   /**
+   * How many of the engine's named checks passed.
+   */
+  checks_passed: Generated<number>;
+  /**
    * Weighted share of the named checks that passed; no probability.
    */
   confidence_score: number;
@@ -1649,9 +1681,21 @@ export interface ResultCache {
    */
   private_to: string | null;
   /**
+   * SHA-256 of the numbers that the same signature must give again.
+   */
+  result_hash: string | null;
+  /**
    * SHA-256 of all that decides the result.
    */
   signature: string;
+  /**
+   * Confidential: what the signature was made of.
+   */
+  signed_document: Json | null;
+  /**
+   * run: computed here; ingested: read from files of an earlier run, and replaced by one that was computed.
+   */
+  source: Generated<string>;
   /**
    * Task that ran it.
    */

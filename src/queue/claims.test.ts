@@ -22,7 +22,7 @@ import {
   raiseFence,
   releaseClaim,
   renewLeases,
-} from "./claim.ts";
+} from "./claims-store.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
 beforeEach(clear);

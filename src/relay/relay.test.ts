@@ -21,7 +21,7 @@ import { newId } from "../ids.ts";
 import { cancelJob } from "../jobs/change.ts";
 import { SILENT } from "../log.ts";
 import { type Fact, insertOutbox, type JobFact } from "../outbox.ts";
-import { type Claim, dropClaim } from "./claim.ts";
+import { type Claim, dropClaim } from "../queue/claims-store.ts";
 import { Hands } from "./hands.ts";
 import { upsertJobs, upsertQueueRows } from "./projection-store.ts";
 import { reconcileOnce } from "./reconcile.ts";

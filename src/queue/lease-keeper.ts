@@ -1,6 +1,6 @@
 import { toAppError } from "../errors.ts";
 import type { Services } from "../services.ts";
-import { type Claim, claimKey, renewLeases } from "./claim.ts";
+import { type Claim, claimKey, renewLeases } from "./claims-store.ts";
 
 /** Also says that the worker lives, which others believe for ALIVE_SECONDS. */
 const MOST_MS = 10_000;

@@ -3,8 +3,8 @@ import type { MetadataTx } from "../db/metadata.ts";
 import { toAppError } from "../errors.ts";
 import { purgeDue } from "../orgs/purge.ts";
 import { selectPlaces, selectTouchedOrgs } from "../orgs/store.ts";
+import { sweepLeases } from "../queue/claims-store.ts";
 import type { Services } from "../services.ts";
-import { sweepLeases } from "./claim.ts";
 import { Hands } from "./hands.ts";
 import { deleteOldAnswers, upkeep } from "./upkeep.ts";
 

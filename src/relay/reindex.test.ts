@@ -23,7 +23,7 @@ import { newId } from "../ids.ts";
 import { cancelJob } from "../jobs/change.ts";
 import { showOrgOperation } from "../orgs/operations.ts";
 import { perform } from "../perform.ts";
-import { sweepLeases } from "./claim.ts";
+import { sweepLeases } from "../queue/claims-store.ts";
 import { type Reindexed, reindexOrg } from "./reindex.ts";
 import { lockRelay } from "./relay.ts";
 

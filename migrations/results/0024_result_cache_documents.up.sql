@@ -1,0 +1,10 @@
+ALTER TABLE result_cache
+  ADD COLUMN signed_document jsonb CHECK (jsonb_typeof(signed_document) = 'object'),
+  ADD COLUMN result_hash text CHECK (result_hash ~ '^[0-9a-f]{64}$'),
+  ADD COLUMN checks_passed integer NOT NULL DEFAULT 0 CHECK (checks_passed >= 0),
+  ADD COLUMN source text NOT NULL DEFAULT 'run' CHECK (source IN ('run', 'ingested'));
+COMMENT ON COLUMN result_cache.signed_document IS 'Confidential: what the signature was made of.';
+COMMENT ON COLUMN result_cache.result_hash IS 'SHA-256 of the numbers that the same signature must give again.';
+COMMENT ON COLUMN result_cache.checks_passed IS 'How many of the engine''s named checks passed.';
+COMMENT ON COLUMN result_cache.source IS 'run: computed here; ingested: read from files of an earlier run, and replaced by one that was computed.';
+CREATE INDEX result_cache_task ON result_cache (task_name, created_at DESC);
