@@ -45,8 +45,9 @@ test-reference: install engines ## numbers held against published ones (slow)
 test-slow: install engines ## the package installed elsewhere, whole runs, killed processes, the demo
 	@node scripts/test.mjs "test/slow/**/*.test.ts"
 
-test-faults: install engines ## killed processes, lost leases, servers that go away
-	@node scripts/test.mjs "test/slow/faults.test.ts"
+test-faults: install engines ## killed processes, lost leases, servers that go away; then 200 kills while 500 jobs run (SEED= KILLS= JOBS=)
+	@node scripts/test.mjs "test/faults/*.test.ts" "test/slow/faults.test.ts"
+	@node test/faults/long.ts $(SEED) $(KILLS) $(JOBS)
 
 test-pg15: install ## what touches the database on Debian's PostgreSQL 15, by an administrator without superuser's rights
 	@scripts/test-pg15.sh "src/orgs/*.test.ts" "src/db/migrate*.test.ts" "src/db/values.test.ts" "src/jobs/*.test.ts" "src/worker/*.test.ts" "src/relay/*.test.ts" "src/queue/*.test.ts" \

@@ -1,4 +1,4 @@
-// `node bench/bench.ts [--json] [--quick] [NAME…]`: measures Aliquot, each number beside its baseline in the same run.
+// `node bench/bench.ts [--json] [--quick] [--long] [NAME…]`: measures Aliquot, each number beside its baseline in the same run.
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { table } from "../src/cli/out.ts";
@@ -13,7 +13,13 @@ const BENCHMARKS: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   routing: () => import("./routing.ts"),
   import: () => import("./import.ts"),
   submit: () => import("./submit.ts"),
-  protocol: () => import("./protocol.ts"),
+  claim: () => import("./claim.ts"),
+  batch: () => import("./batch.ts"),
+  noop: () => import("./noop.ts"),
+  fair: () => import("./fair.ts"),
+  cache: () => import("./cache.ts"),
+  memory: () => import("./memory.ts"),
+  recording: () => import("./recording.ts"),
   worker: () => import("./worker.ts"),
   prepare: () => import("./prepare.ts"),
   docking: () => import("./docking.ts"),
@@ -22,7 +28,7 @@ const BENCHMARKS: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: "boolean" }, quick: { type: "boolean" } },
+  options: { json: { type: "boolean" }, quick: { type: "boolean" }, long: { type: "boolean" } },
 });
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const unknown = positionals.filter((name) => !(name in BENCHMARKS));
@@ -36,7 +42,8 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHMARKS
   const { benchmark } = await BENCHMARKS[name]!();
   const began = performance.now();
   say(`${name}: ${benchmark.about} (load ${loadavg()[0]?.toFixed(1)})`);
-  items.push(...(await benchmark.run({ quick: flags.quick === true, say: (line) => say(`  ${line}`) })));
+  const how = { quick: flags.quick === true, long: flags.long === true };
+  items.push(...(await benchmark.run({ ...how, say: (line) => say(`  ${line}`) })));
   say(`  ${((performance.now() - began) / 1000).toFixed(0)} s`);
 }
 console.log(flags.json === true ? JSON.stringify({ items }) : asTable(items));

@@ -125,7 +125,8 @@ function ids(jobs: Submitted): string[] {
   return jobs.map((job) => job.job_id);
 }
 
-async function makeSite({ context, principal }: Lab): Promise<string> {
+/** The demo's receptor with a box around its inhibitor. Returns the site's id. */
+export async function makeSite({ context, principal }: Lab): Promise<string> {
   const { file, water, center_angstrom, size_angstrom } = DEMO_TARGET;
   const bytes = readFileSync(join(import.meta.dirname, "../examples", file));
   const receptor = await perform(context, prepareReceptorOperation, principal, {

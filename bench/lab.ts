@@ -24,11 +24,9 @@ export function makeHome(): BenchHome {
   chmodSync(base, 0o755);
   const path = join(base, "home");
   mkdirSync(path);
-  const { PATH, XTB_PATH, VINA_PATH } = process.env;
-  const { config } = parseConfig({ PATH, XTB_PATH, VINA_PATH });
   return {
     path,
-    open: () => openContext({ config, home: path, secret: secretKey({}, path), say: () => {} }),
+    open: () => openHome(path),
     stop: async () => void (await stopServer({ home: path })),
     postmaster: async () => (await serverStatus({ home: path })).pid ?? 0,
     [Symbol.asyncDispose]: async () => {
@@ -36,6 +34,13 @@ export function makeHome(): BenchHome {
       rmSync(base, { recursive: true, force: true });
     },
   };
+}
+
+/** A context in a home, also from another process. */
+export function openHome(path: string): Promise<Context> {
+  const { PATH, XTB_PATH, VINA_PATH } = process.env;
+  const { config } = parseConfig({ PATH, XTB_PATH, VINA_PATH });
+  return openContext({ config, home: path, secret: secretKey({}, path), say: () => {} });
 }
 
 /** A home with one organization, and the operator in it. */

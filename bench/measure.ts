@@ -15,6 +15,8 @@ export type Item = {
 export type How = {
   /** Fewer and smaller runs: a look, not a verdict. */
   quick: boolean;
+  /** The forms that take many minutes, too. */
+  long: boolean;
   /** Progress, a line each. */
   say: (line: string) => void;
 };
@@ -57,6 +59,12 @@ export function median(values: number[]): number {
     sorted[middle],
   ];
   return (low + high) / 2;
+}
+
+/** The value below which `share` of all lie, such as 0.95. */
+export function percentile(values: number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
 /** A B A B …: the machine is shared, and what disturbs one run should disturb its neighbour too. */

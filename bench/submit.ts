@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { submitCalculationsOperation } from "../src/calculations/operations.ts";
 import { perform } from "../src/perform.ts";
 import type { Identified } from "../src/toolkit/toolkit.ts";
-import { copyAsBareRows } from "./bare-rows.ts";
+import { copyAsBareRows, serverTime } from "./bare-rows.ts";
 import { drugLikeSmiles } from "./data/smiles.ts";
 import { type Lab, openLab } from "./lab.ts";
 import { alternate, type Benchmark, clocked, item, median } from "./measure.ts";
@@ -20,10 +20,14 @@ export const benchmark: Benchmark = {
     const known = await lab.context.toolkit.identify(smiles.map((text) => ({ text, format: "smiles" })));
     const prepared = new Map(smiles.map((text, at) => [text, known[at] as Identified]));
     await submit(lab, smiles.slice(0, JOBS), prepared);
+    let since = "";
     const { a, b } = await alternate(
       rounds,
-      (round) => clocked(() => submit(lab, part(round), prepared)),
-      () => copyAsBareRows(lab),
+      async (round) => {
+        since = await serverTime(lab);
+        return clocked(() => submit(lab, part(round), prepared));
+      },
+      async () => (await copyAsBareRows(lab, since)).seconds,
     );
     const whole = await clocked(() => submit(lab, smiles.slice(-JOBS)));
     const rate = JOBS / median(a.map(({ wall }) => wall));

@@ -50,7 +50,7 @@ async function compare(
   db: Kysely<DB>,
   query: Query,
   rows: number,
-  { quick, say }: How,
+  { quick, say }: Pick<How, "quick" | "say">,
 ): Promise<Item[]> {
   const as = (role: string) => async () => {
     const began = performance.now();

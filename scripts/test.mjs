@@ -2,7 +2,9 @@
 // runner itself would call both a success. Prints the runner's closing lines last, after the failures and
 // a list of what was skipped and why.
 import { spawn } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const CLOSING = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /;
@@ -26,7 +28,12 @@ const options = [
   "--test-reporter=spec",
   "--test-global-setup=test/setup.ts",
 ];
-const runner = spawn(process.execPath, [...options, ...files], { stdio: ["ignore", "pipe", "inherit"] });
+// Each of some two hundred processes would strip and compile the same sources: 0.7 s of CPU instead of 0.3.
+const compiled = mkdtempSync(join(tmpdir(), "aliquot-compiled-"));
+const runner = spawn(process.execPath, [...options, ...files], {
+  stdio: ["ignore", "pipe", "inherit"],
+  env: { NODE_COMPILE_CACHE: compiled, ...process.env },
+});
 // Both get the signal of a terminal; the runner ends first, and its files with it.
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => runner.kill(signal));
 const ended = new Promise((resolve) => runner.once("close", (status) => resolve(status ?? 1)));
@@ -40,6 +47,7 @@ for await (const line of createInterface({ input: runner.stdout })) {
   else console.log(line);
 }
 const code = await ended;
+rmSync(compiled, { recursive: true, force: true });
 
 for (const [reason, count] of skipped)
   console.log(`skipped ${count}: ${reason.replace(/^SKIP\s*/, "") || "no reason given"}`);

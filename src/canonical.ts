@@ -25,7 +25,7 @@ export function canonicalJson(value: Canonical): string {
 export function decimal(value: number, places: number): string {
   if (!Number.isFinite(value)) throw new TypeError(`${value} has no decimal form`);
   const text = value.toFixed(places);
-  return /^-0(\.0*)?$/.test(text) ? text.slice(1) : text;
+  return value < 0 && value > -1 && /^-0(\.0*)?$/.test(text) ? text.slice(1) : text;
 }
 
 /** SHA-256 over the canonical JSON, as hex. */

@@ -13,6 +13,7 @@ import { slowLog } from "./db/slow.ts";
 import type { Step } from "./db/step.ts";
 import { type SchemaPlace, schemaVerdict, windowOf } from "./db/window.ts";
 import { AppError } from "./errors.ts";
+import { Meter } from "./events/meter.ts";
 import { type Logger, SILENT } from "./log.ts";
 import { openFileStore } from "./objects/file.ts";
 import { ResultsDoor } from "./orgs/door.ts";
@@ -100,7 +101,11 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       log: statementLog(options),
     });
     stack.use(results);
-    results.relay = shareRelay((orgId) => relayOrg(metadata, results, orgId, options.log));
+    const meter = new Meter("relay");
+    const relaying = { meter, ...(options.log === undefined ? {} : { log: options.log }) };
+    const relay = shareRelay((orgId) => relayOrg(metadata, results, orgId, relaying));
+    stack.defer(relay.idle);
+    results.relay = relay;
     const provisioner = stack.use(
       new Provisioner(metadata, {
         admin,

@@ -1,9 +1,15 @@
+import * as failures from "./batches/failure-operations.ts";
+import * as batches from "./batches/operations.ts";
 import * as calculations from "./calculations/operations.ts";
 import * as docking from "./docking/operations.ts";
+import * as events from "./events/operations.ts";
 import * as jobs from "./jobs/operations.ts";
 import * as molecules from "./molecules/operations.ts";
 import * as orgs from "./orgs/operations.ts";
+import * as pipelines from "./pipelines/operations.ts";
+import * as protocols from "./protocols/operations.ts";
 import * as receptors from "./receptors/operations.ts";
+import * as resultCache from "./result-cache/operations.ts";
 import * as sites from "./sites/operations.ts";
 import * as structures from "./structures/operations.ts";
 
@@ -14,9 +20,15 @@ export const FEATURES = {
   structures,
   receptors,
   sites,
+  pipelines,
   jobs,
   calculations,
   docking,
+  batches,
+  failures,
+  events,
+  protocols,
+  resultCache,
 } as const;
 
 /** Every operation there is. */

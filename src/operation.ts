@@ -54,6 +54,13 @@ export type Operation<I extends TSchema = TSchema, O extends TSchema = TSchema, 
         call: { scope: ResultsScope; services: Services; principal: OrgPrincipal; prepared: P },
         input: Static<I>,
       ): Promise<Static<O>>;
+      /**
+       * Where the audit entry is all that was told, the answer is given at the commit, and the relay takes the entry
+       * meanwhile: a question that was answered before waits for nothing else.
+       */
+      auditFollows?: boolean;
+      /** What follows the commit and is done again by the reconciler where it is not done now: it never throws. */
+      after?: (call: { services: Services; principal: OrgPrincipal }) => Promise<void>;
     })
   | (Common<I, O> & {
       tx: "own";

@@ -11,7 +11,7 @@ import { makeMonths } from "./jobs/months-store.ts";
 import { UUID_PATTERN } from "./jobs/schema.ts";
 import type { Operation, OwnTools, Told } from "./operation.ts";
 import { NAME_PATTERN } from "./orgs/schema.ts";
-import { insertOutbox } from "./outbox.ts";
+import { hasToldOfWork, insertOutbox } from "./outbox.ts";
 import type { Services } from "./services.ts";
 
 export type PerformOptions = { idempotencyKey?: string };
@@ -35,7 +35,9 @@ export async function perform<I extends TSchema, O extends TSchema, P>(
     principal_id: principal.user_id,
     operation: operation.name,
     key: options.idempotencyKey,
-    request_hash: requestHash({ org_id: principal.org_id, input }),
+    // Without a key nobody compares it; a thousand molecules took 4 ms.
+    request_hash:
+      options.idempotencyKey === undefined ? "" : requestHash({ org_id: principal.org_id, input }),
   };
   if (operation.tx === "own") return performOwn(services, operation, principal, input, request);
   if (operation.tx === "metadata") {
@@ -68,6 +70,7 @@ async function performResults<I extends TSchema, O extends TSchema, P>(
   }
   const told = operation.told;
   await services.results.touch(person.org_id);
+  let mayFollow = operation.auditFollows === true;
   const answer = await services.results.transact(person, (scope) =>
     answered(scope.tx, request, async () => {
       const result = await operation.run({ scope, services, principal: person, prepared }, input);
@@ -75,22 +78,27 @@ async function performResults<I extends TSchema, O extends TSchema, P>(
       // Fails here, before the commit, where it could not be written into the chain later.
       auditBody(entry);
       await insertOutbox(scope.tx, [{ topic: "audit", payload: entry }]);
+      mayFollow &&= !hasToldOfWork(scope.tx);
       return result;
     }),
   );
   // It is committed: an error now must not make the asker ask again. The reconciler takes what waits.
-  await lookAfter(services, person.org_id).catch((error: unknown) => {
-    services.log.warn(
-      { err: toAppError(error).message, org_id: person.org_id },
-      "facts wait for the reconciler",
-    );
-  });
+  await operation.after?.({ services, principal: person });
+  const following = lookAfter(services, person.org_id);
+  // The entry is committed beside what it tells of, and nobody can claim it: whether the chain has it a moment
+  // sooner is the same to the asker. Killed now, the reconciler takes it; a context that closes waits for it.
+  if (!mayFollow) await following;
   return answer;
 }
 
-async function lookAfter({ results }: Services, orgId: string): Promise<void> {
-  await results.relay(orgId);
-  if (results.isFirstWriteToday(orgId)) await results.forMachinery(orgId, ({ tx }) => makeMonths(tx));
+/** Never throws: what was not done now waits for the reconciler, which `touch` has told. */
+async function lookAfter({ results, log }: Services, orgId: string): Promise<void> {
+  try {
+    await results.relay(orgId);
+    if (results.isFirstWriteToday(orgId)) await results.forMachinery(orgId, ({ tx }) => makeMonths(tx));
+  } catch (error) {
+    log.warn({ err: toAppError(error).message, org_id: orgId }, "facts wait for the reconciler");
+  }
 }
 
 async function performOwn<I extends TSchema, O extends TSchema, P>(

@@ -324,7 +324,10 @@ const FORBIDDEN: [place: "metadata" | "results", text: string][] = [
     "metadata",
     "INSERT INTO audit_logs (chain_id, seq, action, entity_type, ts, source_id, prev_hash, hash) VALUES (new_id(), 1, 'a', 'e', now(), new_id(), repeat('0', 64), repeat('0', 64))",
   ],
-  ["metadata", "UPDATE pipelines SET latest_version = 'x'"],
+  ["metadata", "UPDATE pipelines SET org_id = NULL"],
+  ["metadata", "UPDATE pipelines SET created_by = NULL"],
+  ["metadata", "UPDATE pipeline_versions SET version = 'x'"],
+  ["metadata", "DELETE FROM pipeline_versions"],
 ];
 
 for (const [place, text] of FORBIDDEN) {

@@ -27,6 +27,8 @@ const scientist = await person(context, org, "scientist");
 const colleague = await person(context, org, "scientist");
 
 const ROWS = 12_000;
+/** Far fewer than jobs: what hangs on them looks all of them up at once. */
+const BATCHES = 3000;
 /** Ids that say what they are of: the same number in every table belongs together. */
 const uid = (kind: string, n: number) => `0000000${kind}-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
 const id = (kind: string, n = "n") =>
@@ -65,6 +67,12 @@ const FILL = `
   INSERT INTO tasks (job_id, task_name, engine, status) SELECT ${id("5")}, 'run', 'xtb', 'completed' ${series()};
   INSERT INTO task_executions (exec_id, job_id, task_name, attempt, status, fence, ended_at, private_to)
     SELECT ${id("6")}, ${id("5")}, 'run', 1, 'completed', 1, now(), ${privateTo} ${series()};
+  INSERT INTO batch_jobs (batch_id, spec_hash, name, status, owner_id, visibility, created_at, total_items)
+    SELECT ${id("a")}, ${hash("1")}, 'batch ' || n, CASE WHEN n % 100 = 0 THEN 'paused' ELSE 'pending' END, ${owner}, ${visibility}, ${at}, 3 ${series(BATCHES)};
+  INSERT INTO batch_progress (batch_id, slot, pending) SELECT ${id("a")}, 1, 1 ${series(BATCHES)};
+  INSERT INTO batch_items (batch_id, item_no, molecule_id, status, error)
+    SELECT ${id("a", "1 + n % 50")}, 1 + n / 50, ${id("2")}, CASE WHEN n % 10 = 0 THEN 'skipped' ELSE 'pending' END,
+      CASE WHEN n % 10 = 0 THEN '{"code": "too_large"}'::jsonb END ${series()};
   INSERT INTO calculations (calculation_id, molecule_id, job_id, protocol_id, method, charge, multiplicity, unpaired_electrons,
       energy_eh, gap_ev, program, program_version, owner_id, visibility, created_at)
     SELECT ${id("7")}, ${id("2")}, ${id("5")}, ${id("1", "1 + n % 10")}, 'GFN2-xTB', 0, 1, 0, -n::float8 / 100, n::float8 / ${ROWS} * 10,
@@ -73,6 +81,9 @@ const FILL = `
       affinity_reported_kcal_mol, affinity_source, torsions, heavy_atoms, pose_structure_id, program, program_version, private_to)
     SELECT ${id("8")}, ${id("5")}, 'dock', ${id("1", "1")}, ${id("4", "1 + n % 20")}, ${id("2", "1 + n / 2")}, 1 + n % 2, 1,
       -n::float8 / ${ROWS} * 10, -7, 'terms', 0, 1, ${id("3")}, 'vina', '1', ${privateTo} ${series()};
+  INSERT INTO event_logs (event_id, ts, created_at, event_type, entity_type, entity_id, private_to)
+    SELECT ${id("a")}, ${at}, ${at}, CASE WHEN n % 50 = 0 THEN 'error' ELSE 'calculation_completed' END, 'job', ${id("5")}::text,
+      ${privateTo} ${series()};
   ANALYZE`;
 
 /** What an operation is asked, and what its plans must show. */
@@ -96,6 +107,22 @@ const next = (seconds: number, kind: string) =>
 const MIDDLE = ROWS / 2;
 
 const CASES: Record<string, Case[]> = {
+  "event.list": [
+    { input: {}, by: ["event_logs_newest"], page: true },
+    { input: { type: "error", limit: 5 }, by: ["event_logs_newest"], page: true },
+    { input: { entity_type: "job", entity_id: uid("5", 7) }, by: ["event_logs_entity"] },
+    {
+      input: { since: "2026-01-01T01:00:00Z", cursor: next(MIDDLE, "a") },
+      by: ["event_logs_newest"],
+      page: true,
+    },
+  ],
+  "job.events": [
+    {
+      input: { job_ids: [uid("5", 7), uid("5", 9)], after: [0, 1] },
+      by: ["jobs_pkey", "job_events_default_job_id_ts_idx"],
+    },
+  ],
   "molecule.list": [
     { input: {}, by: ["registrations_created", "registrations_molecule", "molecules_pkey"], page: true },
     { input: { cursor: next(MIDDLE, "9") }, by: ["registrations_created"], page: true },
@@ -140,6 +167,23 @@ const CASES: Record<string, Case[]> = {
     { input: { site: uid("4", 4), per: "molecule" }, by: ["docking_results_first"] },
     { input: { site: uid("4", 4), per: "compound" }, by: ["docking_results_first"] },
     { input: { job_ids: [uid("5", 4)] }, by: ["idx_docking_results_job_score"] },
+  ],
+  "cache.stats": [{ input: {}, by: [] }],
+  "cache.explain": [{ input: { job_id: uid("5", 4) }, by: ["jobs_pkey", "tasks_pkey"] }],
+  "protocol.list": [{ input: {}, by: [] }],
+  "protocol.show": [{ input: { protocol: uid("1", 4) }, by: [] }],
+  "batch.list": [
+    { input: {}, by: ["batch_jobs_created", "batch_progress_pkey"], page: true },
+    { input: { status: "paused", cursor: next(BATCHES / 2, "a") }, by: ["batch_jobs_status"], page: true },
+  ],
+  "batch.show": [{ input: { batch_id: uid("a", 4) }, by: ["batch_jobs_pkey", "batch_progress_pkey"] }],
+  "batch.items": [
+    { input: { batch_id: uid("a", 4), after: 100 }, by: ["batch_items_pkey"], page: true },
+    { input: { batch_id: uid("a", 4), status: "skipped" }, by: ["batch_items_status"], page: true },
+  ],
+  "failure.list": [
+    { input: {}, by: ["idx_jobs_status_created"] },
+    { input: { batch_id: uid("a", 4) }, by: ["batch_items_status"] },
   ],
   "docking.export": [{ input: { result_ids: [uid("8", 4)] }, by: ["docking_results_pkey"], fails: true }],
 };

@@ -1,5 +1,11 @@
+ALTER TABLE workers DROP COLUMN process;
 DROP INDEX task_queue_leased;
+DROP INDEX task_queue_due;
+DROP INDEX task_queue_claim;
+CREATE INDEX task_queue_claim ON task_queue (engine, org_id, priority DESC, rank) WHERE lease_owner IS NULL;
 CREATE INDEX task_queue_next ON task_queue (engine, priority DESC, rank) WHERE lease_owner IS NULL;
+DROP INDEX queue_lanes_clock;
 DROP INDEX queue_lanes_next;
 CREATE INDEX queue_lanes_next ON queue_lanes (engine, vtime);
-ALTER TABLE queue_lanes DROP COLUMN available_at, DROP COLUMN is_active;
+ALTER TABLE queue_lanes DROP COLUMN rest_seconds, DROP COLUMN available_at, DROP COLUMN is_active, DROP COLUMN clock;
+COMMENT ON COLUMN queue_lanes.vtime IS 'Tasks taken so far, each divided by the weight.';

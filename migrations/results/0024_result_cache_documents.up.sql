@@ -8,3 +8,7 @@ COMMENT ON COLUMN result_cache.result_hash IS 'SHA-256 of the numbers that the s
 COMMENT ON COLUMN result_cache.checks_passed IS 'How many of the engine''s named checks passed.';
 COMMENT ON COLUMN result_cache.source IS 'run: computed here; ingested: read from files of an earlier run, and replaced by one that was computed.';
 CREATE INDEX result_cache_task ON result_cache (task_name, created_at DESC);
+-- Only entries go by it, never results. An admin takes out what the organization shares; a private one is its owner's alone.
+CREATE POLICY result_cache_member_delete ON result_cache FOR DELETE TO {member} USING (
+  (SELECT in_own_org()) AND (private_to = (SELECT app_user()) OR (private_to IS NULL AND (SELECT app_is_admin()))));
+GRANT DELETE ON result_cache TO {member};

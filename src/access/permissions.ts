@@ -11,11 +11,17 @@ export const PERMISSIONS = [
   "structures:write",
   "sites:read",
   "sites:write",
+  "pipelines:read",
+  "pipelines:write",
   "jobs:read",
   "jobs:submit",
   "jobs:manage",
   "calculations:read",
   "docking:read",
+  "cache:read",
+  "cache:manage",
+  "protocols:read",
+  "events:read",
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 

@@ -25,6 +25,7 @@ export const submitCalculationsOperation = operation<
   output: SubmittedCalculations,
   prepare: prepareCalculations,
   run: submitCalculations,
+  auditFollows: true,
   told: (input, answer) => ({
     entity_type: "job",
     metadata: {

@@ -13,6 +13,8 @@ export const Calculation = Type.Intersect([
     calculation_id: Uuid,
     molecule_id: optionalId,
     job_id: optionalId,
+    /** The job whose calculation answers this one from the cache; null for its own. */
+    cached_from_job_id: optionalId,
     protocol_id: Uuid,
     structure_id: optionalId,
     optimized_structure_id: optionalId,

@@ -9,7 +9,7 @@ export type ElectronsAsked = { charge?: number; multiplicity?: number; vertical?
 
 /** Charge and multiplicity of a run: as asked, else as drawn with the radicals' electrons parallel. */
 export function speciesElectrons(
-  species: Identity,
+  species: Pick<Identity, "charge" | "radical_electrons">,
   asked: ElectronsAsked,
 ): { charge: number; multiplicity: number } {
   const charge = asked.charge ?? species.charge;

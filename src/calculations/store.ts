@@ -1,29 +1,13 @@
 import { sql } from "kysely";
 import type { ResultsDb, ResultsTx } from "../db/results.ts";
+import { newId } from "../ids.ts";
+import { resultJobIds, underAskingJobs } from "../result-cache/links-store.ts";
 import type { Calculation } from "./schema.ts";
-
-/** Finds a protocol by its content or adds it. Returns its id. */
-export async function upsertProtocol(
-  tx: ResultsTx,
-  protocol: { params_hash: string; task: string; program: string; program_version: string; params: object },
-): Promise<string> {
-  await tx
-    .insertInto("protocols")
-    .values({ ...protocol, params: sql`${JSON.stringify(protocol.params)}::jsonb` })
-    .onConflict((oc) => oc.column("params_hash").doNothing())
-    .execute();
-  const row = await tx
-    .selectFrom("protocols")
-    .select("protocol_id")
-    .where("params_hash", "=", protocol.params_hash)
-    .executeTakeFirstOrThrow();
-  return row.protocol_id;
-}
 
 /** A row of `calculations` by its column names, without what the database makes. */
 export type NewCalculation = Omit<
   Calculation,
-  "calculation_id" | "convergence_status" | "created_at" | "smiles"
+  "calculation_id" | "convergence_status" | "created_at" | "smiles" | "cached_from_job_id"
 >;
 
 /** Columns of `atomic_properties` without the key. */
@@ -46,24 +30,33 @@ export async function insertCalculation(
   row: NewCalculation,
   atoms: NewAtom[],
 ): Promise<string> {
-  const inserted = await tx
+  const [id] = await insertCalculations(tx, [{ row, atoms }]);
+  return id as string;
+}
+
+/** The same for many, in two statements whatever their number. Returns their ids, in order. */
+export async function insertCalculations(
+  tx: ResultsTx,
+  calculations: { row: NewCalculation; atoms: NewAtom[] }[],
+): Promise<string[]> {
+  if (calculations.length === 0) return [];
+  const named = calculations.map(({ row, atoms }) => ({ calculation_id: newId(), row, atoms }));
+  await tx
     .insertInto("calculations")
-    .values(row)
-    .returning("calculation_id")
-    .executeTakeFirstOrThrow();
-  const { calculation_id } = inserted;
-  const column = <K extends keyof NewAtom>(name: K) => atoms.map((atom) => atom[name]);
+    .values(named.map(({ calculation_id, row }) => ({ calculation_id, ...row })))
+    .execute();
+  const atoms = named.flatMap(({ calculation_id, atoms }) =>
+    atoms.map((atom, atom_index) => ({ calculation_id, atom_index, ...atom })),
+  );
+  const column = <K extends keyof (typeof atoms)[number]>(name: K) => atoms.map((atom) => atom[name]);
   await sql`INSERT INTO atomic_properties (calculation_id, atom_index, element, atomic_number, partial_charge, charge_model,
       x_angstrom, y_angstrom, z_angstrom, gradient_x_eh_per_bohr, gradient_y_eh_per_bohr, gradient_z_eh_per_bohr)
-    SELECT ${calculation_id}, (ordinality - 1)::integer, element, atomic_number, partial_charge, charge_model, x, y, z, gx, gy, gz
-    FROM unnest(${column("element")}::text[], ${column("atomic_number")}::smallint[], ${column("partial_charge")}::float8[],
-      ${column("charge_model")}::text[], ${column("x_angstrom")}::float8[], ${column("y_angstrom")}::float8[],
-      ${column("z_angstrom")}::float8[], ${column("gradient_x_eh_per_bohr")}::float8[],
-      ${column("gradient_y_eh_per_bohr")}::float8[], ${column("gradient_z_eh_per_bohr")}::float8[]) WITH ORDINALITY
-      AS a(element, atomic_number, partial_charge, charge_model, x, y, z, gx, gy, gz, ordinality)`.execute(
-    tx,
-  );
-  return calculation_id;
+    SELECT * FROM unnest(${column("calculation_id")}::uuid[], ${column("atom_index")}::integer[], ${column("element")}::text[],
+      ${column("atomic_number")}::smallint[], ${column("partial_charge")}::float8[], ${column("charge_model")}::text[],
+      ${column("x_angstrom")}::float8[], ${column("y_angstrom")}::float8[], ${column("z_angstrom")}::float8[],
+      ${column("gradient_x_eh_per_bohr")}::float8[], ${column("gradient_y_eh_per_bohr")}::float8[],
+      ${column("gradient_z_eh_per_bohr")}::float8[])`.execute(tx);
+  return named.map(({ calculation_id }) => calculation_id);
 }
 
 const COLUMNS = [
@@ -112,16 +105,45 @@ const COLUMNS = [
   "m.smiles",
 ] as const;
 
-/** Calculations of jobs, each with the SMILES of its molecule, in the order of the jobs. */
+/**
+ * Calculations of jobs, each with the SMILES of its molecule, in the order of the jobs; for a task that was answered
+ * from the cache the calculation behind it, marked.
+ */
 export async function selectCalculationsOfJobs(db: ResultsDb, jobIds: string[]): Promise<Calculation[]> {
   if (jobIds.length === 0) return [];
+  const links = await resultJobIds(db, jobIds);
   const rows = await db
     .selectFrom("calculations as c")
     .leftJoin("molecules as m", "m.molecule_id", "c.molecule_id")
     .select(COLUMNS)
-    .where("c.job_id", "in", jobIds)
-    .orderBy(sql`array_position(${jobIds}::uuid[], c.job_id)`)
+    .where("c.job_id", "in", [...jobIds, ...links.map((link) => link.from_job_id)])
     .orderBy("c.calculation_id")
     .execute();
-  return rows as Calculation[];
+  const made = await selectCalculationsOfExecutions(db, links);
+  return underAskingJobs(
+    jobIds,
+    rows as Omit<Calculation, "cached_from_job_id">[],
+    links,
+    (row, link) => made.get(link.from_exec_id) === row.calculation_id,
+  );
+}
+
+/** Which calculation an execution made: the job behind a hit may have made others. */
+async function selectCalculationsOfExecutions(
+  db: ResultsDb,
+  links: { from_exec_id: string }[],
+): Promise<Map<string, unknown>> {
+  if (links.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("task_results")
+    .select(["exec_id", "result_data"])
+    .where(
+      "exec_id",
+      "in",
+      links.map((link) => link.from_exec_id),
+    )
+    .execute();
+  return new Map(
+    rows.map((row) => [row.exec_id, (row.result_data as { calculation_id?: string }).calculation_id]),
+  );
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { completeJob } from "../../test/support/complete.ts";
 import { makeOrg, person, submitSmiles } from "../../test/support/context.ts";
 import { openLab } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
@@ -36,13 +37,7 @@ const refused = (code: string, says: RegExp) => (error: unknown) => {
 };
 
 /** Ends a job as if it had run, without running it. */
-async function complete(jobId: string): Promise<void> {
-  await context.superuser(
-    "UPDATE jobs SET status = 'completed' WHERE job_id = $1",
-    [jobId],
-    org.database_name,
-  );
-}
+const complete = (jobId: string) => completeJob(context, org, jobId);
 
 test("a submission makes one job each, with its input, task, first event and place in the queue", async () => {
   const { jobs, rejected, batch_id } = await submit(["CCO", "CCN"]);

@@ -3,6 +3,7 @@ import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { ALPB_SOLVENTS, OPTIMIZATION_LEVELS, XTB_METHODS } from "../engines/xtb/schema.ts";
 import { AppError } from "../errors.ts";
+import { questionSigner } from "../jobs/question.ts";
 import { SUBMISSION_CHOICES, SubmittedJob, Uuid } from "../jobs/schema.ts";
 import { type JobRequest, structureInput, submitJobs } from "../jobs/submit.ts";
 import { allRefused, type IdentifiedRecord, identifyRecords, rejectedRecord } from "../molecules/identify.ts";
@@ -10,9 +11,13 @@ import { registerRecords } from "../molecules/register.ts";
 import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
 import { recipeNamed } from "../pipelines/recipe.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
+import { forgetMissing } from "../result-cache/forget-missing.ts";
+import { policyOf } from "../result-cache/policy.ts";
+import type { CachePolicy } from "../result-cache/schema.ts";
 import type { Services } from "../services.ts";
 import { readStructure } from "../structures/read.ts";
 import { type StructureRow, selectStructuresByIds } from "../structures/store.ts";
+import type { Identity } from "../toolkit/toolkit.ts";
 import { checkStructure, refuseSpecies, speciesElectrons, structureElectrons } from "./species.ts";
 
 /** What a person may ask of xtb for molecules and structures. */
@@ -48,6 +53,7 @@ export type SubmittedCalculations = Static<typeof SubmittedCalculations>;
 export type PreparedSubmission = {
   accepted: IdentifiedRecord[];
   rejected: RejectedRecord[];
+  policy: CachePolicy;
   structures: StructureRow[];
   pipeline: PublishedPipeline;
 };
@@ -67,10 +73,11 @@ export async function prepareCalculations(
   if (count === 0)
     throw new AppError("bad_input", "there is nothing to compute: give a SMILES, a file or a structure");
   if (count > MOST)
-    throw new AppError("bad_input", `${count} inputs are more than ${MOST} in one call: split them`);
-  if (input.method === "gfnff" && input.task === "single_point" && input.solvent !== undefined) {
-    throw new AppError("bad_input", "GFN-FF has no solvent here: leave --solvent out or use GFN2");
-  }
+    throw new AppError(
+      "bad_input",
+      `${count} inputs are more than ${MOST} in one call: make a batch of them`,
+    );
+  commonParams(input);
   const { accepted, rejected } = await identifyRecords(call.services.toolkit, records);
   const fit: IdentifiedRecord[] = [];
   for (const item of accepted) {
@@ -81,12 +88,37 @@ export async function prepareCalculations(
   rejected.sort((a, b) => a.line - b.line);
   const none = fit.length === 0 && (input.structure_ids ?? []).length === 0;
   if (rejected.length > 0 && (none || input.on_reject !== "skip")) throw allRefused(rejected, records.length);
-  return {
-    accepted: fit,
-    rejected,
-    structures: await structuresOf(call, input),
-    pipeline: await recipeNamed(call, input.task === "optimize" ? "xtb-optimize" : "xtb-singlepoint"),
-  };
+  const [structures, pipeline, policy] = await Promise.all([
+    structuresOf(call, input),
+    recipeNamed(call, input.task === "optimize" ? "xtb-optimize" : "xtb-singlepoint"),
+    policyOf(call.services, call.principal.org_id),
+  ]);
+  const asked = requestsOf(
+    fit.map(({ found }) => ({ molecule_id: null, species: found.species })),
+    structures,
+    input,
+  );
+  if (input.reuse !== false) await forgetMissing(call, asked.map(questionSigner(pipeline.spec)));
+  return { accepted: fit, rejected, structures, pipeline, policy };
+}
+
+/** What is asked, one request each; a molecule has its id once it is registered. */
+function requestsOf(
+  molecules: { molecule_id: string | null; species: Identity }[],
+  structures: StructureRow[],
+  input: SubmitCalculations,
+): JobRequest[] {
+  const common = commonParams(input);
+  return [
+    ...molecules.map(({ molecule_id, species }) => ({
+      inputs: [{ key: "molecule", molecule_id, structure_id: null, identity: species.identity_key }],
+      params: { ...common, seed: input.seed ?? 42, ...speciesElectrons(species, input) },
+    })),
+    ...structures.map((row) => ({
+      inputs: [structureInput("structure", row)],
+      params: { ...common, ...structureElectrons(row, input) },
+    })),
+  ];
 }
 
 /** Registers the molecules and births one job each, in one transaction. */
@@ -102,18 +134,6 @@ export async function submitCalculations(
     { owner_id: principal.user_id, visibility, source_file },
     prepared.accepted,
   );
-  const { structures } = prepared;
-  const common = commonParams(input);
-  const requests: JobRequest[] = [
-    ...registered.map(({ molecule_id, species }) => ({
-      inputs: [{ key: "molecule", molecule_id, structure_id: null, identity: species.identity_key }],
-      params: { ...common, seed: input.seed ?? 42, ...speciesElectrons(species, input) },
-    })),
-    ...structures.map((row) => ({
-      inputs: [structureInput("structure", row)],
-      params: { ...common, ...structureElectrons(row, input) },
-    })),
-  ];
   const jobs = await submitJobs(
     scope,
     {
@@ -122,14 +142,23 @@ export async function submitCalculations(
       visibility,
       priority: input.priority ?? 5,
       reuse: input.reuse ?? true,
+      policy: prepared.policy,
     },
-    requests,
+    requestsOf(registered, prepared.structures, input),
   );
   return { batch_id: null, jobs, rejected: prepared.rejected };
 }
 
-function commonParams(input: SubmitCalculations): { [key: string]: unknown } {
+/** Parameters that all jobs of one submission share. Throws AppError bad_input. */
+export function commonParams(
+  input: Pick<
+    SubmitCalculations,
+    "task" | "method" | "solvent" | "optimization_level" | "max_optimization_cycles" | "large"
+  >,
+): { [key: string]: unknown } {
   const { task, method, solvent, optimization_level, max_optimization_cycles, large } = input;
+  if (method === "gfnff" && task === "single_point" && solvent !== undefined)
+    throw new AppError("bad_input", "GFN-FF has no solvent here: leave --solvent out or use GFN2");
   return {
     task,
     method: method ?? "gfn2",

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
+import { MOST_RECORDS } from "../batches/schema.ts";
 import { queryDockingOperation, submitDockingOperation } from "../docking/operations.ts";
 import { type DockingJob, type DockingResult, STEREO_MODES, type SubmitDocking } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
@@ -7,6 +8,7 @@ import type { JobRow } from "../jobs/schema.ts";
 import { readMoleculeFile } from "../molecules/read-file.ts";
 import type { MoleculeRecord } from "../molecules/schema.ts";
 import { perform } from "../perform.ts";
+import { submitBatch } from "./batch-submit.ts";
 import type { Cli } from "./cli.ts";
 import {
   addReceptorOptions,
@@ -24,7 +26,6 @@ import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
 import { aboveZero, MOST_SEED, priority, ranged } from "./options.ts";
 import { fixed, table } from "./out.ts";
 import { sayPrepared } from "./receptor.ts";
-import { endUnfinished, PER_CALL, submitInParts } from "./submit-parts.ts";
 
 type Options = ReceptorOptions &
   SiteOptions & {
@@ -83,12 +84,12 @@ async function runDock(cli: Cli, smiles: string[], options: Options): Promise<vo
   const site = options.site ?? (await siteOf(cli, options.receptor ?? "", options));
   const { principal } = await cli.member();
   const context = await cli.context();
-  const { answer, failed } = await submitInParts(
-    ligands.records,
-    (molecules) => perform(context, submitDockingOperation, principal, { ...asked, site, molecules }),
-    (done, of) => cli.out.progress(done, of, "ligands submitted"),
-  );
-  if (failed !== null) endUnfinished(cli, answer, failed);
+  if (ligands.records.length > MOST_RECORDS) return dockBatch(cli, ligands, asked, site, options);
+  const answer = await perform(context, submitDockingOperation, principal, {
+    ...asked,
+    site,
+    molecules: ligands.records,
+  });
   if (answer.jobs.length === 0) {
     cli.out.result(options.wait === true ? { ...answer, results: [] } : answer, describeSubmission);
     throw new ExitWith(1);
@@ -99,6 +100,21 @@ async function runDock(cli: Cli, smiles: string[], options: Options): Promise<vo
   }
   const read = (job_ids: string[]) => resultsOf(cli, principal, job_ids);
   await waitAndPrint(cli, answer, "vina", read, describeDocking);
+}
+
+/** More than one call takes: one batch, whose jobs are made as others end. */
+async function dockBatch(
+  cli: Cli,
+  { records }: Ligands,
+  { on_reject = "refuse", ...asked }: ReturnType<typeof requestOf>,
+  site: string,
+  options: Options,
+): Promise<void> {
+  const { exhaustiveness, num_modes, energy_range_kcal_mol, seed, ...rest } = asked;
+  const given = Object.entries({ exhaustiveness, num_modes, energy_range_kcal_mol, seed });
+  const params = Object.fromEntries(given.filter(([, value]) => value !== undefined));
+  const into = { ...rest, pipeline: "dock", site, params };
+  await submitBatch(cli, { into, records, on_reject }, { wait: options.wait === true });
 }
 
 function refuseBoxBesideSite(options: Options): void {
@@ -171,8 +187,9 @@ async function resultsOf(
   jobIds: string[],
 ): Promise<DockingResult[]> {
   const results: DockingResult[] = [];
-  for (let at = 0; at < jobIds.length; at += PER_CALL) {
-    const job_ids = jobIds.slice(at, at + PER_CALL);
+  // Isomers: a thousand drawings may be some thousand jobs.
+  for (let at = 0; at < jobIds.length; at += MOST_RECORDS) {
+    const job_ids = jobIds.slice(at, at + MOST_RECORDS);
     const page = await perform(await cli.context(), queryDockingOperation, principal, { job_ids });
     results.push(...page.items);
   }

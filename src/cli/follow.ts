@@ -14,7 +14,7 @@ export type Submitted = { jobs: SubmittedJob[]; rejected: RejectedRecord[] };
 export async function waitAndPrint<A extends Submitted, R>(
   cli: Cli,
   answer: A,
-  engine: string,
+  engines: string | [string, ...string[]],
   read: (jobIds: string[]) => Promise<R[]>,
   describe: (jobs: JobRow[], results: R[], answer: A) => string,
 ): Promise<void> {
@@ -22,7 +22,8 @@ export async function waitAndPrint<A extends Submitted, R>(
   const ids = [...new Set(answer.jobs.map((job) => job.job_id))];
   for (const line of leftOut(answer.rejected)) cli.out.say(line);
   try {
-    const jobs = await waitForJobs(cli, principal, ids, engine);
+    const all: [string, ...string[]] = typeof engines === "string" ? [engines] : engines;
+    const jobs = await waitForJobs(cli, principal, ids, ...all);
     const results = await read(ids);
     const byId = new Map(jobs.map((job) => [job.job_id, job]));
     const done = answer.jobs.map((job) => ({ ...job, status: byId.get(job.job_id)?.status ?? job.status }));

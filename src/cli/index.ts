@@ -51,6 +51,37 @@ export const COMMANDS: CommandEntry[] = [
     summary: "jobs: submit, list, show, watch, logs, cancel, retry",
     load: () => import("./job.ts"),
   },
+  {
+    name: "events",
+    summary: "what happened: calculations, batches, molecules, errors",
+    load: () => import("./events.ts"),
+  },
+  {
+    name: "cache",
+    summary: "results that answer again: stats, explain, prune",
+    load: () => import("./cache.ts"),
+  },
+  {
+    name: "protocol",
+    summary: "what makes numbers comparable: list, show",
+    load: () => import("./protocol.ts"),
+  },
+  {
+    name: "pipeline",
+    summary: "graphs of tasks: list, show, create, validate, publish, run",
+    load: () => import("./pipeline.ts"),
+  },
+  {
+    name: "batch",
+    summary:
+      "many jobs from one request: create, list, show, watch, items, seal, pause, resume, cancel, retry",
+    load: () => import("./batch.ts"),
+  },
+  {
+    name: "failures",
+    summary: "what failed, by reason, and how to run it again",
+    load: () => import("./failures.ts"),
+  },
   { name: "query", summary: "ask questions of the results", load: () => import("./query.ts") },
   {
     name: "migrate",

@@ -79,6 +79,17 @@ export function slotCount(text: string): number {
   return count;
 }
 
+export type Params = Record<string, string | number | boolean | null>;
+
+/** One more parameter, KEY=VALUE: true, false, null and numbers as they are, anything else as text. */
+export function param(text: string, before: Params = {}): Params {
+  const [, key = "", value = ""] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key === "") throw new InvalidArgumentError("It must be KEY=VALUE.");
+  const words: Params = { true: true, false: false, null: null };
+  const known = Object.hasOwn(words, value) ? (words[value] ?? null) : (finite(value) ?? value);
+  return { ...before, [key]: known };
+}
+
 /** A file's bytes. Throws AppError bad_input that names it. */
 export async function readInput(path: string): Promise<Buffer> {
   try {

@@ -81,6 +81,6 @@ function describe({ name, items }: OrgSettings): string {
   return [
     `settings of organization ${name}`,
     table(["key", "value", "source", "unit", "set by", "what"], rows),
-    "– is no limit, or for ever. These are kept and shown; this version enforces none of them yet.",
+    "– is no limit, or for ever. storage_bytes, members, retention, rate limit and backup schedule are kept and shown, and not enforced yet.",
   ].join("\n");
 }

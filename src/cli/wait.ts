@@ -57,7 +57,7 @@ export async function waitForJobs(
 }
 
 /** A database that goes away for a while does not end the waiting: it is started again, or comes back. */
-async function patiently<T>(cli: Cli, context: Context, read: () => Promise<T>): Promise<T> {
+export async function patiently<T>(cli: Cli, context: Context, read: () => Promise<T>): Promise<T> {
   for (let away = 0; ; away++) {
     try {
       return await read();
@@ -74,7 +74,7 @@ async function patiently<T>(cli: Cli, context: Context, read: () => Promise<T>):
  * The worker inside a waiting command: started where no live one has the engine, and looked after, because
  * one that was alive a moment ago may have been killed since.
  */
-class HelperWorker {
+export class HelperWorker {
   readonly #cli: Cli;
   readonly #context: Context;
   readonly #engines: string[];
@@ -157,7 +157,7 @@ async function readJobs(context: Context, principal: Principal, jobIds: string[]
  * Aborts on Ctrl-C or SIGTERM. The listeners stay to the end of the process: a second signal would else
  * end it before its task is given back.
  */
-function onInterrupt(): AbortSignal {
+export function onInterrupt(): AbortSignal {
   const controller = new AbortController();
   process.on("SIGINT", () => controller.abort());
   process.on("SIGTERM", () => controller.abort());

@@ -1,21 +1,35 @@
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import { ENGINE_NAMES } from "../engines/registry.ts";
 import { openLogger } from "../log.ts";
 import { enrol } from "../processes.ts";
 import { startWorker } from "../worker/start.ts";
 import type { Cli } from "./cli.ts";
 import { slotCount } from "./options.ts";
+import { registerWorkers } from "./workers.ts";
+
+type RunOptions = { slots?: number; engines?: string[]; once?: boolean; withParent?: boolean };
 
 export function register(program: Command, cli: Cli): void {
-  program
+  const worker = program
     .command("worker")
     .description("run tasks of every organization until told to stop (Ctrl-C; twice ends at once)")
     .option("--slots <n>", "engine runs at once (WORKER_SLOTS, else cores)", slotCount)
+    .option("--engines <names>", "only these of the engines that are found, with commas between", engineNames)
+    .option("--once", "stop when nothing is left to take")
     .option("--with-parent", "stop when standard input closes (used by `up`)")
-    .action((options: { slots?: number; withParent?: boolean }) => runWorkerCommand(cli, options));
+    .action((options: RunOptions) => runWorkerCommand(cli, options));
+  registerWorkers(worker, cli);
 }
 
-async function runWorkerCommand(cli: Cli, options: { slots?: number; withParent?: boolean }): Promise<void> {
+function engineNames(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  const unknown = names.filter((name) => !ENGINE_NAMES.some((known) => known === name));
+  if (unknown.length === 0) return names;
+  throw new InvalidArgumentError(`There are ${ENGINE_NAMES.join(" and ")}.`);
+}
+
+async function runWorkerCommand(cli: Cli, options: RunOptions): Promise<void> {
   const slots = options.slots ?? cli.config.worker_slots;
   const log =
     options.withParent === true
@@ -24,9 +38,11 @@ async function runWorkerCommand(cli: Cli, options: { slots?: number; withParent?
   const context = await cli.context({ log, purpose: "worker" });
   const leave = await enrol(cli.home(), "worker");
   try {
-    const worker = await startWorker(context, { slots });
+    const { engines, once = false } = options;
+    const worker = await startWorker(context, { slots, once, ...(engines === undefined ? {} : { engines }) });
     for (const probe of worker.probes) {
-      if (!probe.found) cli.out.say(`${probe.name} is missing: its tasks wait. ${probe.how_to_install}`);
+      if (probe.found || engines?.includes(probe.name) === false) continue;
+      cli.out.say(`${probe.name} is missing: its tasks wait. ${probe.how_to_install}`);
     }
     cli.out.say(`worker ${process.pid}: ${slots} slots, engines: ${worker.engines.join(", ") || "none"}`);
     obeySignals(worker, options.withParent === true ? cli.io.stdin : undefined);

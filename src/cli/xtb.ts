@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
+import { MOST_RECORDS } from "../batches/schema.ts";
 import { listCalculationsOfJobs, submitCalculationsOperation } from "../calculations/operations.ts";
 import type { Calculation } from "../calculations/schema.ts";
 import type { SubmitCalculations, SubmittedCalculations } from "../calculations/submit.ts";
@@ -11,6 +12,7 @@ import type { MoleculeRecord } from "../molecules/schema.ts";
 import { perform } from "../perform.ts";
 import { addStructure } from "../structures/operations.ts";
 import { formatOfName } from "../structures/read.ts";
+import { submitBatch } from "./batch-submit.ts";
 import type { Cli } from "./cli.ts";
 import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
 import { MOST_SEED, priority, ranged, readInput } from "./options.ts";
@@ -64,6 +66,8 @@ async function runXtb(cli: Cli, smiles: string[], options: Options): Promise<voi
   }
   const input = requestOf(smiles, options);
   await addFile(cli, options, input);
+  if ((input.molecules ?? []).length + (input.structure_ids ?? []).length > MOST_RECORDS)
+    return xtbBatch(cli, input, options);
   const { principal } = await cli.member();
   const answer = await perform(await cli.context(), submitCalculationsOperation, principal, input);
   if (options.wait !== true) {
@@ -73,6 +77,23 @@ async function runXtb(cli: Cli, smiles: string[], options: Options): Promise<voi
   const read = async (job_ids: string[]) =>
     (await perform(await cli.context(), listCalculationsOfJobs, principal, { job_ids })).items;
   await waitAndPrint(cli, answer, "xtb", read, describeResults);
+}
+
+/** More than one call takes: one batch, whose jobs are made as others end. */
+async function xtbBatch(cli: Cli, input: SubmitCalculations, options: Options): Promise<void> {
+  const { task, molecules = [], structure_ids = [], on_reject = "refuse", ...asked } = input;
+  const { visibility, priority, reuse, source_file, ...chosen } = asked;
+  const shared = Object.entries({ visibility, priority, reuse, source_file });
+  const into = {
+    pipeline: task === "optimize" ? "xtb-optimize" : "xtb-singlepoint",
+    params: chosen,
+    ...Object.fromEntries(shared.filter(([, value]) => value !== undefined)),
+  };
+  await submitBatch(
+    cli,
+    { into, records: molecules, structure_ids, on_reject },
+    { wait: options.wait === true },
+  );
 }
 
 function requestOf(smiles: string[], options: Options): SubmitCalculations {

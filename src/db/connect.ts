@@ -139,6 +139,38 @@ export function linkOpener(application: string): OpenLink {
   };
 }
 
+/** A connection of its own that hears what is said on one channel. */
+export type Listener = { close(): Promise<void> };
+
+/**
+ * Listens on a channel until it is closed or lost. Undefined where something stands between us and the server: a
+ * pooler lends one connection to many, and what is said arrives at none of them. Throws what the driver throws.
+ */
+export async function openListener(
+  address: ServerAddress,
+  application: string,
+  channel: string,
+  on: { heard(message: string): void; lost(): void },
+): Promise<Listener | undefined> {
+  const client = new Client({ ...settings(address, application), connectionTimeoutMillis: CONNECT_MS });
+  client.on("error", on.lost);
+  client.on("end", on.lost);
+  client.on("notification", ({ payload }) => on.heard(payload ?? ""));
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+    if (rows[0]?.pid === client.processID) {
+      await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+      return { close: () => close(client) };
+    }
+  } catch (error) {
+    await close(client);
+    throw error;
+  }
+  await close(client);
+  return undefined;
+}
+
 /** Says goodbye and waits for the server to hang up; a server that does not answer is left. */
 async function close(client: Client): Promise<void> {
   const stream = (client.connection as unknown as { stream: { destroy(): void } }).stream;

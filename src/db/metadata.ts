@@ -15,6 +15,13 @@ export type MetadataTx = Transaction<DB>;
 export type Viewer = { user_id: string; org_id: string | null; is_org_admin: boolean };
 
 /**
+ * How sure a commit is when it returns: `durable` outlives a crash of the server. `soon` is on its disk within a
+ * moment, and lost if the server crashes before: for what is done again, or found out, where it was lost. Later
+ * readers see either at once, and what is committed after it never outlives it.
+ */
+export type Commit = "durable" | "soon";
+
+/**
  * The door to the metadata database. It lends a transaction that has taken a role; the login itself
  * may do nothing (NOINHERIT), so there is no way around the choice.
  */
@@ -30,8 +37,8 @@ export class MetadataDoor {
   }
 
   /** As the machinery: every row. Errors of the database come as AppError. */
-  async system<T>(work: (tx: MetadataTx) => Promise<T>): Promise<T> {
-    return this.#lend(this.#roles.system, { user_id: "", org_id: null, is_org_admin: false }, work);
+  async system<T>(work: (tx: MetadataTx) => Promise<T>, commit: Commit = "durable"): Promise<T> {
+    return this.#lend(this.#roles.system, { user_id: "", org_id: null, is_org_admin: false }, work, commit);
   }
 
   /** As a person: rows that the policies show to `viewer`. */
@@ -44,11 +51,16 @@ export class MetadataDoor {
     return this.#pools.stats();
   }
 
-  async #lend<T>(role: string, viewer: Viewer, work: (tx: MetadataTx) => Promise<T>): Promise<T> {
+  async #lend<T>(
+    role: string,
+    viewer: Viewer,
+    work: (tx: MetadataTx) => Promise<T>,
+    commit: Commit = "durable",
+  ): Promise<T> {
     try {
       const db = this.#pools.handle("metadata", () => this.#address);
       return await db.transaction().execute(async (tx) => {
-        await takeRole(role, viewer).execute(tx);
+        await takeRole(role, viewer, commit).execute(tx);
         return work(tx);
       });
     } catch (error) {
@@ -65,16 +77,17 @@ export function metadataKysely(pool: PostgresPool, log: LogConfig = []): Metadat
  * `SET LOCAL ROLE` and the three settings that policies read, in one statement. Its values stand in the text,
  * so that it travels in one message with the BEGIN before it (db/lent.ts) and with what results.ts adds.
  */
-export function takeRole(role: string, viewer: Viewer): ReturnType<typeof sql> {
-  return sql.raw(roleText(role, viewer));
+export function takeRole(role: string, viewer: Viewer, commit?: Commit): ReturnType<typeof sql> {
+  return sql.raw(roleText(role, viewer, commit));
 }
 
-export function roleText(role: string, viewer: Viewer): string {
+export function roleText(role: string, viewer: Viewer, commit: Commit = "durable"): string {
   const settings = {
     role,
     "app.current_org_id": viewer.org_id ?? "",
     "app.current_user_id": viewer.user_id,
     "app.is_org_admin": viewer.is_org_admin ? "on" : "off",
+    ...(commit === "soon" ? { synchronous_commit: "off" } : {}),
   };
   const set = Object.entries(settings).map(
     ([name, value]) => `set_config('${name}', ${pg.escapeLiteral(value)}, true)`,

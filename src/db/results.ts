@@ -1,5 +1,5 @@
 import { Kysely, type LogConfig, PostgresDialect, type PostgresPool, sql, type Transaction } from "kysely";
-import { roleText, type Viewer } from "./metadata.ts";
+import { type Commit, roleText, type Viewer } from "./metadata.ts";
 import type { DB, Json } from "./tables/results.ts";
 
 /** A handle on one organization's database that may read. Made only by `orgs/door.ts`. */
@@ -11,7 +11,13 @@ export type ResultsTx = Transaction<DB>;
  * What a use case gets: the organization and its database, never an id beside a handle, so that the
  * two can't be mixed up.
  */
-export type ResultsScope = { org_id: string; generation: number; tx: ResultsTx };
+export type ResultsScope = {
+  org_id: string;
+  generation: number;
+  tx: ResultsTx;
+  /** Tasks that may wait or run at once, as the directory said within 5 s; null: as many as there are. */
+  queued_tasks: number | null;
+};
 
 export function resultsKysely(pool: PostgresPool, log: LogConfig = []): ResultsDb {
   return new Kysely<DB>({ dialect: new PostgresDialect({ pool }), log });
@@ -28,8 +34,9 @@ export async function takeRoleAndAsk(
   tx: ResultsTx,
   role: string,
   viewer: Viewer,
+  commit?: Commit,
 ): Promise<Identity | undefined> {
-  const text = `${roleText(role, viewer)}; SELECT org_id, generation FROM database_identity`;
+  const text = `${roleText(role, viewer, commit)}; SELECT org_id, generation FROM database_identity`;
   return (await sql.raw<Identity>(text).execute(tx)).rows[0];
 }
 

@@ -20,6 +20,7 @@ export const submitDockingOperation = operation<
   output: SubmittedDocking,
   prepare: prepareDocking,
   run: submitDocking,
+  auditFollows: true,
   told: (_input, answer) => ({
     entity_type: "job",
     metadata: {

@@ -12,12 +12,12 @@ import {
   prepareHpv,
 } from "../../test/support/docking.ts";
 import { openLab } from "../../test/support/worker.ts";
-import { upsertProtocol } from "../calculations/store.ts";
 import { AppError } from "../errors.ts";
 import { sha256 } from "../ids.ts";
 import { listJobs } from "../jobs/operations.ts";
 import { deleteMolecule } from "../molecules/operations.ts";
 import { perform } from "../perform.ts";
+import { upsertProtocol } from "../protocols/store.ts";
 import type { Site } from "../sites/schema.ts";
 import { queryDockingOperation } from "./operations.ts";
 import type { BestPer, QueryDocking } from "./schema.ts";

@@ -52,6 +52,8 @@ export const DockingResult = Type.Intersect([
   Type.Object({
     result_id: Uuid,
     job_id: Uuid,
+    /** In a list by job: the job whose poses answer this one from the cache; null for its own. */
+    cached_from_job_id: Type.Optional(Type.Union([Uuid, Type.Null()])),
     task_name: Type.String(),
     protocol_id: Uuid,
     site_id: Uuid,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { completeJob } from "../../test/support/complete.ts";
 import { makeOrg, person } from "../../test/support/context.ts";
 import { BOX, createSite, MISSING, prepareHpv } from "../../test/support/docking.ts";
 import { openLab } from "../../test/support/worker.ts";
@@ -46,8 +47,7 @@ const counts = () =>
       (SELECT count(*) FROM molecules) AS molecules, (SELECT count(*) FROM registrations) AS registrations,
       (SELECT count(*) FROM molecule_relations) AS relations, (SELECT count(*) FROM outbox) AS facts`,
   );
-/** Ends a job as if it had run, without running it. */
-const complete = (jobId: string) => ask("UPDATE jobs SET status = 'completed' WHERE job_id = $1", jobId);
+const complete = (jobId: string) => completeJob(context, org, jobId);
 const refused =
   (code: string, says: RegExp, kind = "bad_input") =>
   (error: unknown) => {

@@ -2,12 +2,16 @@ import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { vinaParams } from "../engines/vina/schema.ts";
 import { AppError } from "../errors.ts";
-import { type JobInput, structureInput, submitJobs } from "../jobs/submit.ts";
+import { questionSigner } from "../jobs/question.ts";
+import { type JobInput, type JobRequest, structureInput, submitJobs } from "../jobs/submit.ts";
 import { allRefused, type IdentifiedRecord, identifyRecords, rejectedRecord } from "../molecules/identify.ts";
 import { expandStereo, type IsomerRecord, registerIsomers } from "../molecules/isomers.ts";
 import type { RejectedRecord } from "../molecules/schema.ts";
 import { recipeNamed } from "../pipelines/recipe.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
+import { forgetMissing } from "../result-cache/forget-missing.ts";
+import { policyOf } from "../result-cache/policy.ts";
+import type { CachePolicy } from "../result-cache/schema.ts";
 import type { Services } from "../services.ts";
 import { findSite } from "../sites/find.ts";
 import type { Site } from "../sites/schema.ts";
@@ -25,6 +29,7 @@ export type PreparedDocking = {
   receptor: StructureRow;
   reference: StructureRow | null;
   pipeline: PublishedPipeline;
+  policy: CachePolicy;
 };
 
 /**
@@ -45,10 +50,34 @@ export async function prepareDocking(call: Call, input: SubmitDocking): Promise<
   rejected.push(...isomers.rejected);
   rejected.sort((a, b) => a.line - b.line);
   if (rejected.length > 0 && input.on_reject !== "skip") throw allRefused(rejected, input.molecules.length);
-  return { ...place, items: isomers.items, rejected, pipeline: await recipeNamed(call, "dock") };
+  const pipeline = await recipeNamed(call, "dock");
+  const asked = requestsOf(
+    isomers.items.map(({ chosen }) => ({ molecule_id: null, species: chosen.found.species })),
+    place,
+    input,
+  );
+  if (input.reuse !== false) await forgetMissing(call, asked.map(questionSigner(pipeline.spec)));
+  const policy = await policyOf(call.services, call.principal.org_id);
+  return { ...place, items: isomers.items, rejected, policy, pipeline };
 }
 
-async function siteOf(
+/** What is asked, one request a ligand; it has its id once it is registered. */
+function requestsOf(
+  ligands: { molecule_id: string | null; species: { identity_key: string } }[],
+  { site, receptor, reference }: Pick<PreparedDocking, "site" | "receptor" | "reference">,
+  input: SubmitDocking,
+): JobRequest[] {
+  const common: JobInput[] = [{ ...structureInput("receptor", receptor), site_id: site.site_id }];
+  if (reference !== null) common.push(structureInput("reference", reference));
+  const params = { ...vinaParams(givenOf(input)), site_id: site.site_id };
+  return ligands.map(({ molecule_id, species }) => ({
+    inputs: [{ key: "ligand", molecule_id, structure_id: null, identity: species.identity_key }, ...common],
+    params,
+  }));
+}
+
+/** The site of a text with its receptor and reference ligand. Throws AppError not_found. */
+export async function siteOf(
   { services, principal }: Call,
   text: string,
 ): Promise<Pick<PreparedDocking, "site" | "receptor" | "reference">> {
@@ -74,22 +103,22 @@ export async function submitDocking(
   input: SubmitDocking,
 ): Promise<SubmittedDocking> {
   const { scope, principal, prepared } = call;
-  const { site, receptor, reference, pipeline, items } = prepared;
+  const { site, pipeline, items } = prepared;
   // A private site's poses would show it.
   const visibility = site.visibility === "private" ? "private" : (input.visibility ?? "organization");
   const owned = { owner_id: principal.user_id, visibility };
   const source_file = input.source_file ?? null;
   const registered = await registerIsomers(scope, { ...owned, source_file }, items);
-  const common: JobInput[] = [{ ...structureInput("receptor", receptor), site_id: site.site_id }];
-  if (reference !== null) common.push(structureInput("reference", reference));
-  const params = { ...vinaParams(givenOf(input)), site_id: site.site_id };
   const jobs = await submitJobs(
     scope,
-    { ...owned, pipeline, priority: input.priority ?? 5, reuse: input.reuse ?? true },
-    registered.map(({ molecule_id, species }) => ({
-      inputs: [{ key: "ligand", molecule_id, structure_id: null, identity: species.identity_key }, ...common],
-      params,
-    })),
+    {
+      ...owned,
+      pipeline,
+      priority: input.priority ?? 5,
+      reuse: input.reuse ?? true,
+      policy: prepared.policy,
+    },
+    requestsOf(registered, prepared, input),
   );
   const answered = jobs.map((job, index): DockingJob => {
     const [item, ligand] = [items[index], registered[index]];

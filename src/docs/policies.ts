@@ -35,6 +35,25 @@ const WORDS: readonly (readonly [part: RegExp, words: string])[] = [
     /^EXISTS \( SELECT 1 FROM pipelines p WHERE \(p\.pipeline_id = pipeline_versions\.pipeline_id AND \(pipeline_versions\.published OR p\.org_id = app_org\(\)\)\)\)$/,
     "whose row in `pipelines` one sees: published, or of the current organization",
   ],
+  [
+    /^EXISTS \( SELECT 1 FROM pipelines p WHERE \(p\.pipeline_id = pipeline_versions\.pipeline_id AND p\.org_id = app_org\(\) AND \(p\.created_by = app_user\(\) OR app_is_admin\(\)\)\)\)$/,
+    `whose row in \`pipelines\` is of the current organization and ${OWN} ${ADMIN}`,
+  ],
+  [/^created_by = app_user\(\) OR app_is_admin\(\)$/, `${OWN} ${ADMIN}`],
+  [
+    /^private_to = app_user\(\) OR \(private_to IS NULL AND app_is_admin\(\)\)$/,
+    "private to oneself (an admin: those that are private to nobody)",
+  ],
+  [
+    /^batch_id IN \( SELECT b\.batch_id FROM batch_jobs b WHERE \(in_own_org\(\) AND \(b\.owner_id = app_user\(\) OR app_is_admin\(\)\)\)\)$/,
+    `whose row in \`batch_jobs\` is ${OWN} ${ADMIN}`,
+  ],
+  [
+    /^NOT \(EXISTS \( SELECT 1 FROM jsonb_to_recordset\(batch_jobs\.inputs\) /,
+    "every molecule, structure and site that its `inputs` name is one that one sees",
+  ],
+  [/^latest_version IS NULL$/, "without a published version"],
+  [/^NOT published$/, "not published"],
   [/^enabled$/, "enabled"],
   [/^topic <> 'audit' OR \(\(payload ->> 'user_id'\) = /, "deeds in one's own name"],
   [

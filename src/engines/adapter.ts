@@ -1,5 +1,6 @@
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import type { StoredObject } from "../objects/store.ts";
+import type { TaskOutputs } from "../pipelines/schema.ts";
 import type { Services } from "../services.ts";
 import type { EngineCheck, EngineInstall, EngineProgram } from "./engine.ts";
 
@@ -43,6 +44,10 @@ export type Recorded = {
   checks: EngineCheck[];
   confidence_score: number;
   result_data: object;
+  /** What later tasks of the job may refer to by name; kept in `task_results.result_data.outputs`. */
+  outputs: TaskOutputs;
+  /** SHA-256 of the numbers that the same signature must give again. */
+  result_hash: string;
   wall_seconds: number;
   cpu_seconds: number | null;
 };
@@ -50,7 +55,7 @@ export type Recorded = {
 /**
  * An engine whole: the stages without a database, and the three that meet it. `load` reads in a short
  * transaction, `prepare` makes 3D and fetches bytes with none open, `record` writes in the one that
- * completes the task.
+ * completes the tasks, of several at once.
  */
 export type EngineAdapter<P, I, R, L> = EngineProgram<P, I, R> & {
   load(scope: ResultsScope, task: TaskContext): Promise<L>;
@@ -58,7 +63,8 @@ export type EngineAdapter<P, I, R, L> = EngineProgram<P, I, R> & {
   outputs(result: R): OutputFile[];
   /** The program's own output, kept compressed. */
   log(result: R): string;
-  record(tx: ResultsTx, input: RecordInput<P, I, R>): Promise<Recorded>;
+  /** Writes the rows of several finished tasks, each table in one statement. One answer an item, in order. */
+  record(tx: ResultsTx, items: RecordInput<P, I, R>[]): Promise<Recorded[]>;
 };
 
 /** Lends a transaction on the organization's database to a stage that needs a short one. */

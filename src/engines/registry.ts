@@ -16,13 +16,15 @@ const ENGINES = {
   }),
 } as const satisfies Record<EngineName, unknown>;
 
+export const ENGINE_NAMES = Object.keys(ENGINES) as EngineName[];
+
 export type FoundEngines = { engines: Map<string, EngineAtHand>; probes: EngineProbe[] };
 
 /** Looks for every engine on this machine. Costs one start of each program. */
 export async function findEngines(config: Config): Promise<FoundEngines> {
   const engines = new Map<string, EngineAtHand>();
   const probes: EngineProbe[] = [];
-  for (const name of Object.keys(ENGINES) as EngineName[]) {
+  for (const name of ENGINE_NAMES) {
     const { adapter, settings } = ENGINES[name](config);
     const probe = await adapter.probe(settings);
     probes.push(probe);

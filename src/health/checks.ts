@@ -3,7 +3,13 @@ import { ALIVE_SECONDS } from "../alive.ts";
 import type { Context } from "../context.ts";
 import { type Check, type Finding, type Status, timed } from "./check.ts";
 import { checkOrganizations } from "./organizations.ts";
-import { selectConnections, selectQueueHealth, selectServerVersion } from "./store.ts";
+import {
+  type EngineHealth,
+  selectConnections,
+  selectEngineHealth,
+  selectQueueHealth,
+  selectServerVersion,
+} from "./store.ts";
 
 export type Health = { status: Status; checks: Check[] };
 
@@ -39,14 +45,28 @@ async function pingMetadata(context: Context): Promise<Finding> {
 }
 
 async function queue(context: Context): Promise<Finding> {
-  const { queued, leased, oldest_seconds, workers, engines } = await context.metadata.system((tx) =>
-    selectQueueHealth(tx, ALIVE_SECONDS),
-  );
+  const { total, engines: parts } = await context.metadata.system(async (tx) => ({
+    total: await selectQueueHealth(tx, ALIVE_SECONDS),
+    engines: await selectEngineHealth(tx, ALIVE_SECONDS),
+  }));
+  const { queued, leased, oldest_seconds, workers, engines } = total;
   const starved = queued > leased && workers === 0;
   const old = (oldest_seconds ?? 0) > OLD_TASK_SECONDS;
-  const detail = `${queued} tasks, ${leased} of them running, ${workers} workers (${engines.join(", ") || "no engine"})`;
+  const head = `${queued} tasks, ${leased} of them running, ${workers} workers (${engines.join(", ") || "no engine"})`;
+  const busy = parts.filter((part) => part.queued > 0 || part.resting > 0);
+  const detail = [head, ...busy.map(describeEngine)].join("; ");
   if (starved) return { status: "degraded", detail: `${detail}: tasks wait and no worker is alive` };
   return { status: old && leased === 0 ? "degraded" : "ok", detail };
+}
+
+function describeEngine({ engine, queued, leased, ...part }: EngineHealth): string {
+  const words = [`${engine}: ${queued - leased} wait`];
+  if (part.oldest_seconds !== null && part.oldest_seconds > 0)
+    words.push(`the oldest ${Math.round(part.oldest_seconds)} s`);
+  if (part.expired > 0) words.push(`${part.expired} leases ran out`);
+  if (part.resting > 0) words.push(`${part.resting} lanes rest`);
+  if (part.workers === 0 && queued > leased) words.push("no worker has it");
+  return words.join(", ");
 }
 
 /** Connections of this process, and how much room the server has for everybody's. */

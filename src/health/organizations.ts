@@ -1,4 +1,5 @@
 import { toAppError } from "../errors.ts";
+import { FACT_REFUSED, REPAIRED } from "../events/schema.ts";
 import type { OrgPlace } from "../orgs/place.ts";
 import { selectPlaces } from "../orgs/store.ts";
 import type { Services } from "../services.ts";
@@ -47,12 +48,16 @@ async function checkOne(doors: Doors, place: OrgPlace): Promise<Check> {
 async function look({ results }: Doors, { org_id, state, schema_version }: OrgPlace): Promise<Finding> {
   if (state !== "active") return { status: "degraded", detail: `its database is not in use (${state})` };
   try {
-    const { waiting, oldest_seconds } = await results.forMachinery(org_id, selectOutboxHealth);
+    const { waiting, oldest_seconds, refused, repaired } = await results.forMachinery(org_id, (scope) =>
+      selectOutboxHealth(scope, { refused: FACT_REFUSED, repaired: REPAIRED }),
+    );
     const seconds = Math.round(oldest_seconds ?? 0);
     const late = seconds > OLD_FACT_SECONDS;
     const lag = late ? `, the oldest ${seconds} s: is \`aliquot up\` running?` : "";
-    const detail = `schema ${schema_version}, ${waiting} facts to relay${lag}`;
-    return { status: late ? "degraded" : "ok", detail };
+    const aside = refused > 0 ? `, ${refused} facts set aside in a day: \`aliquot org reindex\`` : "";
+    const mended = repaired > 0 ? `, ${repaired} repairs in a day: \`aliquot events --type error\`` : "";
+    const detail = `schema ${schema_version}, ${waiting} facts to relay${lag}${aside}${mended}`;
+    return { status: late || refused > 0 ? "degraded" : "ok", detail };
   } catch (error) {
     const { kind, message } = toAppError(error);
     return { status: kind === "org_upgrading" ? "degraded" : "down", detail: message };

@@ -26,14 +26,58 @@ export async function selectServerVersion(tx: MetadataTx): Promise<string | unde
   return row.rows[0]?.server_version;
 }
 
-/** Facts of an organization that nobody took to the metadata database yet, and the age of the oldest. */
-export async function selectOutboxHealth({
-  tx,
-}: ResultsScope): Promise<{ waiting: number; oldest_seconds: number | null }> {
-  const row = await sql<{ waiting: number; oldest_seconds: number | null }>`
-    SELECT count(*) AS waiting, extract(epoch FROM now() - min(created_at))::float8 AS oldest_seconds
-    FROM outbox WHERE relayed_at IS NULL`.execute(tx);
-  return row.rows[0] ?? { waiting: 0, oldest_seconds: null };
+export type OutboxHealth = {
+  waiting: number;
+  oldest_seconds: number | null;
+  /** Rows that were set aside, and repairs that were made, within a day. */
+  refused: number;
+  repaired: number;
+};
+
+/** Facts of an organization that nobody took to the metadata database yet, and what went wrong with them lately. */
+export async function selectOutboxHealth(
+  { tx }: ResultsScope,
+  codes: { refused: string; repaired: string },
+): Promise<OutboxHealth> {
+  const row = await sql<OutboxHealth>`
+    SELECT o.waiting, o.oldest_seconds, e.refused, e.repaired
+    FROM (SELECT count(*) AS waiting, extract(epoch FROM now() - min(created_at))::float8 AS oldest_seconds
+        FROM outbox WHERE relayed_at IS NULL) AS o,
+      (SELECT count(*) FILTER (WHERE error_code = ${codes.refused}) AS refused,
+          count(*) FILTER (WHERE error_code = ${codes.repaired}) AS repaired
+        FROM event_logs WHERE event_type = 'error' AND ts > now() - interval '1 day') AS e`.execute(tx);
+  return row.rows[0] ?? { waiting: 0, oldest_seconds: null, refused: 0, repaired: 0 };
+}
+
+/** One engine's part of the queue. */
+export type EngineHealth = {
+  engine: string;
+  queued: number;
+  leased: number;
+  expired: number;
+  oldest_seconds: number | null;
+  resting: number;
+  workers: number;
+};
+
+/** Depth and age of the queue by engine, leases that ran out, lanes that rest, and workers alive that have it. */
+export async function selectEngineHealth(tx: MetadataTx, alive_seconds: number): Promise<EngineHealth[]> {
+  const found = await sql<EngineHealth>`
+    SELECT engine, sum(queued)::int AS queued, sum(leased)::int AS leased, sum(expired)::int AS expired,
+      max(oldest_seconds) AS oldest_seconds, sum(resting)::int AS resting, sum(workers)::int AS workers
+    FROM (
+      SELECT engine, count(*) AS queued, count(lease_owner) AS leased,
+        count(*) FILTER (WHERE lease_expires_at < now()) AS expired,
+        extract(epoch FROM now() - min(available_at) FILTER (WHERE lease_owner IS NULL))::float8 AS oldest_seconds,
+        0 AS resting, 0 AS workers
+      FROM task_queue GROUP BY engine
+      UNION ALL
+      SELECT engine, 0, 0, 0, NULL, count(*), 0 FROM queue_lanes WHERE available_at > now() AND is_active GROUP BY engine
+      UNION ALL
+      SELECT e, 0, 0, 0, NULL, 0, count(*) FROM workers, unnest(engines) AS e
+        WHERE last_seen_at > now() - make_interval(secs => ${alive_seconds}) GROUP BY e) AS parts
+    GROUP BY engine ORDER BY engine`.execute(tx);
+  return found.rows;
 }
 
 /** Clients of the server, whoever they are, and how many it takes. */

@@ -7,13 +7,14 @@ import type { SubmittedJob } from "./schema.ts";
 import { type JobInput, submitJobs } from "./submit.ts";
 
 /**
- * A new job with the recipe, input and parameters of another. Throws AppError not_found, also where one of its
+ * A new job with the recipe, input and parameters of another: always a new one, whose tasks the cache may answer. Throws AppError not_found, also where one of its
  * inputs or its site is not the caller's to see.
  */
 export async function submitAgain(
   scope: ResultsScope,
   principal: OrgPrincipal,
   jobId: string,
+  choices: { priority?: number; reuse?: boolean } = {},
 ): Promise<SubmittedJob> {
   const { tx } = scope;
   const job = await tx
@@ -38,16 +39,17 @@ export async function submitAgain(
     scope,
     {
       pipeline: {
-        pipeline_id: job.pipeline_id ?? "",
-        pipeline_version_id: job.pipeline_version_id ?? "",
+        pipeline_id: job.pipeline_id,
+        pipeline_version_id: job.pipeline_version_id,
         name: job.name,
         version: job.version,
         spec: job.spec as unknown as PipelineSpec,
       },
       owner_id: principal.user_id,
       visibility: job.visibility as "private" | "organization",
-      priority: job.priority,
-      reuse: false,
+      priority: choices.priority ?? job.priority,
+      reuse: choices.reuse ?? true,
+      policy: null,
     },
     [{ inputs, params }],
   );

@@ -1,77 +1,125 @@
-import { sql } from "kysely";
+import { settleItems } from "../batches/settle.ts";
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import { type Fact, insertOutbox } from "../outbox.ts";
+import { cancelTasks, reviveTasks, selectRetries } from "./change-store.ts";
+import { selectOptionalJob } from "./read-store.ts";
 import { type JobStatus, TERMINAL } from "./schema.ts";
-import { insertEvents, type LockedJob, lockOptionalJob, selectOptionalJob, updateJob } from "./store.ts";
+import { insertEvents, type LockedJob, lockJobs, lockOptionalJob, updateJobs } from "./store.ts";
+
+export type Changed = { job_id: string; status: JobStatus };
 
 /**
  * Cancels a job: what waits never runs, what runs loses its lease and is stopped within a heartbeat.
- * Cancelling a cancelled job changes nothing. Throws AppError not_found, conflict (it has ended).
+ * Cancelling a cancelled job changes nothing. Throws AppError not_found, forbidden, conflict (it has ended).
  */
-export async function cancelJob(
-  scope: ResultsScope,
-  jobId: string,
-): Promise<{ job_id: string; status: JobStatus }> {
-  const { tx } = scope;
-  const job = await lockOwnJob(tx, jobId);
+export async function cancelJob(scope: ResultsScope, jobId: string): Promise<Changed> {
+  const job = await lockOwnJob(scope.tx, jobId);
   if (job.status === "cancelled") return { job_id: jobId, status: "cancelled" };
   if (TERMINAL.includes(job.status))
     throw new AppError("conflict", `this job is ${job.status}: there is nothing to cancel`);
-  const tasks = await tx
-    .updateTable("tasks")
-    .set({ status: "cancelled" })
-    .where("job_id", "=", jobId)
-    .where("status", "in", ["waiting", "ready", "running"])
-    .returning(["task_name", "fence"])
-    .execute();
-  await tx
-    .updateTable("task_executions")
-    .set({ status: "cancelled", ended_at: sql`now()` })
-    .where("job_id", "=", jobId)
-    .where("status", "=", "running")
-    .execute();
-  await insertEvents(tx, [{ job_id: jobId, seq_no: job.seq + 1, event: "cancelled" }]);
-  const fact = await updateJob(tx, job, {
-    status: "cancelled",
-    seq: job.seq + 1,
-    timings: { ended_at: new Date().toISOString() },
-  });
-  const gone = tasks.map((task): Fact => ({ topic: "task_gone", payload: { job_id: jobId, ...task } }));
-  await insertOutbox(tx, [{ topic: "job", payload: fact }, ...gone]);
+  await cancelJobs(scope.tx, [jobId]);
   return { job_id: jobId, status: "cancelled" };
 }
 
 /**
- * Runs what failed of a job again, with as many attempts as a new one has. Completed tasks stay as they
- * are. Throws AppError not_found, conflict (only a failed job is retried).
+ * Cancels those of these jobs that have not ended, in a few statements whatever their number, with the reason in
+ * their event. Returns them as they were. Jobs that ended, or that the caller may not change, are left alone.
  */
-export async function retryJob(
-  scope: ResultsScope,
-  jobId: string,
-): Promise<{ job_id: string; status: JobStatus }> {
-  const { tx } = scope;
-  const job = await lockOwnJob(tx, jobId);
+export async function cancelJobs(
+  tx: ResultsTx,
+  jobIds: string[],
+  reason: { event?: string; item?: { code: string; message: string } } = {},
+): Promise<LockedJob[]> {
+  const jobs = (await lockJobs(tx, jobIds)).filter(({ status }) => !TERMINAL.includes(status));
+  if (jobs.length === 0) return [];
+  const tasks = await cancelTasks(
+    tx,
+    jobs.map((job) => job.job_id),
+  );
+  const detail = reason.event === undefined ? {} : { detail: reason.event };
+  await insertEvents(
+    tx,
+    jobs.map(({ job_id, seq }) => ({ job_id, seq_no: seq + 1, event: "cancelled", ...detail })),
+  );
+  const ended_at = new Date().toISOString();
+  const facts = await updateJobs(
+    tx,
+    jobs.map((job) => ({ job, status: "cancelled", seq: job.seq + 1, timings: { ended_at } })),
+  );
+  const error = reason.item ?? { code: "cancelled", message: "its job was cancelled" };
+  await settleItems(
+    tx,
+    jobs.flatMap(({ job_id, batch_id }) =>
+      batch_id === null ? [] : [{ job_id, status: "skipped" as const, error }],
+    ),
+  );
+  await insertOutbox(tx, [
+    ...facts.map((payload): Fact => ({ topic: "job", payload })),
+    ...tasks.map((payload): Fact => ({ topic: "task_gone", payload })),
+  ]);
+  return jobs;
+}
+
+/**
+ * Runs what failed of a job again, with as many attempts as a new one has. Completed tasks stay as they
+ * are, and what comes after goes on waiting. Throws AppError not_found, forbidden, conflict (only a failed job is
+ * retried).
+ */
+export async function retryJob(scope: ResultsScope, jobId: string): Promise<Changed> {
+  const job = await lockOwnJob(scope.tx, jobId);
   if (job.status !== "failed") {
     throw new AppError(
       "conflict",
       `this job is ${job.status}: only a failed one is retried (\`job submit --from\` makes a new one)`,
     );
   }
-  const tasks = await sql<{ task_name: string; engine: string; fence: number }>`
-    UPDATE tasks SET status = 'ready', available_at = now(), max_attempts = attempt + greatest(max_attempts - attempt, 3)
-    WHERE job_id = ${jobId} AND status = 'failed' RETURNING task_name, engine, fence`.execute(tx);
-  await insertEvents(tx, [{ job_id: jobId, seq_no: job.seq + 1, event: "queued", detail: "retry" }]);
-  const fact = await updateJob(tx, job, { status: "queued", seq: job.seq + 1, error: null });
-  const now = new Date().toISOString();
-  const ready = tasks.rows.map(
-    (task): Fact => ({
-      topic: "task_ready",
-      payload: { job_id: jobId, ...task, priority: job.priority, rank: job.rank, available_at: now },
-    }),
-  );
-  await insertOutbox(tx, [{ topic: "job", payload: fact }, ...ready]);
+  await retryJobs(scope.tx, [jobId]);
   return { job_id: jobId, status: "queued" };
+}
+
+/** The same for those of these jobs that failed; the others are left alone. Returns them as they were. */
+export async function retryJobs(tx: ResultsTx, jobIds: string[]): Promise<LockedJob[]> {
+  const jobs = (await lockJobs(tx, jobIds)).filter(({ status }) => status === "failed");
+  if (jobs.length === 0) return [];
+  const ids = jobs.map((job) => job.job_id);
+  const tasks = await reviveTasks(tx, ids);
+  const before = await selectRetries(tx, ids);
+  const retried = (job: LockedJob) => (before.get(job.job_id) ?? 0) + 1;
+  await insertEvents(
+    tx,
+    jobs.map((job) => ({
+      job_id: job.job_id,
+      seq_no: job.seq + 1,
+      event: "queued",
+      detail: "retry",
+      metadata: { retried: retried(job) },
+    })),
+  );
+  const facts = await updateJobs(
+    tx,
+    jobs.map((job) => ({
+      job,
+      status: "queued",
+      seq: job.seq + 1,
+      error: null,
+      metrics: { retried: retried(job) },
+    })),
+  );
+  await settleItems(
+    tx,
+    jobs.flatMap(({ job_id, batch_id }) =>
+      batch_id === null ? [] : [{ job_id, status: "processing" as const }],
+    ),
+  );
+  const byId = new Map(jobs.map((job) => [job.job_id, job]));
+  const ready = tasks.flatMap((task): Fact[] => {
+    const job = byId.get(task.job_id);
+    if (job === undefined) return [];
+    return [{ topic: "task_ready", payload: { ...task, priority: job.priority, rank: job.rank } }];
+  });
+  await insertOutbox(tx, [...facts.map((payload): Fact => ({ topic: "job", payload })), ...ready]);
+  return jobs;
 }
 
 /** The job under lock. Missing and invisible are the same; a visible job of somebody else is forbidden. */

@@ -2,10 +2,20 @@ import { Type } from "typebox";
 import { AppError } from "../errors.ts";
 import { operation } from "../operation.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
+import { Since, sinceTime } from "../since.ts";
 import { submitAgain } from "./again.ts";
 import { cancelJob, retryJob } from "./change.ts";
-import { JOB_STATUSES, JobDetail, JobRow, SubmittedJob, Uuid } from "./schema.ts";
-import { selectJobParts, selectJobs, selectOptionalJob } from "./store.ts";
+import { selectEventsAfter, selectJobs, selectStates } from "./read-store.ts";
+import {
+  JOB_STATUSES,
+  JobDetail,
+  JobEvent,
+  JobRow,
+  SUBMISSION_CHOICES,
+  SubmittedJob,
+  Uuid,
+} from "./schema.ts";
+import { showJob as readJob } from "./show.ts";
 
 const OneJob = Type.Object({ job_id: Uuid }, { additionalProperties: false });
 const Changed = Type.Object({ job_id: Uuid, status: Type.Enum(JOB_STATUSES) });
@@ -19,6 +29,13 @@ export const listJobs = operation({
   input: Type.Object(
     {
       status: Type.Optional(Type.Enum(JOB_STATUSES)),
+      /** Name of the pipeline they run. */
+      pipeline: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+      batch_id: Type.Optional(Uuid),
+      /** Made at or after this. */
+      since: Type.Optional(Since),
+      /** Only those that you submitted. */
+      mine: Type.Optional(Type.Boolean()),
       job_ids: Type.Optional(Type.Array(Uuid, { minItems: 1, maxItems: 1000 })),
       /** Parameters that the job was run with, each exactly so. */
       params: Type.Optional(
@@ -33,14 +50,14 @@ export const listJobs = operation({
     { additionalProperties: false },
   ),
   output: Type.Object({ items: Type.Array(JobRow), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
-  async run({ scope }, input) {
-    const { status, job_ids, params } = input;
-    const wish = pageWish(input, { fallback: job_ids === undefined ? 50 : 1000 });
+  async run({ scope, principal }, { limit, cursor, mine, since, ...filter }) {
+    const page = { ...(limit === undefined ? {} : { limit }), ...(cursor === undefined ? {} : { cursor }) };
+    const wish = pageWish(page, { fallback: filter.job_ids === undefined ? 50 : 1000 });
     const rows = await selectJobs(scope.tx, {
       ...wish,
-      ...(status === undefined ? {} : { status }),
-      ...(job_ids === undefined ? {} : { job_ids }),
-      ...(params === undefined ? {} : { params }),
+      ...filter,
+      ...(since === undefined ? {} : { since: sinceTime(since) }),
+      ...(mine === true ? { owner_id: principal.user_id } : {}),
     });
     return pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.job_id }));
   },
@@ -54,10 +71,38 @@ export const showJob = operation({
   tx: "results",
   input: OneJob,
   output: JobDetail,
-  async run({ scope }, { job_id }) {
-    const job = await selectOptionalJob(scope.tx, job_id);
-    if (job === undefined) throw new AppError("not_found", "no such job");
-    return { ...job, ...(await selectJobParts(scope.tx, job_id)) };
+  run: ({ scope }, { job_id }) => readJob(scope, job_id),
+});
+
+export const jobEvents = operation({
+  name: "job.events",
+  summary: "What happened to jobs, each after the event that is known, and how they stand",
+  permission: "jobs:read",
+  http: { method: "GET", path: "/job-events" },
+  tx: "results",
+  input: Type.Object(
+    {
+      job_ids: Type.Array(Uuid, { minItems: 1, maxItems: 1000 }),
+      /** Number of the last event that is known, job by job; left out: none is. */
+      after: Type.Optional(Type.Array(Type.Integer({ minimum: 0 }), { maxItems: 1000 })),
+    },
+    { additionalProperties: false },
+  ),
+  output: Type.Object({ jobs: Type.Array(Changed), items: Type.Array(JobEvent), next_cursor: Type.Null() }),
+  async run({ scope }, { job_ids, after = [] }) {
+    // States first: whatever led to one is among the events that are read after it.
+    const jobs = await selectStates(scope.tx, job_ids);
+    if (jobs.length < new Set(job_ids.map((id) => id.toLowerCase())).size)
+      throw new AppError(
+        "not_found",
+        job_ids.length === 1 ? "no such job" : "one of these jobs is not there",
+      );
+    const items = await selectEventsAfter(
+      scope.tx,
+      job_ids,
+      job_ids.map((_, index) => after[index] ?? 0),
+    );
+    return { jobs, items, next_cursor: null };
   },
 });
 
@@ -91,9 +136,18 @@ export const submitJobFrom = operation({
   permission: "jobs:submit",
   http: { method: "POST", path: "/jobs" },
   tx: "results",
-  input: Type.Object({ from: Uuid }, { additionalProperties: false }),
+  input: Type.Object(
+    {
+      from: Uuid,
+      /** 0 to 9; left out: as that one has it. */
+      priority: SUBMISSION_CHOICES.priority,
+      /** False: computed anew, whatever the cache knows. */
+      reuse: SUBMISSION_CHOICES.reuse,
+    },
+    { additionalProperties: false },
+  ),
   output: SubmittedJob,
-  run: ({ scope, principal }, { from }) => submitAgain(scope, principal, from),
+  run: ({ scope, principal }, { from, ...choices }) => submitAgain(scope, principal, from, choices),
   told: ({ from }, answer) => ({
     entity_type: "job",
     entity_id: answer.job_id,

@@ -51,6 +51,17 @@ export const JobRow = Type.Object({
 });
 export type JobRow = Static<typeof JobRow>;
 
+export const JobEvent = Type.Object({
+  job_id: Uuid,
+  /** Dense from 1 within the job. */
+  seq_no: Type.Integer({ minimum: 1 }),
+  ts: Type.String(),
+  event: Type.String(),
+  detail: Type.Union([Type.String(), Type.Null()]),
+  metadata: Type.Unknown(),
+});
+export type JobEvent = Static<typeof JobEvent>;
+
 const Row = Type.Record(Type.String(), Type.Unknown());
 
 export const JobDetail = Type.Intersect([

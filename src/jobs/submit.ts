@@ -1,19 +1,16 @@
-import { type Canonical, canonical, signatureOf } from "../canonical.ts";
 import type { ResultsScope } from "../db/results.ts";
-import { preparationOf } from "../engines/preparation.ts";
+import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
-import { type Fact, insertOutbox } from "../outbox.ts";
+import { SETTING_KEYS } from "../orgs/setting-keys.ts";
+import { insertOutbox } from "../outbox.ts";
+import { dependsOn } from "../pipelines/graph.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
+import { answeredBefore } from "../result-cache/answered.ts";
+import type { CachePolicy } from "../result-cache/schema.ts";
 import { type StructureRow, structureIdentity } from "../structures/store.ts";
+import { countOpenTasks, insertBirths, insertSpec, type NewTask, selectNextRank } from "./births-store.ts";
+import { questionSigner, specHash } from "./question.ts";
 import type { SubmittedJob } from "./schema.ts";
-import {
-  insertEvents,
-  insertInputs,
-  insertJobs,
-  insertSpec,
-  insertTasks,
-  selectCompletedBySignature,
-} from "./store.ts";
 
 /** What a job is given under a name; `identity` tells it from others: a molecule's key, a structure's content. */
 export type JobInput = {
@@ -34,42 +31,55 @@ export function structureInput(key: string, row: StructureRow): JobInput {
 /** One thing to run: its inputs and its parameters. */
 export type JobRequest = { inputs: JobInput[]; params: { [key: string]: unknown } };
 
+/** What a job needs to know of the pipeline it runs; the ids are null where its recipe came from nowhere. */
+export type Recipe = Pick<PublishedPipeline, "name" | "version" | "spec"> & {
+  pipeline_id: string | null;
+  pipeline_version_id: string | null;
+};
+
 export type Submission = {
-  pipeline: PublishedPipeline;
+  pipeline: Recipe;
   owner_id: string;
   visibility: "private" | "organization";
   priority: number;
-  /** Answer from completed jobs that asked the same. */
+  /** Its tasks may be answered from the cache when they are about to run. */
   reuse: boolean;
+  /** What of completed jobs may answer the same question at once; null: always a new job. */
+  policy?: CachePolicy | null;
+  batch_id?: string;
 };
+
+/** What answers where the caller did not ask for the organization's own wish. */
+const DEFAULT_POLICY: CachePolicy = {
+  threshold: SETTING_KEYS.cache_threshold.default,
+  ttl_days: null,
+  programs: {},
+};
+
+type Fresh = { job_id: string; input_signature: string; request: JobRequest };
 
 /**
  * Births jobs in the caller's transaction: recipe, jobs, inputs, tasks, first events, and the facts that
  * the relay takes to the queue. Returns one answer a request, in order; the same question asked twice
- * in one call is one job. Validation is the caller's, before.
+ * in one call is one job. Validation is the caller's, before. Throws AppError quota (the organization has as many
+ * open tasks as it may).
  */
 export async function submitJobs(
   scope: ResultsScope,
   submission: Submission,
   requests: JobRequest[],
 ): Promise<SubmittedJob[]> {
-  const { pipeline } = submission;
-  const spec_hash = signatureOf(canonical(pipeline.spec));
-  const signatures = requests.map((request) =>
-    signatureOf({
-      spec: spec_hash,
-      basis: basisOf(pipeline.spec),
-      input: identityOf(request.inputs),
-      params: canonical(request.params),
-    }),
-  );
-  const known = submission.reuse
-    ? await selectCompletedBySignature(scope.tx, [...new Set(signatures)], submission)
-    : [];
+  const sign = questionSigner(submission.pipeline.spec);
+  const signatures = requests.map(sign);
+  const { reuse, policy = DEFAULT_POLICY } = submission;
+  const known =
+    reuse && policy !== null
+      ? await answeredBefore(scope.tx, [...new Set(signatures)], submission, policy)
+      : [];
   const answers = new Map<string, SubmittedJob>();
   for (const row of known)
     answers.set(row.input_signature, { job_id: row.job_id, status: "completed", cached: true });
-  const fresh: { job_id: string; input_signature: string; request: JobRequest }[] = [];
+  const fresh: Fresh[] = [];
   const answered = requests.map((request, index) => {
     const input_signature = signatures[index] ?? "";
     const there = answers.get(input_signature);
@@ -80,117 +90,70 @@ export async function submitJobs(
     fresh.push({ job_id, input_signature, request });
     return answer;
   });
-  if (fresh.length > 0) await writeJobs(scope, submission, spec_hash, fresh);
+  if (fresh.length > 0) await writeJobs(scope, submission, fresh);
   return answered;
 }
 
-/** What this program itself adds to the question: how it prepares inputs and reads answers, engine by engine. */
-function basisOf(spec: PublishedPipeline["spec"]): Canonical {
-  const engines = [...new Set(Object.values(spec.tasks).map((task) => task.engine))];
-  return Object.fromEntries(engines.map((engine) => [engine, preparationOf(engine)]));
-}
-
-/** One input is what it is; several are told apart by their names. */
-function identityOf(inputs: JobInput[]): Canonical {
-  if (inputs.length === 1) return inputs[0]?.identity ?? null;
-  return Object.fromEntries(inputs.map(({ key, identity }) => [key, identity]));
-}
-
-async function writeJobs(
-  scope: ResultsScope,
-  submission: Submission,
-  spec_hash: string,
-  fresh: { job_id: string; input_signature: string; request: JobRequest }[],
-): Promise<void> {
-  const { pipeline, owner_id, visibility, priority } = submission;
-  const { tx } = scope;
+async function writeJobs(scope: ResultsScope, submission: Submission, fresh: Fresh[]): Promise<void> {
+  const { pipeline, owner_id, visibility, priority, reuse, batch_id = null } = submission;
   const { pipeline_id, pipeline_version_id, name, version, spec } = pipeline;
-  const tasks = Object.entries(spec.tasks);
-  const now = new Date().toISOString();
-  // Rank orders equals by time; the job engine will advance it per submitter, so that none is starved.
-  const rank = Date.now();
+  const { tx } = scope;
+  const tasks = newTasks(spec);
+  await keepWithinQuota(scope, fresh.length * tasks.length);
+  const ready = tasks.filter((task) => task.status === "ready");
+  const first_rank = await selectNextRank(tx, batch_id ?? owner_id, ready[0]?.engine ?? "", priority);
+  const created_at = new Date().toISOString();
+  const spec_hash = specHash(spec);
   await insertSpec(tx, { spec_hash, pipeline_id, pipeline_version_id, name, version, spec });
-  await insertJobs(
-    tx,
-    fresh.map(({ job_id, input_signature, request }) => ({
-      job_id,
-      spec_hash,
-      pipeline_id,
-      pipeline_version_id,
-      pipeline_version: version,
-      status: "queued",
-      input_signature,
-      params: request.params,
-      priority,
-      rank,
-      seq: 1,
-      owner_id,
-      visibility,
-      created_at: now,
-    })),
-  );
-  await insertInputs(
-    tx,
-    fresh.flatMap(({ job_id, request }) =>
-      request.inputs.map(({ identity: _asked, ...input }) => ({ job_id, site_id: null, ...input })),
-    ),
-  );
-  await insertTasks(
-    tx,
-    fresh.flatMap(({ job_id }) =>
-      tasks.map(([task_name, task]) => ({
-        job_id,
-        task_name,
-        engine: task.engine,
-        status: task.after.length === 0 ? "ready" : "waiting",
-        depends_left: task.after.length,
-        max_attempts: task.max_attempts,
-      })),
-    ),
-  );
-  await insertEvents(
-    tx,
-    fresh.map(({ job_id }) => ({ job_id, seq_no: 1, event: "submitted" })),
-  );
-  await insertOutbox(
-    tx,
-    factsOf(
-      submission,
-      { now, rank },
-      fresh.map((job) => job.job_id),
-    ),
-  );
+  const shared = { pipeline_id, pipeline_version_id, priority, created_at, first_rank };
+  await insertBirths(tx, {
+    ...shared,
+    spec_hash,
+    pipeline_version: version,
+    reuse,
+    batch_id,
+    owner_id,
+    visibility,
+    tasks,
+    jobs: fresh.map(({ job_id, input_signature, request }) => ({ job_id, input_signature, ...request })),
+  });
+  const births = {
+    ...shared,
+    submitted_by: owner_id,
+    status: "queued" as const,
+    private_to: visibility === "private" ? owner_id : null,
+    tasks: ready.map(({ task_name, engine }) => ({ task_name, engine })),
+    job_ids: fresh.map(({ job_id }) => job_id),
+  };
+  await insertOutbox(tx, [{ topic: "births", payload: births }]);
 }
 
-/** What the metadata database is told: each job, and each task that is ready at once. */
-function factsOf(
-  submission: Submission,
-  { now, rank }: { now: string; rank: number },
-  jobIds: string[],
-): Fact[] {
-  const { pipeline, owner_id, visibility, priority } = submission;
-  const ready = Object.entries(pipeline.spec.tasks).filter(([, task]) => task.after.length === 0);
-  return jobIds.flatMap((job_id): Fact[] => [
-    {
-      topic: "job",
-      payload: {
-        job_id,
-        pipeline_id: pipeline.pipeline_id,
-        pipeline_version_id: pipeline.pipeline_version_id,
-        submitted_by: owner_id,
-        status: "queued",
-        priority,
-        seq: 1,
-        private_to: visibility === "private" ? owner_id : null,
-        created_at: now,
-        updated_at: now,
-      },
-    },
-    ...ready.map(
-      ([task_name, task]): Fact => ({
-        topic: "task_ready",
-        payload: { job_id, task_name, engine: task.engine, priority, rank, available_at: now, fence: 0 },
-      }),
-    ),
-  ]);
+/** The tasks of every job of a recipe, as they are born: those that wait for nothing are ready. */
+export function newTasks(spec: Recipe["spec"]): NewTask[] {
+  const graph = dependsOn(spec);
+  return Object.entries(spec.tasks).map(([task_name, { engine, max_attempts }]) => {
+    const depends_left = graph.get(task_name)?.length ?? 0;
+    return {
+      task_name,
+      engine,
+      status: depends_left === 0 ? "ready" : "waiting",
+      depends_left,
+      max_attempts,
+    };
+  });
+}
+
+/**
+ * Refuses tasks that an organization's quota has no room for. Two submissions at once may both be let in, and
+ * together be more: the quota keeps a queue in bounds, it is no budget. Throws AppError quota.
+ */
+export async function keepWithinQuota(scope: ResultsScope, tasks: number): Promise<void> {
+  const most = scope.queued_tasks;
+  if (most === null) return;
+  const open = await countOpenTasks(scope.tx, most + 1);
+  if (open + tasks <= most) return;
+  throw new AppError(
+    "quota",
+    `${tasks} more tasks are too many: ${open > most ? `more than ${most}` : open} wait or run, and this organization's quota is ${most} (queued_tasks): wait until some are done, or ask the operator for more`,
+  );
 }

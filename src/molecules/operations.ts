@@ -1,5 +1,6 @@
 import { Type } from "typebox";
 import { AppError } from "../errors.ts";
+import { logEvents } from "../events/log.ts";
 import { Uuid } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
 import { pageOf, pageWish } from "../paging.ts";
@@ -93,10 +94,21 @@ export const deleteMolecule = operation({
   async run({ scope, principal }, { molecule_id }) {
     const molecule = await selectOptionalMolecule(scope.tx, molecule_id);
     if (molecule === undefined) throw new AppError("not_found", "no such molecule");
-    const registrations = await deleteRegistrations(scope.tx, molecule_id, principal.user_id);
-    if (registrations === 0)
+    const gone = await deleteRegistrations(scope.tx, molecule_id, principal.user_id);
+    if (gone.length === 0)
       throw new AppError("forbidden", "you have no registration of this molecule: it is a colleague's");
-    return { molecule_id, registrations };
+    const isPrivate = gone.every((visibility) => visibility === "private");
+    await logEvents(scope.tx, [
+      {
+        event_type: "molecule_deleted",
+        entity_type: "molecule",
+        entity_id: molecule_id.toLowerCase(),
+        user_id: principal.user_id,
+        context: { registrations: gone.length },
+        private_to: isPrivate ? principal.user_id : null,
+      },
+    ]);
+    return { molecule_id, registrations: gone.length };
   },
   told: ({ molecule_id }, { registrations }) => ({
     entity_type: "molecule",

@@ -12,16 +12,25 @@ const MOST_BYTES = 64 * 1024 * 1024;
  * UTF-8, too large.
  */
 export async function readMoleculeFile(path: string): Promise<MoleculeRecord[]> {
+  refuseOtherFormats(path);
+  const text = await readText(path);
+  const records = isSdf(path) ? sdfRecords(text) : smilesRecords(text);
+  if (records.length === 0) throw new AppError("bad_input", `${path} holds no record`);
+  return records;
+}
+
+export function isSdf(path: string): boolean {
+  return /\.(sdf|sd|mol)$/i.test(path);
+}
+
+/** Throws AppError bad_input on a file whose name says that it is of another kind. */
+export function refuseOtherFormats(path: string): void {
   const other = /\.(xyz|pdb|ent|cif|mmcif|pdbqt|mol2|csv|tsv)$/i.exec(path)?.[0];
   if (other !== undefined)
     throw new AppError(
       "bad_input",
       `${path} is a ${other} file: molecules are read from a SMILES list (.smi), SDF or MOL`,
     );
-  const text = await readText(path);
-  const records = /\.(sdf|sd|mol)$/i.test(path) ? sdfRecords(text) : smilesRecords(text);
-  if (records.length === 0) throw new AppError("bad_input", `${path} holds no record`);
-  return records;
 }
 
 async function readText(path: string): Promise<string> {
@@ -51,7 +60,7 @@ async function readBytes(path: string): Promise<Buffer> {
   }
 }
 
-function smilesRecords(text: string): MoleculeRecord[] {
+export function smilesRecords(text: string): MoleculeRecord[] {
   return text.split(/\r?\n/).flatMap((line, index): MoleculeRecord[] => {
     const trimmed = line.trim();
     if (trimmed === "" || trimmed.startsWith("#")) return [];
@@ -66,7 +75,7 @@ function smilesRecords(text: string): MoleculeRecord[] {
   });
 }
 
-function sdfRecords(text: string): MoleculeRecord[] {
+export function sdfRecords(text: string): MoleculeRecord[] {
   return splitSdf(text).map((record, index): MoleculeRecord => {
     const block = record.text.split(/^M {2}END.*$/m)[0] ?? record.text;
     const name = record.text.split(/\r?\n/, 1)[0]?.trim().slice(0, 500) ?? "";

@@ -1,4 +1,5 @@
 import type { ResultsScope } from "../db/results.ts";
+import { logEvents } from "../events/log.ts";
 import type { Identity } from "../toolkit/toolkit.ts";
 import type { IdentifiedRecord } from "./identify.ts";
 import { type NewRegistration, type Relation, registerMolecules, relateMolecules } from "./store.ts";
@@ -31,6 +32,7 @@ export async function registerRecords(
     }),
   }));
   const ids = await registerMolecules(scope.tx, [...rows, ...kin]);
+  await logCreated(scope, registrar, ids);
   const idOf = new Map<string, string>();
   for (const [index, { species }] of [...rows, ...kin].entries())
     idOf.set(species.identity_key, ids[index]?.molecule_id ?? "");
@@ -44,6 +46,24 @@ export async function registerRecords(
     species,
     line: records[index]?.line ?? index + 1,
   }));
+}
+
+/** Only of what is new to the registrar: a colleague's private molecule is not revealed. */
+async function logCreated(
+  { tx }: ResultsScope,
+  { owner_id, visibility }: Registrar,
+  ids: { molecule_id: string; created: boolean }[],
+): Promise<void> {
+  const events = ids
+    .filter(({ created }) => created)
+    .map(({ molecule_id }) => ({
+      event_type: "molecule_created" as const,
+      entity_type: "molecule",
+      entity_id: molecule_id,
+      user_id: owner_id,
+      private_to: visibility === "private" ? owner_id : null,
+    }));
+  await logEvents(tx, events);
 }
 
 function registration(

@@ -137,16 +137,17 @@ export async function selectMoleculeParts(db: ResultsDb, moleculeId: string) {
   return { registrations, relations };
 }
 
-/** Deletes a person's registrations of a molecule. Returns how many there were. */
+/** Deletes a person's registrations of a molecule. Returns the visibility of each. */
 export async function deleteRegistrations(
   tx: ResultsTx,
   moleculeId: string,
   ownerId: string,
-): Promise<number> {
-  const result = await tx
+): Promise<string[]> {
+  const rows = await tx
     .deleteFrom("registrations")
     .where("molecule_id", "=", moleculeId)
     .where("owner_id", "=", ownerId)
-    .executeTakeFirst();
-  return Number(result.numDeletedRows);
+    .returning("visibility")
+    .execute();
+  return rows.map((row) => row.visibility);
 }

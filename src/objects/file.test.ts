@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -117,4 +126,79 @@ test("no bytes are no object, and a store that can't be written says so", async 
   const file = join(root, "file");
   writeFileSync(file, "");
   await assert.rejects(openFileStore(file).put(org, Buffer.from("x")), kind("store_unavailable"));
+});
+
+test("folders that another process removed are made again, and puts at the same time lose nothing", async (t) => {
+  const { root, store } = open(t);
+  const texts = Array.from({ length: 40 }, (_, index) => Buffer.from(`object ${index}`));
+  await Promise.all(texts.map((text) => store.put(org, text)));
+  await openFileStore(root).removeOrganization(org);
+  const again = await Promise.all(texts.map((text) => store.put(org, text)));
+  for (const [index, { uri }] of again.entries())
+    assert.deepEqual(Buffer.from(await store.get(org, uri)), texts[index]);
+});
+
+const MANY = Array.from({ length: 120 }, (_, index) => Buffer.from(`one of many: ${index}`));
+const isAside = (path: string) => /\/\.[^/]+$/.test(path);
+
+test("many at once are synced together, their names only after their bytes", async (t) => {
+  const { root } = open(t);
+  const seen: { named: number; aside: number; put: number }[] = [];
+  let put = 0;
+  const store = openFileStore(root, async () => {
+    const aside = files(root).filter(isAside).length;
+    seen.push({ aside, named: files(root).length - aside, put });
+  });
+  // A folder's first object makes the folder; these make all that are needed.
+  await Promise.all(MANY.map((bytes) => store.put(org, bytes)));
+  const before = files(root).length;
+  seen.length = 0;
+  const others = MANY.map((bytes) => Buffer.concat([bytes, Buffer.from("!")]));
+  for (const bytes of MANY) rmSync(join(root, org, sha256(bytes).slice(0, 2), sha256(bytes).slice(2)));
+  await Promise.all([...MANY, ...others].map((bytes) => store.put(org, bytes).then(() => put++)));
+  assert.equal(before, MANY.length);
+  assert.ok(seen.length > 0, "some were synced together");
+  const [first] = seen;
+  assert.ok(first !== undefined && first.aside >= 64, "all bytes of the group were written before its sync");
+  assert.equal(first.put, 0, "none is said to be stored before it");
+  for (const { named, put: said } of seen) assert.ok(said <= named);
+});
+
+test("where the file system can't be synced each file is, and it isn't asked again", async (t) => {
+  const { root } = open(t);
+  let asked = 0;
+  const store = openFileStore(root, async () => {
+    asked++;
+    throw new Error("sync ended with 1");
+  });
+  for (const mark of ["", "!", "?"]) {
+    const stored = await Promise.all(
+      MANY.map((bytes) => store.put(org, Buffer.concat([bytes, Buffer.from(mark)]))),
+    );
+    for (const { uri } of stored) assert.equal(await store.has(org, uri), true);
+  }
+  assert.equal(asked, 1);
+  assert.equal(files(root).length, 3 * MANY.length);
+});
+
+test("a process killed at any moment leaves no wrong bytes under a name, and all that it was told of", async (t) => {
+  const { root, store } = open(t);
+  const script = `import { openFileStore } from ${JSON.stringify(join(import.meta.dirname, "file.ts"))};
+    import { randomBytes } from "node:crypto"; import { writeSync } from "node:fs";
+    const store = openFileStore(process.argv[1]);
+    for (;;) await Promise.all(Array.from({ length: 150 }, async () =>
+      writeSync(1, (await store.put(${JSON.stringify(org)}, randomBytes(20_000))).uri + "\\n")));`;
+  for (const enough of [1, 200, 420]) {
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", script, root]);
+    let told = "";
+    for await (const text of child.stdout) {
+      told += text;
+      if (told.split("\n").length > enough) child.kill("SIGKILL");
+    }
+    const uris = told.split("\n").slice(0, -1);
+    assert.ok(uris.length >= enough);
+    for (const uri of uris) assert.equal(`object:${sha256(await store.get(org, uri))}`, uri);
+  }
+  for (const path of files(root).filter((one) => !isAside(one)))
+    assert.equal(sha256(readFileSync(path)), path.split("/").slice(-2).join(""));
 });

@@ -1,73 +1,88 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../errors.ts";
 import { isUuid, sha256 } from "../ids.ts";
+import { Folders } from "./folders.ts";
 import type { ObjectStore, StoredObject } from "./store.ts";
+import { type SyncAll, Syncs } from "./syncs.ts";
 
 /**
  * Objects as files: `<root>/<org_id>/<2 hex>/<62 hex>`, addressed `object:<64 hex>`. Written aside,
- * synced, renamed, and the folder synced, so a crash leaves either nothing or the whole object.
+ * synced, renamed, and the folder synced, so a crash leaves either nothing or the whole object. Many that come at the
+ * same time are synced together, by `all`; null: each alone.
  */
-export function openFileStore(root: string): ObjectStore {
+export function openFileStore(root: string, all?: SyncAll | null): ObjectStore {
+  const folders = new Folders();
+  const known = new Map<string, Syncs>();
+  const syncsOf = (orgId: string): Syncs => {
+    const syncs = known.get(orgId) ?? new Syncs(folderOf(root, orgId), all);
+    known.set(orgId, syncs);
+    return syncs;
+  };
   return {
-    put: (orgId, bytes) => guarded(() => put(root, orgId, bytes)),
+    put: (orgId, bytes) => guarded(async () => put({ root, folders, syncs: syncsOf(orgId) }, orgId, bytes)),
     get: (orgId, uri) => guarded(() => get(root, orgId, uri)),
     has: (orgId, uri) => guarded(async () => (await sizeOf(pathOf(root, orgId, uri))) !== null),
-    removeOrganization: (orgId) => guarded(() => rm(folderOf(root, orgId), { recursive: true, force: true })),
+    removeOrganization: (orgId) =>
+      guarded(async () => {
+        folders.forget(folderOf(root, orgId));
+        await rm(folderOf(root, orgId), { recursive: true, force: true });
+        folders.forget(folderOf(root, orgId));
+        known.delete(orgId);
+      }),
   };
 }
 
-async function put(root: string, orgId: string, bytes: Uint8Array): Promise<StoredObject> {
+type Place = { root: string; folders: Folders; syncs: Syncs };
+
+async function put({ root, folders, syncs }: Place, orgId: string, bytes: Uint8Array): Promise<StoredObject> {
   if (bytes.byteLength === 0) throw new AppError("bad_input", "an object of 0 bytes can't be stored");
   const hash = sha256(bytes);
   const uri = `object:${hash}`;
   const path = pathOf(root, orgId, uri);
   const stored: StoredObject = { uri, size_bytes: bytes.byteLength, checksum: `sha256:${hash}` };
   const folder = dirname(path);
-  if (await isWhole(path, bytes.byteLength, hash)) {
-    // Who put it there may have died before its name was on the disk.
-    await syncFolder(folder);
-    return stored;
+  if (folders.isDurable(folder)) {
+    // Another process may have removed it since, with its organization.
+    if (await keep(syncs, path, bytes, hash).then(isDone, isMissing)) return stored;
   }
-  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-  // A new folder is durable once the one above it is synced, up to the first that was there.
-  if (made !== undefined)
-    for (let at = dirname(folder); at.length >= dirname(made).length; at = dirname(at)) await syncFolder(at);
-  const aside = join(folder, `.${randomUUID()}`);
+  await folders.make(folder, root, syncs);
+  await keep(syncs, path, bytes, hash);
+  return stored;
+}
+
+function isDone(): true {
+  return true;
+}
+
+/** False for a folder that is not there; any other error is thrown on. */
+function isMissing(error: unknown): false {
+  if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+  throw error;
+}
+
+async function keep(syncs: Syncs, path: string, bytes: Uint8Array, hash: string): Promise<void> {
+  // Who put it there may have died before its name was on the disk: it is synced in either case.
+  if (await isWhole(path, bytes.byteLength, hash)) await syncs.names(dirname(path));
+  else await writeWhole(syncs, path, bytes);
+}
+
+/** Written aside, synced and renamed. */
+async function writeWhole(syncs: Syncs, path: string, bytes: Uint8Array): Promise<void> {
+  const aside = join(dirname(path), `.${randomUUID()}`);
   try {
-    await writeSynced(aside, bytes);
-    await rename(aside, path);
-    await syncFolder(folder);
+    await syncs.write(aside, bytes);
+    await syncs.names(dirname(path), () => rename(aside, path));
   } catch (error) {
     await rm(aside, { force: true });
     throw error;
   }
-  return stored;
 }
 
 /** What is there already is believed only after it was read: a disk may have damaged it, and we have the bytes. */
 async function isWhole(path: string, size: number, hash: string): Promise<boolean> {
   return (await sizeOf(path)) === size && sha256(await readFile(path)) === hash;
-}
-
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, "wx", 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 async function get(root: string, orgId: string, uri: string): Promise<Uint8Array> {

@@ -2,7 +2,7 @@ import type { LogConfig } from "kysely";
 import type { OrgPrincipal } from "../access/principal.ts";
 import { viewerOf } from "../access/principal.ts";
 import type { ServerAddress } from "../db/address.ts";
-import type { MetadataDoor, Viewer } from "../db/metadata.ts";
+import type { Commit, MetadataDoor, Viewer } from "../db/metadata.ts";
 import { PoolBudget, type PoolSettings, type PoolStats } from "../db/pools.ts";
 import { isLoginRefused, isPasswordRefused, translateDbError } from "../db/postgres-errors.ts";
 import { type ResultsDb, type ResultsScope, resultsKysely, takeRoleAndAsk } from "../db/results.ts";
@@ -36,7 +36,13 @@ export const PLACE_SECONDS = 5;
 const TOUCH_SECONDS = 5;
 
 /** Who acts in a transaction, whether they only read, and what must be so of the place that it is lent at. */
-type Errand = { role: string; viewer: Viewer; readOnly?: boolean; allow?: (place: OrgPlace) => void };
+type Errand = {
+  role: string;
+  viewer: Viewer;
+  readOnly?: boolean;
+  commit?: Commit;
+  allow?: (place: OrgPlace) => void;
+};
 
 /**
  * The only maker of a handle on an organization's database. It lends a transaction, to a principal
@@ -94,8 +100,12 @@ export class ResultsDoor {
   }
 
   /** Lends a transaction to the relay and the reconciler, which carry facts and read no chemistry. */
-  async forMachinery<T>(orgId: string, work: (scope: ResultsScope) => Promise<T>): Promise<T> {
-    return this.#lend(orgId, this.#machine(orgId), work);
+  async forMachinery<T>(
+    orgId: string,
+    work: (scope: ResultsScope) => Promise<T>,
+    commit: Commit = "durable",
+  ): Promise<T> {
+    return this.#lend(orgId, { ...this.#machine(orgId), commit }, work);
   }
 
   /**
@@ -109,9 +119,9 @@ export class ResultsDoor {
 
   /** Says that a submission is about to commit, so that the reconciler will look, at most once in 5 s. */
   async touch(orgId: string): Promise<void> {
-    if ((this.#touched.get(orgId) ?? 0) > Date.now()) return;
+    if ((this.#touched.get(orgId) ?? 0) > performance.now()) return;
     await this.#metadata.system((tx) => touchDatabase(tx, orgId));
-    this.#touched.set(orgId, Date.now() + TOUCH_SECONDS * 1000);
+    this.#touched.set(orgId, performance.now() + TOUCH_SECONDS * 1000);
   }
 
   /** True once a day (UTC): whoever writes first looks after what must be there before the month ends. */
@@ -159,7 +169,7 @@ export class ResultsDoor {
   /** What is known for 5 s; who asks meanwhile shares the answer. */
   async #openPlace(orgId: string): Promise<OrgPlace> {
     const known = this.#places.get(orgId);
-    if (known !== undefined && known.until > Date.now()) return known.place;
+    if (known !== undefined && known.until > performance.now()) return known.place;
     const underWay = this.#finding.get(orgId);
     if (underWay !== undefined) return underWay;
     const finding = this.#findPlace(orgId, known?.place);
@@ -168,7 +178,7 @@ export class ResultsDoor {
       const place = await finding;
       // Forgotten meanwhile: it may be what was so before.
       if (this.#finding.get(orgId) === finding) {
-        this.#places.set(orgId, { place, until: Date.now() + PLACE_SECONDS * 1000 });
+        this.#places.set(orgId, { place, until: performance.now() + PLACE_SECONDS * 1000 });
       }
       return place;
     } finally {
@@ -256,7 +266,7 @@ export class ResultsDoor {
       .transaction()
       .setAccessMode(errand.readOnly === true ? "read only" : "read write")
       .execute(async (tx) => {
-        const identity = await takeRoleAndAsk(tx, errand.role, errand.viewer);
+        const identity = await takeRoleAndAsk(tx, errand.role, errand.viewer, errand.commit);
         attempt.foreign = identity?.org_id !== org_id || identity.generation !== generation;
         if (attempt.foreign) {
           throw new AppError(
@@ -265,7 +275,7 @@ export class ResultsDoor {
           );
         }
         attempt.begun = true;
-        return work({ org_id, generation, tx });
+        return work({ org_id, generation, tx, queued_tasks: place.queued_tasks });
       });
   }
 

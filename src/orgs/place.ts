@@ -13,4 +13,6 @@ export type OrgPlace = {
   /** Its highest migration that is marked breaking; 0 where none is. */
   breaking_version: number;
   credential_version: number;
+  /** Tasks that may wait or run at once; null: as many as there are. */
+  queued_tasks: number | null;
 };

@@ -20,7 +20,8 @@ function places(tx: MetadataTx) {
       "d.schema_version",
       "d.breaking_version",
       "d.credential_version",
-    ]);
+    ])
+    .select(sql<number | null>`(o.quotas ->> 'queued_tasks')::bigint`.as("queued_tasks"));
 }
 
 export async function selectOptionalPlace(tx: MetadataTx, orgId: string): Promise<OrgPlace | undefined> {

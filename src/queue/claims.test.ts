@@ -102,14 +102,14 @@ test("renewing tells which claims are still held: not one that was swept, taken 
   await sweepWithoutPause(context);
   assert.equal((await claimOne(context))?.job_id, swept.job_id);
   await dropClaim(context.metadata, dropped);
-  const held = await renewLeases(context.metadata, worker, [kept, swept, dropped]);
+  const { held } = await renewLeases(context.metadata, worker, [kept, swept, dropped]);
   assert.deepEqual([...held], [claimKey(kept)]);
   const [row] = await context.superuser<{ far: boolean }>(
     "SELECT lease_expires_at > now() + interval '20 s' AS far FROM task_queue WHERE job_id = $1",
     [kept.job_id],
   );
   assert.equal(row?.far, true, "the lease was renewed");
-  assert.equal((await renewLeases(context.metadata, { ...worker, worker_id: newId() }, [kept])).size, 0);
+  assert.equal((await renewLeases(context.metadata, { ...worker, worker_id: newId() }, [kept])).held.size, 0);
 });
 
 test("what a stale worker says of its claim changes nothing for the new holder", async () => {

@@ -14,14 +14,22 @@ export class LeaseKeeper {
   readonly #services: Services;
   readonly #worker: { worker_id: string; lease_seconds: number };
   readonly #kill: AbortSignal;
+  readonly #onDrain: () => void;
   readonly #held = new Map<string, { claim: Claim; lost: AbortController }>();
   readonly #timer: NodeJS.Timeout;
   #busy = false;
 
-  constructor(services: Services, worker: { worker_id: string; lease_seconds: number }, kill: AbortSignal) {
+  /** `onDrain` is called, perhaps often, once somebody told the worker to take no more. */
+  constructor(
+    services: Services,
+    worker: { worker_id: string; lease_seconds: number },
+    kill: AbortSignal,
+    onDrain: () => void = () => {},
+  ) {
     this.#services = services;
     this.#worker = worker;
     this.#kill = kill;
+    this.#onDrain = onDrain;
     const every = Math.min(MOST_MS, (worker.lease_seconds * 1000) / 3);
     this.#timer = setInterval(() => void this.#renew(), every);
   }
@@ -47,11 +55,12 @@ export class LeaseKeeper {
     // Only those that were held before the statement began may be found missing by it.
     const asked = [...this.#held.values()];
     try {
-      const kept = await renewLeases(
+      const { held: kept, draining } = await renewLeases(
         this.#services.metadata,
         this.#worker,
         asked.map((held) => held.claim),
       );
+      if (draining) this.#onDrain();
       for (const { claim, lost } of asked) {
         const key = claimKey(claim);
         if (kept.has(key) || !this.#held.has(key)) continue;

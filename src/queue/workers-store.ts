@@ -7,6 +7,8 @@ export type WorkerRow = {
   worker_id: string;
   host: string;
   pid: number;
+  /** What names the process besides its pid (process-mark.ts). */
+  process: string | null;
   version: string;
   engines: string[];
   slots: number;

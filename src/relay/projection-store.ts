@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
-import type { JobFact, TaskGoneFact, TaskReadyFact } from "../outbox.ts";
+import type { BirthsFact, JobFact } from "../outbox.ts";
 
 /** Which organization and which generation of its database facts come from. */
 export type FactSource = { org_id: string; generation: number };
@@ -36,33 +36,19 @@ export async function upsertJobs(tx: MetadataTx, source: FactSource, jobs: JobFa
     WHERE (m.generation, m.last_seq) < (excluded.generation, excluded.last_seq)`.execute(tx);
 }
 
-/** Puts ready tasks into the queue; a row that was claimed since (a higher fence) is left alone. */
-export async function upsertQueueRows(
-  tx: MetadataTx,
-  source: FactSource,
-  facts: TaskReadyFact[],
-): Promise<void> {
-  if (facts.length === 0) return;
-  await sql`INSERT INTO task_queue AS q (org_id, job_id, task_name, generation, engine, priority, rank, available_at, fence)
-    SELECT ${source.org_id}, f.job_id, f.task_name, ${source.generation}, f.engine, f.priority, f.rank, f.available_at, f.fence
-    FROM jsonb_to_recordset(${JSON.stringify(facts)}::jsonb) AS f(job_id uuid, task_name text, engine text,
-      priority smallint, rank bigint, available_at timestamptz, fence bigint)
-    ON CONFLICT (org_id, job_id, task_name) DO UPDATE SET generation = excluded.generation, engine = excluded.engine,
-      priority = excluded.priority, rank = excluded.rank, available_at = excluded.available_at, fence = excluded.fence,
-      lease_owner = NULL, lease_expires_at = NULL
-    WHERE q.fence <= excluded.fence`.execute(tx);
-}
-
-/** Takes tasks out of the queue that are running no more, unless claimed again since. */
-export async function deleteQueueRows(
-  tx: MetadataTx,
-  source: FactSource,
-  facts: TaskGoneFact[],
-): Promise<void> {
-  if (facts.length === 0) return;
-  await sql`DELETE FROM task_queue q
-    USING jsonb_to_recordset(${JSON.stringify(facts)}::jsonb) AS f(job_id uuid, task_name text, fence bigint)
-    WHERE q.org_id = ${source.org_id} AND q.job_id = f.job_id AND q.task_name = f.task_name AND q.fence <= f.fence`.execute(
-    tx,
-  );
+/**
+ * Projects jobs that were born together. One that is known already is left as it is: nothing is older than its
+ * birth, but what an earlier generation said.
+ */
+export async function insertJobBirths(tx: MetadataTx, source: FactSource, births: BirthsFact): Promise<void> {
+  await sql`INSERT INTO jobs_meta AS m (job_id, org_id, pipeline_id, pipeline_version_id, submitted_by, status, priority,
+      generation, last_seq, private_to, created_at, updated_at)
+    SELECT job_id, ${source.org_id}, ${births.pipeline_id}, ${births.pipeline_version_id}, ${births.submitted_by},
+      ${births.status}, ${births.priority}, ${source.generation}, 1, ${births.private_to}, ${births.created_at},
+      ${births.created_at}
+    FROM unnest(${births.job_ids}::uuid[]) AS b(job_id)
+    ON CONFLICT (org_id, job_id) DO UPDATE SET status = excluded.status, priority = excluded.priority,
+      generation = excluded.generation, last_seq = excluded.last_seq, private_to = excluded.private_to,
+      updated_at = excluded.updated_at
+    WHERE m.generation < excluded.generation`.execute(tx);
 }

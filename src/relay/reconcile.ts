@@ -1,15 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { advanceBatches } from "../batches/advance.ts";
+import { selectOpenBatches } from "../batches/windows-store.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { toAppError } from "../errors.ts";
 import { purgeDue } from "../orgs/purge.ts";
 import { selectPlaces, selectTouchedOrgs } from "../orgs/store.ts";
-import { sweepLeases } from "../queue/claims-store.ts";
+import { sweepLeases } from "../queue/sweep.ts";
+import { ageCache } from "../result-cache/prune.ts";
 import type { Services } from "../services.ts";
 import { Hands } from "./hands.ts";
+import { repairOrg } from "./repair.ts";
 import { deleteOldAnswers, upkeep } from "./upkeep.ts";
 
 const TOUCHED_SECONDS = 600;
 const ALL_EVERY_MS = 15 * 60 * 1000;
+const BATCHES_EVERY_MS = 1000;
+/** So many rounds with organizations known to have open batches, then one that looks for others. */
+const ROUNDS_BETWEEN = 5;
 
 /** What one round of the reconciler repaired. */
 export type RoundReport = { leases: number; failed: { org_id: string; error: string }[] };
@@ -40,7 +47,7 @@ async function endDeleted(services: Services): Promise<void> {
   for (const org_id of ended) services.log.info({ org_id }, "a deleted organization is gone");
 }
 
-/** The chores of every database, the shared one first. */
+/** The chores of every database, the shared one first; and what should be equal in both is compared. */
 async function keepUp(services: Services, hands: Hands): Promise<void> {
   const orgs = await services.metadata.system(async (tx) => {
     await deleteOldAnswers(tx);
@@ -48,9 +55,38 @@ async function keepUp(services: Services, hands: Hands): Promise<void> {
   });
   await hands.each(
     orgs,
-    (org_id) => services.results.forMachinery(org_id, upkeep),
+    async (org_id) => {
+      await services.results.forMachinery(org_id, upkeep);
+      await ageCache(services, org_id);
+      await repairOrg(services, org_id);
+    },
     (org_id, error) =>
       services.log.warn({ err: toAppError(error).message, org_id }, "the upkeep of a database failed"),
+  );
+}
+
+/**
+ * Makes the next jobs of open batches. `open` are the organizations known to have some: each of `orgIds` is asked,
+ * and stays or goes. One whose database is away is met again when all are asked.
+ */
+export async function advanceOpen(
+  services: Services,
+  orgIds: string[],
+  open: Set<string>,
+  hands = new Hands(),
+): Promise<void> {
+  await hands.each(
+    orgIds,
+    async (org_id) => {
+      const batches = await services.results.forMachinery(org_id, ({ tx }) => selectOpenBatches(tx));
+      if (batches.length === 0) return void open.delete(org_id);
+      open.add(org_id);
+      await advanceBatches(services, org_id);
+    },
+    (org_id, error) => {
+      open.delete(org_id);
+      services.log.warn({ err: toAppError(error).message, org_id }, "batches wait: trying again");
+    },
   );
 }
 
@@ -68,7 +104,8 @@ export async function runSweeper(services: Services, everySeconds: number, stop:
 
 /**
  * The reconciler: every few seconds the databases touched in the last ten minutes, every quarter of an
- * hour all of them; beside it, each on its own clock, the end of deleted organizations and the upkeep. Resolves
+ * hour all of them; beside it, each on its own clock, the windows of open batches, the end of deleted organizations,
+ * and the upkeep with its repairs. Resolves
  * when `stop` aborts; an error of one round is logged, `onTrouble` may mend what it can (start the embedded
  * server again), and the round is tried again.
  */
@@ -90,18 +127,30 @@ export async function runReconciler(
       await sleep(waitMs, undefined, { signal: stop }).catch(() => {});
     }
   };
-  const [relaying, keeping] = [new Hands(), new Hands()];
-  let allAt = 0;
+  const [relaying, keeping, advancing] = [new Hands(), new Hands(), new Hands()];
+  const open = new Set<string>();
+  let [allAt, rounds] = [0, 0];
   const relay = async () => {
-    const all = Date.now() >= allAt;
+    const all = performance.now() >= allAt;
     const orgs = await services.metadata.system((tx) =>
       all ? selectActive(tx) : selectTouchedOrgs(tx, TOUCHED_SECONDS),
     );
     const report = await reconcileOnce(services, orgs, relaying);
     // After the round: one that broke off has not looked at all of them.
-    if (all) allAt = Date.now() + ALL_EVERY_MS;
+    if (all) allAt = performance.now() + ALL_EVERY_MS;
     if (report.leases > 0 || report.failed.length > 0) services.log.warn(report, "reconciled");
     return soonMs;
+  };
+  const batches = async () => {
+    const first = rounds === 0;
+    const looks = rounds++ % ROUNDS_BETWEEN === 0;
+    const orgs = looks
+      ? await services.metadata.system((tx) =>
+          first ? selectActive(tx) : selectTouchedOrgs(tx, TOUCHED_SECONDS),
+        )
+      : [...open];
+    await advanceOpen(services, orgs, open, advancing);
+    return BATCHES_EVERY_MS;
   };
   const purge = async () => {
     await endDeleted(services);
@@ -111,5 +160,5 @@ export async function runReconciler(
     await keepUp(services, keeping);
     return ALL_EVERY_MS;
   };
-  await Promise.all([relay, purge, chores].map(loop));
+  await Promise.all([relay, batches, purge, chores].map(loop));
 }

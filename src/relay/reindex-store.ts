@@ -2,12 +2,17 @@ import { sql } from "kysely";
 import type { AuditEntry } from "../audit/entry.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { ResultsTx } from "../db/results.ts";
+import { announceTasks, noLater } from "../queue/queue-store.ts";
 import type { FactSource } from "./projection-store.ts";
+import { isFar, isLate } from "./stuck.ts";
 
 /** A job, or a task that should be in the queue, as the results database has it. */
 export type Truth = { kind: "job" | "task"; fact: object };
 
-/** Opens the one snapshot that the projection is rebuilt from: every job, and every task that is ready or running. */
+/**
+ * Opens the one snapshot that the projection is rebuilt from: every job, and every task that is ready or running,
+ * but for those that wait because their batch is paused.
+ */
 export async function openTruth(tx: ResultsTx): Promise<void> {
   await sql`DECLARE reindex_truth NO SCROLL CURSOR FOR
     SELECT 'job' AS kind, jsonb_build_object('job_id', j.job_id, 'pipeline_id', j.pipeline_id,
@@ -19,7 +24,8 @@ export async function openTruth(tx: ResultsTx): Promise<void> {
     SELECT 'task', jsonb_build_object('job_id', t.job_id, 'task_name', t.task_name, 'engine', t.engine,
       'priority', j.priority, 'rank', j.rank,
       'available_at', t.available_at, 'fence', t.fence)
-    FROM tasks t JOIN jobs j ON j.job_id = t.job_id WHERE t.status IN ('ready', 'running')`.execute(tx);
+    FROM tasks t JOIN jobs j ON j.job_id = t.job_id
+    WHERE t.status IN ('ready', 'running') AND (j.status <> 'pending' OR t.status = 'running')`.execute(tx);
 }
 
 export async function fetchTruth(tx: ResultsTx, count: number): Promise<Truth[]> {
@@ -111,7 +117,9 @@ export async function rewriteJobs(tx: MetadataTx, { org_id, generation }: FactSo
 /**
  * Makes the queue hold what is ready or running and nothing else. Workers claim, renew and give back
  * meanwhile: each condition is asked of the row as it is when its turn comes. A lease is valid while it has
- * not run out and the results database knows no higher fence; a row with one is left alone.
+ * not run out and the results database knows no higher fence; a row with one is left alone. One that nobody holds
+ * and that could not be claimed, because of a time or a fence far beyond its task's, gets its task's.
+ * `announceTruth` comes after it.
  */
 export async function rewriteQueue(tx: MetadataTx, { org_id, generation }: FactSource): Promise<Difference> {
   const removed = await counted(
@@ -121,20 +129,24 @@ export async function rewriteQueue(tx: MetadataTx, { org_id, generation }: FactS
     tx,
   );
   const behind = sql`(q.fence < t.fence OR q.generation < ${generation})`;
+  const soonest = noLater(sql`t.available_at`);
+  const late = sql`(q.lease_owner IS NULL AND ${isLate(soonest)})`;
+  const far = sql`(q.lease_owner IS NULL AND ${isFar(sql`t.fence`)})`;
   const changed = await counted(
     sql`UPDATE task_queue q SET engine = t.engine, priority = t.priority, rank = t.rank, generation = ${generation},
-        fence = greatest(q.fence, t.fence),
+        fence = CASE WHEN ${far} THEN t.fence ELSE greatest(q.fence, t.fence) END,
+        available_at = CASE WHEN ${late} THEN ${soonest} ELSE q.available_at END,
         lease_owner = CASE WHEN ${behind} THEN NULL ELSE q.lease_owner END,
         lease_expires_at = CASE WHEN ${behind} THEN NULL ELSE q.lease_expires_at END
       FROM true_tasks t WHERE q.org_id = ${org_id} AND q.job_id = t.job_id AND q.task_name = t.task_name
         AND q.generation <= ${generation}
-        AND (${behind} OR (q.lease_owner IS NULL AND (q.engine, q.priority, q.rank)
+        AND (${behind} OR ${late} OR ${far} OR (q.lease_owner IS NULL AND (q.engine, q.priority, q.rank)
           IS DISTINCT FROM (t.engine, t.priority, t.rank)))`,
     tx,
   );
   const added = await counted(
     sql`INSERT INTO task_queue (org_id, job_id, task_name, generation, engine, priority, rank, available_at, fence)
-      SELECT ${org_id}, t.job_id, t.task_name, ${generation}, t.engine, t.priority, t.rank, t.available_at, t.fence
+      SELECT ${org_id}, t.job_id, t.task_name, ${generation}, t.engine, t.priority, t.rank, ${soonest}, t.fence
       FROM true_tasks t
       WHERE NOT EXISTS (SELECT 1 FROM task_queue q
         WHERE q.org_id = ${org_id} AND q.job_id = t.job_id AND q.task_name = t.task_name)
@@ -142,6 +154,19 @@ export async function rewriteQueue(tx: MetadataTx, { org_id, generation }: FactS
     tx,
   );
   return { added, changed, removed };
+}
+
+/**
+ * Wakes the lanes of what is true: the last of it that may wait, because they stay locked until the end and no claim
+ * of the organization is made meanwhile.
+ */
+export async function announceTruth(tx: MetadataTx, orgId: string): Promise<void> {
+  const engines = await sql<{ engine: string }>`SELECT DISTINCT engine FROM true_tasks`.execute(tx);
+  await announceTasks(
+    tx,
+    orgId,
+    engines.rows.map(({ engine }) => engine),
+  );
 }
 
 /** Leases of an organization that have not run out. */

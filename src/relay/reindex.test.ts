@@ -23,9 +23,9 @@ import { newId } from "../ids.ts";
 import { cancelJob } from "../jobs/change.ts";
 import { showOrgOperation } from "../orgs/operations.ts";
 import { perform } from "../perform.ts";
-import { sweepLeases } from "../queue/claims-store.ts";
+import { sweepLeases } from "../queue/sweep.ts";
+import { lockRelay } from "./outbox-store.ts";
 import { type Reindexed, reindexOrg } from "./reindex.ts";
-import { lockRelay } from "./relay.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
 beforeEach(async () => {

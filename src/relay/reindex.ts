@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { auditEntry, belongsToChain } from "../audit/entry.ts";
 import { appendAudit } from "../audit/store.ts";
+import { repairBatches } from "../batches/repair.ts";
 import type { MetadataDoor, MetadataTx } from "../db/metadata.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import type { ResultsDoor } from "../orgs/door.ts";
+import { lockRelay } from "./outbox-store.ts";
 import { holdOrganization } from "./projection-store.ts";
 import {
   analyzeTruth,
+  announceTruth,
   countLeases,
   createTruthTables,
   fetchAudit,
@@ -18,7 +21,6 @@ import {
   rewriteJobs,
   rewriteQueue,
 } from "./reindex-store.ts";
-import { lockRelay } from "./relay.ts";
 
 /** How the projection differed from the results database before it was rewritten. */
 export type Reindexed = {
@@ -33,6 +35,8 @@ export type Reindexed = {
   queue_removed: number;
   leases_kept: number;
   audit_added: number;
+  /** Batches whose counters did not equal their items. */
+  batches_recounted: number;
 };
 
 const CHUNK = 5000;
@@ -55,7 +59,8 @@ export async function reindexOrg(
     try {
       return await services.results.forMachinery(orgId, async (scope) => {
         await lockRelay(scope.tx);
-        return services.metadata.system((tx) => rewrite(tx, scope, userId));
+        const batches_recounted = (await repairBatches(scope, { all: true })).length;
+        return services.metadata.system((tx) => rewrite(tx, scope, { userId, batches_recounted }));
       });
     } catch (error) {
       // Heartbeats lock leases in another order than we do; PostgreSQL ends one of the two, and we come again.
@@ -71,7 +76,11 @@ function isDeadlock(error: unknown): boolean {
 }
 
 /** Two databases in two transactions, as in the relay: the one place besides it where that is allowed. */
-async function rewrite(tx: MetadataTx, scope: ResultsScope, userId: string | null): Promise<Reindexed> {
+async function rewrite(
+  tx: MetadataTx,
+  scope: ResultsScope,
+  { userId, batches_recounted }: { userId: string | null; batches_recounted: number },
+): Promise<Reindexed> {
   if (!(await holdOrganization(tx, scope.org_id)))
     throw new AppError("not_found", "no such organization: it was dropped while it was read");
   await createTruthTables(tx);
@@ -90,6 +99,7 @@ async function rewrite(tx: MetadataTx, scope: ResultsScope, userId: string | nul
     queue_removed: queue.removed,
     leases_kept: await countLeases(tx, scope.org_id),
     audit_added: await copyAudit(tx, scope),
+    batches_recounted,
   };
   const { org_id, ...numbers } = report;
   await appendAudit(tx, [
@@ -102,6 +112,7 @@ async function rewrite(tx: MetadataTx, scope: ResultsScope, userId: string | nul
       metadata: numbers,
     }),
   ]);
+  await announceTruth(tx, org_id);
   return report;
 }
 

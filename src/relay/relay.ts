@@ -1,24 +1,24 @@
-import { sql } from "kysely";
-import { type AuditEntry, belongsToChain } from "../audit/entry.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { MetadataDoor, MetadataTx } from "../db/metadata.ts";
-import type { ResultsScope, ResultsTx } from "../db/results.ts";
+import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
+import { logEvents, type NewEvent } from "../events/log.ts";
+import { Meter } from "../events/meter.ts";
+import { FACT_REFUSED } from "../events/schema.ts";
 import { type Logger, SILENT } from "../log.ts";
 import type { ResultsDoor } from "../orgs/door.ts";
-import type { JobFact, TaskGoneFact, TaskReadyFact } from "../outbox.ts";
-import { deleteQueueRows, holdOrganization, upsertJobs, upsertQueueRows } from "./projection-store.ts";
+import { projectQueue } from "../queue/queue-store.ts";
+import { countFacts, readFacts } from "./facts.ts";
+import { lockRelay, markRelayed, type OutboxRow, selectPending } from "./outbox-store.ts";
+import { holdOrganization, insertJobBirths, upsertJobs } from "./projection-store.ts";
 
-const BATCH = 1000;
-/** Only one relay works on a database at a time; the next waits, so that what it just committed is taken. */
-const RELAY_LOCK = 7_242_010;
-
-type OutboxRow = { outbox_id: number; topic: string; payload: unknown };
+export type RelayOptions = { log?: Logger; meter?: Meter };
 
 /**
- * Takes facts of one organization to the metadata database: reads up to 1,000 under a lock in the
+ * Takes facts of one organization to the metadata database: reads about 1,000 under a lock in the
  * results database, commits them there in one metadata transaction, then marks exactly those rows.
  * Killed anywhere, it may be repeated: every fact is taken once or changes nothing the second time.
+ * A row that the projection can't take is set aside, and told of in `event_logs`: it holds up nothing.
  * This is the one place where a transaction in one database waits for another (design §5.2).
  * Returns how many facts were taken. Throws AppError not_found (the organization is gone meanwhile), unavailable.
  */
@@ -26,21 +26,30 @@ export async function relayOrg(
   metadata: MetadataDoor,
   results: ResultsDoor,
   orgId: string,
-  log: Logger = SILENT,
+  { log = SILENT, meter = new Meter("relay") }: RelayOptions = {},
 ): Promise<number> {
   let taken = 0;
   for (;;) {
-    const count = await results.forMachinery(orgId, (scope) => relayBatch(metadata, scope, log));
+    // The mark need not be on the disk: lost in a crash, the rows are taken once more, which changes nothing. What
+    // they said is by then, as the metadata transaction inside waits for its disk.
+    const { count, more } = await results.forMachinery(
+      orgId,
+      (scope) => relayBatch(metadata, scope, { log, meter }),
+      "soon",
+    );
     taken += count;
-    if (count < BATCH) return taken;
+    if (!more) return taken;
   }
 }
 
 /**
  * The same for callers that come while one is under way: they share the next, which begins when that one is
- * done and so takes what each had committed. Without it they queued at the lock, a connection each.
+ * done and so takes what each had committed. Without it they queued at the lock, a connection each. `idle` is
+ * when none is under way, also of those that nobody waits for; it never throws.
  */
-export function shareRelay(relay: (orgId: string) => Promise<unknown>): (orgId: string) => Promise<void> {
+export function shareRelay(
+  relay: (orgId: string) => Promise<unknown>,
+): ((orgId: string) => Promise<void>) & { idle(): Promise<void> } {
   const running = new Map<string, Promise<void>>();
   const next = new Map<string, Promise<void>>();
   async function begin(orgId: string): Promise<void> {
@@ -53,90 +62,97 @@ export function shareRelay(relay: (orgId: string) => Promise<unknown>): (orgId: 
       if (running.get(orgId) === run) running.delete(orgId);
     }
   }
-  return (orgId) => {
+  const share = (orgId: string) => {
     const now = running.get(orgId);
     if (now === undefined) return next.get(orgId) ?? begin(orgId);
     const shared = next.get(orgId) ?? now.catch(() => {}).then(() => begin(orgId));
     next.set(orgId, shared);
     return shared;
   };
+  const idle = async () => {
+    while (running.size + next.size > 0) await Promise.allSettled([...running.values(), ...next.values()]);
+  };
+  return Object.assign(share, { idle });
 }
 
-/** Waits for the relay that is under way, and keeps others from beginning until this transaction ends. */
-export async function lockRelay(tx: ResultsTx): Promise<void> {
-  await sql`SELECT pg_advisory_xact_lock(${RELAY_LOCK})`.execute(tx);
-}
-
-async function relayBatch(metadata: MetadataDoor, scope: ResultsScope, log: Logger): Promise<number> {
+async function relayBatch(
+  metadata: MetadataDoor,
+  scope: ResultsScope,
+  { log, meter }: Required<RelayOptions>,
+): Promise<{ count: number; more: boolean }> {
+  const started = performance.now();
   await lockRelay(scope.tx);
-  const rows = await selectPending(scope.tx);
-  if (rows.length === 0) return 0;
-  const refused = await metadata.system((tx) => project(tx, scope, rows));
+  const locked = performance.now();
+  const { rows, more } = await selectPending(scope.tx);
+  if (rows.length === 0) return { count: 0, more };
+  const read = performance.now();
+  const refused = await projectRows(metadata, scope, rows);
   // Not what it says: the organization's own rows are written by its own people, and some may lie.
   if (refused.length > 0)
-    log.warn(
-      { org_id: scope.org_id, outbox_ids: refused },
-      "audit facts that no chain can hold were left out",
-    );
+    log.warn({ org_id: scope.org_id, outbox_ids: refused }, "facts that can't be projected were set aside");
+  const count = rows.reduce((sum, row) => sum + countFacts(row), 0);
+  meter.add(
+    scope.org_id,
+    { facts: count, rows: rows.length, refused: refused.length },
+    { lock: locked - started, read: read - locked, project: performance.now() - read },
+  );
   await markRelayed(
     scope.tx,
     rows.map((row) => row.outbox_id),
   );
-  return rows.length;
+  await logEvents(scope.tx, [...refused.map(refusal), ...meter.due(scope.org_id)]);
+  return { count, more };
+}
+
+/** Projects rows together; where the tables refuse them, one by one. Returns those that were left out. */
+async function projectRows(
+  metadata: MetadataDoor,
+  scope: ResultsScope,
+  rows: OutboxRow[],
+): Promise<number[]> {
+  try {
+    return await metadata.system((tx) => project(tx, scope, rows));
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    const [only] = rows;
+    if (rows.length === 1 && only !== undefined) return [only.outbox_id];
+    const refused: number[] = [];
+    for (const row of rows) refused.push(...(await projectRows(metadata, scope, [row])));
+    return refused;
+  }
+}
+
+/** Data that a table does not take: PostgreSQL's classes 22 and 23. Anything else is no fault of the rows. */
+function isRefusal(error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  return /^2[23]/.test(String(error instanceof AppError ? cause?.code : code));
 }
 
 /**
- * Facts in their order; of one task only the last about its place in the queue counts. Whose they are is said
- * by the database that they come from and never by themselves. Returns the audit facts that were left out.
+ * Whose facts they are is said by the database that they come from and never by themselves. Returns the rows
+ * that were left out.
  */
 async function project(tx: MetadataTx, scope: ResultsScope, rows: OutboxRow[]): Promise<number[]> {
   if (!(await holdOrganization(tx, scope.org_id)))
     throw new AppError("not_found", "no such organization: it was dropped while its facts were taken");
-  const jobs = rows.flatMap((row) => (row.topic === "job" ? [row.payload as JobFact] : []));
-  await upsertJobs(
-    tx,
-    scope,
-    lastOf(jobs, (job) => job.job_id),
-  );
-  const queue = rows.flatMap((row) =>
-    row.topic === "task_ready" || row.topic === "task_gone"
-      ? [{ topic: row.topic, fact: row.payload as TaskReadyFact | TaskGoneFact }]
-      : [],
-  );
-  const latest = lastOf(queue, (row) => `${row.fact.job_id} ${row.fact.task_name}`);
-  await upsertQueueRows(
-    tx,
-    scope,
-    latest.flatMap((row) => (row.topic === "task_ready" ? [row.fact as TaskReadyFact] : [])),
-  );
-  await deleteQueueRows(
-    tx,
-    scope,
-    latest.flatMap((row) => (row.topic === "task_gone" ? [row.fact] : [])),
-  );
-  const audit = rows.filter((row) => row.topic === "audit");
-  const own = audit.filter((row) => belongsToChain(row.payload, scope.org_id));
-  await appendAudit(
-    tx,
-    own.map((row) => row.payload as AuditEntry),
-  );
-  return audit.filter((row) => !own.includes(row)).map((row) => row.outbox_id);
+  const { told, refused } = readFacts(rows, scope.org_id);
+  for (const births of told.births) await insertJobBirths(tx, scope, births);
+  await upsertJobs(tx, scope, told.jobs);
+  await appendAudit(tx, told.audit);
+  // Last, because it holds the organization's lanes.
+  await projectQueue(tx, scope, told);
+  return refused;
 }
 
-function lastOf<T>(items: T[], key: (item: T) => string): T[] {
-  return [...new Map(items.map((item) => [key(item), item])).values()];
-}
-
-async function selectPending(tx: ResultsTx): Promise<OutboxRow[]> {
-  return tx
-    .selectFrom("outbox")
-    .select(["outbox_id", "topic", "payload"])
-    .where("relayed_at", "is", null)
-    .orderBy("outbox_id")
-    .limit(BATCH)
-    .execute();
-}
-
-async function markRelayed(tx: ResultsTx, ids: number[]): Promise<void> {
-  await tx.updateTable("outbox").set({ relayed_at: sql`now()` }).where("outbox_id", "in", ids).execute();
+function refusal(outbox_id: number): NewEvent {
+  return {
+    event_type: "error",
+    entity_type: "outbox",
+    entity_id: String(outbox_id),
+    status: "refused",
+    message:
+      "a fact that the shared database can't take was set aside: `aliquot org reindex` repairs what it told",
+    error_code: FACT_REFUSED,
+    service: "relay",
+  };
 }

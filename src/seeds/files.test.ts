@@ -35,13 +35,17 @@ const BROKEN: [file: SeedFile, change: Change, says: string][] = [
   ["task_services", (list) => (list[0].name = ""), "task_services\\.json/0/name must not have fewer than 1"],
   ["task_services", (list) => list.push({ ...list[0] }), "task_services\\.json/2 is xtb again"],
   ["pipeline_templates", (list) => delete list[0].spec.tasks, `${templates}/0/spec must have required`],
-  ["pipeline_templates", (list) => list.push({ ...list[0] }), `${templates}/3 is xtb-optimize again`],
+  ["pipeline_templates", (list) => list.push({ ...list[0] }), `${templates}/5 is xtb-optimize again`],
   ["pipeline_templates", (list) => (list[0].version = "7"), `${templates}/0/spec/version must be 7`],
-  ["pipeline_templates", (list) => (list[0].spec.tasks = {}), `${templates}/0/spec/tasks must have a task`],
+  [
+    "pipeline_templates",
+    (list) => (list[0].spec.tasks = {}),
+    `${templates}/0/spec/tasks must not have fewer than 1`,
+  ],
   [
     "pipeline_templates",
     (list) => (list[0].spec.tasks.optimize.task_version = "3"),
-    `${templates}/0/spec/tasks/optimize/task names xtb version 3, which is not in seeds/task_definitions\\.json`,
+    `${templates}/0/spec/tasks/optimize/task_version xtb has no version 3: it has 1`,
   ],
   [
     "pipeline_templates",
@@ -51,7 +55,7 @@ const BROKEN: [file: SeedFile, change: Change, says: string][] = [
   [
     "pipeline_templates",
     (list) => (list[2].spec.tasks.dock.after = ["prepare"]),
-    `${templates}/2/spec/tasks/dock/after waits for prepare, which is no task of this pipeline`,
+    `${templates}/2/spec/tasks/dock/after/0 waits for prepare, which is no task here`,
   ],
   [
     "pipeline_templates",
@@ -60,7 +64,7 @@ const BROKEN: [file: SeedFile, change: Change, says: string][] = [
       tasks.dock.after = ["b"];
       tasks.b = { ...tasks.dock, after: ["dock"] };
     },
-    `${templates}/2/spec/tasks has tasks that wait for one another: dock, b`,
+    `${templates}/2/spec/tasks/dock/after waits for itself: dock → b → dock`,
   ],
   ["organizations", (list) => (list[0].name = " x "), "organizations\\.json/0/name"],
   ["organizations", (list) => list.push({ ...list[0] }), "organizations\\.json must not have more than 1"],
@@ -79,7 +83,7 @@ test("the program's own files are right", async () => {
   for (const [name, list] of Object.entries(seeds)) assert.ok(list.length > 0, name);
   assert.deepEqual(
     seeds.pipeline_templates.map(({ name }) => name),
-    ["xtb-optimize", "xtb-singlepoint", "dock"],
+    ["xtb-optimize", "xtb-singlepoint", "dock", "screen", "dock-then-refine"],
     "the code asks for them by name",
   );
 });

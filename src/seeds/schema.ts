@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { OPERATOR_PERMISSIONS, PERMISSIONS } from "../access/permissions.ts";
 import { OrgName } from "../orgs/schema.ts";
+import { TaskConfig, type TaskDefinition } from "../pipelines/definition.ts";
 import { PipelineSpec } from "../pipelines/schema.ts";
 
 const Name = Type.String({ minLength: 1, maxLength: 100 });
@@ -18,6 +19,10 @@ export const TASK_TYPES = [
   "optimization",
 ] as const;
 
+/**
+ * `formerly` are the hashes of what earlier releases seeded under this name and version: where it still stands so,
+ * nobody changed it, and it is brought up to date.
+ */
 export const TaskDefinitionSeed = Type.Object(
   {
     name: Name,
@@ -25,7 +30,8 @@ export const TaskDefinitionSeed = Type.Object(
     task_type: Type.Enum(TASK_TYPES),
     input_schema: Json,
     output_schema: Json,
-    config: Json,
+    config: TaskConfig,
+    formerly: Type.Optional(Type.Array(Type.String({ pattern: "^[0-9a-f]{64}$" }))),
   },
   closed,
 );
@@ -72,3 +78,13 @@ export const SEED_FILES = {
 };
 export type SeedFile = keyof typeof SEED_FILES;
 export type Seeds = { [F in SeedFile]: Static<(typeof SEED_FILES)[F]> };
+
+/** The task definitions as validation reads them. */
+export function definitionsOf(seeds: Pick<Seeds, "task_definitions">): TaskDefinition[] {
+  return seeds.task_definitions.map(({ name, version, input_schema, config }) => ({
+    name,
+    version,
+    input_schema: input_schema as TaskDefinition["input_schema"],
+    config,
+  }));
+}

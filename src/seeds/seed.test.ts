@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { openTestContext } from "../../test/support/context.ts";
 import { testServer } from "../../test/support/server.ts";
+import { canonical, signatureOf } from "../canonical.ts";
 import { withClient } from "../db/connect.ts";
 import { AppError } from "../errors.ts";
 import { readSeeds } from "./files.ts";
@@ -54,8 +55,8 @@ test("a fresh database has everything, and the audit log how much of it", async 
       users: 1,
       task_definitions: 2,
       task_services: 2,
-      pipelines: 3,
-      pipeline_templates: 3,
+      pipelines: 5,
+      pipeline_templates: 5,
       permissions,
     },
   ]);
@@ -79,15 +80,15 @@ test("four seedings at once of an empty database put in everything once", async 
   );
   assert.deepEqual(
     many.map((changes) => changes.length).sort((a, b) => a - b),
-    [0, 0, 0, 16],
+    [0, 0, 0, 20],
   );
   assert.deepEqual(countsOf(many.flat()), {
     roles: 5,
     users: 1,
     task_definitions: 2,
     task_services: 2,
-    pipelines: 3,
-    pipeline_templates: 3,
+    pipelines: 5,
+    pipeline_templates: 5,
     organizations: 0,
     sample_molecules: 0,
   });
@@ -195,6 +196,28 @@ test("a new version in the files is published, brings its template along, and th
     "SELECT latest_version FROM pipelines WHERE name = 'dock' AND org_id IS NULL",
   );
   assert.deepEqual(line, { latest_version: "2" });
+});
+
+test("a task definition that stands as an earlier release seeded it is brought up to date, one that was changed is left", async (t) => {
+  const folder = seedFolder(t, "task_definitions", (list) => {
+    // What this program seeds is what the next one seeded formerly.
+    for (const one of list) {
+      const { task_type, input_schema, output_schema, config } = one;
+      one.formerly = [signatureOf(canonical({ task_type, input_schema, output_schema, config }))];
+      one.output_schema = { type: "object", description: "newer" };
+    }
+  });
+  await context.superuser("UPDATE task_definitions SET task_type = 'analysis' WHERE name = 'vina'");
+  const definitions = async (options: Parameters<typeof again>[0]) =>
+    told((await again(options)).filter((one) => one.kind === "task_definition"));
+  assert.deepEqual(await definitions({ folder }), [
+    "updated task_definition xtb 1 output_schema",
+    "differs task_definition vina 1 task_type output_schema",
+  ]);
+  assert.deepEqual(await definitions({ force: true }), [
+    "put_back task_definition xtb 1 output_schema",
+    "put_back task_definition vina 1 task_type",
+  ]);
 });
 
 test("another graph under a published version is refused, says to raise the version, and leaves nothing behind", async (t) => {

@@ -15,6 +15,7 @@ import {
   json,
   lockSeeding,
   type SystemRow,
+  selectDefinitionHash,
   selectDifferences,
   selectKnownPermissions,
   selectRolePermissions,
@@ -34,7 +35,8 @@ export type SeedOptions = {
 /**
  * Puts what the system itself needs into the metadata database: roles, task definitions, services, pipelines
  * with their templates, and the person that local commands act as. Adds what is missing and touches nothing
- * that is there, but gives roles the permissions that are new in this version; `force` puts back what is the
+ * that is there, but gives roles the permissions that are new in this version, and brings task definitions up to
+ * date that stand as an earlier version made them; `force` puts back what is the
  * system's and was changed. What people made, a published pipeline version and the admin are never changed. One
  * transaction: a seeding that was killed did nothing.
  *
@@ -51,8 +53,11 @@ export async function seed(metadata: MetadataDoor, options: SeedOptions): Promis
     const known = await selectKnownPermissions(tx);
     for (const role of seeds.roles) changes.push(...(await seedRole(tx, role, { ...options, known, given })));
     changes.push(...(await seedAdmin(tx, options.adminEmail)));
-    for (const row of seeds.task_definitions.map(definitionRow))
-      changes.push(...(await seedRow(tx, "task_definition", row, options.force)));
+    for (const one of seeds.task_definitions) {
+      const former = await selectDefinitionHash(tx, one);
+      const raised = former !== undefined && one.formerly?.includes(former) === true;
+      changes.push(...(await seedRow(tx, "task_definition", definitionRow(one), options.force, raised)));
+    }
     for (const { name, kind } of seeds.task_services)
       changes.push(
         ...(await seedRow(

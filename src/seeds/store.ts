@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import { SYSTEM_CHAIN } from "../audit/store.ts";
+import { canonical, signatureOf } from "../canonical.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { Seeds } from "./schema.ts";
 
@@ -71,6 +72,21 @@ export async function insertPipelineVersion(
     SELECT v.spec = ${json(spec)} AS same FROM pipeline_versions v JOIN pipelines p USING (pipeline_id)
     WHERE p.name = ${name} AND p.org_id IS NULL AND v.version = ${version}`.execute(tx);
   return found.rows[0]?.same === true ? "same" : "other";
+}
+
+/** Hash of all that seeding said of the system's task definition; undefined where there is none. */
+export async function selectDefinitionHash(
+  tx: MetadataTx,
+  { name, version }: { name: string; version: string },
+): Promise<string | undefined> {
+  const row = await tx
+    .selectFrom("task_definitions")
+    .select(["task_type", "input_schema", "output_schema", "config"])
+    .where("name", "=", name)
+    .where("version", "=", version)
+    .where("org_id", "is", null)
+    .executeTakeFirst();
+  return row === undefined ? undefined : signatureOf(canonical(row));
 }
 
 /** Permissions of a system role; undefined where there is no such role. */

@@ -164,7 +164,8 @@ const REFERENCE_COMPOUND = sql<string | null>`(SELECT k.compound_key FROM bindin
   JOIN molecules k ON k.molecule_id = r.molecule_id WHERE s.site_id = d.site_id)`;
 
 /**
- * Poses of a job at a site that have an RMSD to its reference, best score first. A stereoisomer has one too, so
+ * Poses of a job at a site that have an RMSD to its reference, best score first; its own, or those that answered it
+ * from the cache. A stereoisomer has one too, so
  * where the reference's molecule is known the job's must be that compound.
  */
 export async function selectRedocking(db: ResultsDb, siteId: string, jobId: string): Promise<RedockedPose[]> {
@@ -172,7 +173,10 @@ export async function selectRedocking(db: ResultsDb, siteId: string, jobId: stri
     .selectFrom("docking_results as d")
     .leftJoin("molecules as m", "m.molecule_id", "d.molecule_id")
     .select(["d.private_to", "d.pose_rank", "d.seed", "d.affinity_kcal_mol", "d.rmsd_reference_angstrom"])
-    .where("d.job_id", "=", jobId)
+    .where(
+      sql<boolean>`(d.job_id = ${jobId} OR (d.job_id, d.task_name) IN (SELECT o.job_id, o.task_name
+        FROM task_executions e JOIN task_executions o ON o.exec_id = e.cached_from WHERE e.job_id = ${jobId}))`,
+    )
     .where("d.site_id", "=", siteId)
     .where("d.rmsd_reference_angstrom", "is not", null)
     .where(sql<boolean>`coalesce(${REFERENCE_COMPOUND} = m.compound_key, true)`)

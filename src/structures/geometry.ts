@@ -17,8 +17,12 @@ export type Bond = { from: number; to: number; order: number };
  */
 export function geometryHash(geometry: Geometry): string {
   const lines = geometry.elements.map((element, index) => {
-    const position = geometry.positions_angstrom[index] ?? [Number.NaN, Number.NaN, Number.NaN];
-    return [element, ...position.map((value) => decimal(value / BOHR_ANGSTROM, 8))].join(" ");
+    const [x, y, z] = geometry.positions_angstrom[index] ?? [Number.NaN, Number.NaN, Number.NaN];
+    return `${element} ${bohr(x)} ${bohr(y)} ${bohr(z)}`;
   });
   return sha256(lines.join("\n"));
+}
+
+function bohr(angstrom: number): string {
+  return decimal(angstrom / BOHR_ANGSTROM, 8);
 }

@@ -1,5 +1,7 @@
 import { sql } from "kysely";
 import type { ResultsDb, ResultsTx } from "../db/results.ts";
+import type { Json } from "../db/tables/results.ts";
+import { newId } from "../ids.ts";
 import type { PageWish } from "../paging.ts";
 
 export const STRUCTURE_KINDS = ["conformer", "receptor", "ligand", "pose", "reference_ligand"] as const;
@@ -77,6 +79,19 @@ export async function insertStructure(tx: ResultsTx, row: NewStructure): Promise
     .returning(COLUMNS)
     .executeTakeFirstOrThrow();
   return inserted as StructureRow;
+}
+
+/** The same for many, in one statement. Returns their ids, in order. */
+export async function insertStructures(tx: ResultsTx, rows: NewStructure[]): Promise<string[]> {
+  if (rows.length === 0) return [];
+  const named = rows.map((row) => ({ structure_id: newId(), ...row }));
+  await tx
+    .insertInto("structures")
+    .values(
+      named.map((row) => ({ ...row, preparation: sql<Json>`${JSON.stringify(row.preparation)}::jsonb` })),
+    )
+    .execute();
+  return named.map((row) => row.structure_id);
 }
 
 export async function selectOptionalStructure(

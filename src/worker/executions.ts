@@ -1,133 +1,176 @@
-import { sql } from "kysely";
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import type { TaskContext } from "../engines/adapter.ts";
-import { insertEvents, type LockedJob, lockOptionalJob, type NewEvent, updateJob } from "../jobs/store.ts";
-import { insertOutbox } from "../outbox.ts";
-import type { PipelineSpec } from "../pipelines/schema.ts";
+import { toAppError } from "../errors.ts";
+import { newId } from "../ids.ts";
+import { type LockedJob, lockJobs } from "../jobs/store.ts";
+import { resolveTask } from "../pipelines/resolve.ts";
+import type { PipelineSpec, TaskOutputs } from "../pipelines/schema.ts";
 import type { Claim } from "../queue/claims-store.ts";
-import { goneFact, numbered, type Started } from "./facts.ts";
-import { failLostTask } from "./fail.ts";
+import { goneFact, type NotStarted, privateTo, readyAgain, type Started } from "./facts.ts";
+import { failLostTasks } from "./fail.ts";
+import { Ledger } from "./ledger.ts";
+import {
+  type JobMaterial,
+  type LockedTask,
+  lockTasks,
+  loseExecutions,
+  type Start,
+  selectMaterial,
+  selectSpecs,
+  startRows,
+  taskKey,
+} from "./tasks-store.ts";
+import { putOff } from "./waiting-store.ts";
 
-/** Why a claim starts nothing: somebody newer has it, nothing is to be run, or there is no such job. */
-export type NotStarted = { kind: "newer"; fence: number } | { kind: "gone" } | { kind: "absent" };
+export type StartAnswer = Started | NotStarted;
+
+type Beginning = { claim: Claim; job: LockedJob; task: LockedTask; exec_id: string };
 
 /**
- * Starts a claimed task: counts the attempt, marks the attempt before as lost, writes the execution and
- * the event. The fence guards it: an older claim changes nothing.
+ * Starts claimed tasks of one organization: counts the attempts, marks those before as lost, writes executions,
+ * events and facts, in about ten statements whatever their number. Each is guarded by its fence: an older claim
+ * changes nothing. Returns one answer a claim, in order.
  */
-export async function startTask(
+export async function startTasks(
   scope: ResultsScope,
-  claim: Claim,
+  claims: Claim[],
   workerId: string,
-): Promise<Started | NotStarted> {
+): Promise<StartAnswer[]> {
   const { tx } = scope;
-  const job = await lockOptionalJob(tx, claim.job_id);
-  if (job === undefined) return { kind: "absent" };
-  const task = await lockOptionalTask(tx, claim);
-  if (task === undefined || (task.status !== "ready" && task.status !== "running")) {
-    // Told under the job's lock, so that a retry that comes next has its word after this one.
-    await insertOutbox(tx, [goneFact(claim)]);
-    return { kind: "gone" };
-  }
-  if (task.fence >= claim.fence) return { kind: "newer", fence: task.fence };
-  if (task.attempt >= task.max_attempts) {
-    await failLostTask(tx, job, claim);
-    return { kind: "gone" };
-  }
-  const started = await tx
-    .updateTable("tasks")
-    .set((eb) => ({ status: "running", fence: claim.fence, attempt: eb("attempt", "+", 1) }))
-    .where("job_id", "=", claim.job_id)
-    .where("task_name", "=", claim.task_name)
-    .returning(["attempt", "max_attempts"])
-    .executeTakeFirstOrThrow();
-  const events: Omit<NewEvent, "job_id" | "seq_no">[] = [];
-  // A first attempt has none before it.
-  if (started.attempt > 1 && (await loseOpenExecution(tx, claim))) {
-    events.push({ event: "lost", detail: "the worker vanished", metadata: { task: claim.task_name } });
-  }
-  const exec = await tx
-    .insertInto("task_executions")
-    .values({
-      job_id: claim.job_id,
-      task_name: claim.task_name,
-      attempt: started.attempt,
-      status: "running",
-      fence: claim.fence,
-      worker_id: workerId,
-      retries: started.attempt - 1,
-      private_to: job.visibility === "private" ? job.owner_id : null,
-    })
-    .returning("exec_id")
-    .executeTakeFirstOrThrow();
-  await tx
-    .updateTable("tasks")
-    .set({ current_exec_id: exec.exec_id })
-    .where("job_id", "=", claim.job_id)
-    .where("task_name", "=", claim.task_name)
-    .execute();
-  events.push({
-    event: "started",
-    metadata: { task: claim.task_name, attempt: started.attempt, worker: workerId },
+  const ledger = new Ledger(await lockJobs(tx, [...new Set(claims.map((claim) => claim.job_id))]));
+  const tasks = await lockTasks(tx, claims);
+  const waiting = await stillWaiting(tx, ledger, claims, tasks);
+  const lost: Beginning[] = [];
+  const begun: Beginning[] = [];
+  const answers = claims.map((claim): NotStarted | { kind: "begun"; index: number } => {
+    const [job, task] = [ledger.job(claim.job_id), tasks.get(taskKey(claim))];
+    if (job === undefined) return { kind: "absent" };
+    if (task === undefined || (task.status !== "ready" && task.status !== "running")) {
+      // Told under the job's lock, so that a retry that comes next has its word after this one.
+      ledger.fact(goneFact(claim));
+      return { kind: "gone" };
+    }
+    if (task.fence >= claim.fence) return { kind: "newer", fence: task.fence };
+    if (waiting.has(taskKey(claim))) return { kind: "waits" };
+    const beginning = { claim, job, task, exec_id: newId() };
+    if (task.attempt >= task.max_attempts) {
+      lost.push(beginning);
+      return { kind: "gone" };
+    }
+    return { kind: "begun", index: begun.push(beginning) - 1 };
   });
-  const seq = job.seq + events.length;
-  await insertEvents(tx, numbered(events, claim.job_id, job.seq));
-  const timings = job.status === "running" ? {} : { started_at: new Date().toISOString() };
-  const fact = await updateJob(tx, job, { status: "running", seq, timings });
-  await insertOutbox(tx, [{ topic: "job", payload: fact }]);
-  return { kind: "started", ...started, ...(await readTask(scope, claim, exec.exec_id, job)) };
+  await failLostTasks(
+    tx,
+    ledger,
+    lost.map(({ claim }) => claim),
+  );
+  const started = await begin(scope, ledger, begun, workerId);
+  await ledger.write(tx);
+  return answers.map((answer) => (answer.kind === "begun" ? (started[answer.index] as Started) : answer));
 }
 
-async function lockOptionalTask(tx: ResultsTx, claim: Claim) {
-  return tx
-    .selectFrom("tasks")
-    .select(["status", "fence", "attempt", "max_attempts"])
-    .where("job_id", "=", claim.job_id)
-    .where("task_name", "=", claim.task_name)
-    .forUpdate()
-    .executeTakeFirst();
+/** Keys of ready tasks whose identical one runs on: they go back to the queue without an attempt. */
+async function stillWaiting(
+  tx: ResultsTx,
+  ledger: Ledger,
+  claims: Claim[],
+  tasks: Map<string, LockedTask>,
+): Promise<Set<string>> {
+  const looks = claims.flatMap((claim) => {
+    const [job, task] = [ledger.job(claim.job_id), tasks.get(taskKey(claim))];
+    if (job === undefined || task?.status !== "ready" || task.fence >= claim.fence) return [];
+    const { job_id, task_name, fence } = claim;
+    const { signature } = task;
+    return signature === null ? [] : [{ job_id, task_name, fence, signature, private_to: privateTo(job) }];
+  });
+  const off = await putOff(tx, looks);
+  ledger.fact(...off.map(readyAgain));
+  return new Set(off.map(taskKey));
 }
 
-async function loseOpenExecution(tx: ResultsTx, claim: Claim): Promise<boolean> {
-  const lost = await tx
-    .updateTable("task_executions")
-    .set({ status: "lost", ended_at: sql`now()`, error_kind: "lost_lease" })
-    .where("job_id", "=", claim.job_id)
-    .where("task_name", "=", claim.task_name)
-    .where("status", "=", "running")
-    .executeTakeFirst();
-  return lost.numUpdatedRows > 0n;
-}
-
-async function readTask(
+async function begin(
   scope: ResultsScope,
-  claim: Claim,
-  exec_id: string,
-  job: Pick<LockedJob, "spec_hash" | "owner_id" | "visibility">,
-): Promise<{ task: TaskContext; spec: PipelineSpec }> {
+  ledger: Ledger,
+  begun: Beginning[],
+  workerId: string,
+): Promise<Started[]> {
+  if (begun.length === 0) return [];
   const { tx } = scope;
-  const row = await tx
-    .selectFrom("jobs as j")
-    .innerJoin("pipeline_specs as s", "s.spec_hash", "j.spec_hash")
-    .select(["j.params", "s.spec"])
-    .where("j.job_id", "=", claim.job_id)
-    .executeTakeFirstOrThrow();
-  const inputs = await tx
-    .selectFrom("job_inputs")
-    .select(["key", "molecule_id", "structure_id"])
-    .where("job_id", "=", claim.job_id)
-    .execute();
-  const spec = row.spec as unknown as PipelineSpec;
-  const own = spec.tasks[claim.task_name]?.params ?? {};
-  const task: TaskContext = {
-    org_id: scope.org_id,
-    job_id: claim.job_id,
-    task_name: claim.task_name,
-    exec_id,
-    owner_id: job.owner_id,
-    visibility: job.visibility,
-    params: { ...own, ...(row.params as Record<string, unknown>) },
-    inputs,
+  // A first attempt has none before it.
+  const again = begun.filter(({ task }) => task.attempt > 0).map(({ claim }) => claim);
+  for (const { job_id, task_name } of await loseExecutions(tx, again, null))
+    ledger.step(job_id, { event: "lost", detail: "the worker vanished", metadata: { task: task_name } });
+  await startRows(tx, begun.map(startOf), workerId);
+  const material = new Map(
+    (await selectMaterial(tx, [...new Set(begun.map(({ job }) => job.job_id))])).map((one) => [
+      one.job_id,
+      one,
+    ]),
+  );
+  const specs = await selectSpecs(
+    tx,
+    begun.map(({ job }) => job.spec_hash),
+  );
+  const now = new Date().toISOString();
+  return begun.map((one) => {
+    const { claim, job, task } = one;
+    const attempt = task.attempt + 1;
+    ledger.step(job.job_id, {
+      event: "started",
+      metadata: { task: claim.task_name, attempt, worker: workerId },
+    });
+    ledger.change(job.job_id, {
+      status: "running",
+      ...(job.status === "running" ? {} : { timings: { started_at: now } }),
+    });
+    ledger.log({
+      event_type: "calculation_started",
+      entity_type: "job",
+      entity_id: job.job_id,
+      context: { task: claim.task_name, engine: claim.engine, attempt, exec_id: one.exec_id },
+      service: claim.engine,
+      private_to: privateTo(job),
+    });
+    const spec = specs.get(job.spec_hash) as PipelineSpec;
+    return startedOf(scope, one, spec, material.get(job.job_id) as JobMaterial);
+  });
+}
+
+function startOf({ claim, job, exec_id }: Beginning): Start {
+  const { job_id, task_name, fence } = claim;
+  return { job_id, task_name, fence, exec_id, private_to: privateTo(job) };
+}
+
+function startedOf(
+  scope: ResultsScope,
+  { claim, job, task, exec_id }: Beginning,
+  spec: PipelineSpec,
+  material: JobMaterial,
+): Started {
+  const { owner_id, visibility, reuse } = job;
+  const { params, inputs, time_limit_seconds, refused } = resolved(spec, claim.task_name, material);
+  const { job_id, task_name } = claim;
+  const { org_id } = scope;
+  const context: TaskContext = { org_id, job_id, task_name, exec_id, owner_id, visibility, params, inputs };
+  return {
+    kind: "started",
+    task: context,
+    attempt: task.attempt + 1,
+    max_attempts: task.max_attempts,
+    spec,
+    pipeline_version: material.pipeline_version,
+    reuse,
+    time_limit_seconds: time_limit_seconds ?? null,
+    refused: refused ?? null,
   };
-  return { task, spec };
+}
+
+/** A reference that leads nowhere fails the task and not the transaction: others are started in it. */
+function resolved(spec: PipelineSpec, taskName: string, { params, inputs, outputs }: JobMaterial) {
+  try {
+    const handed = new Map<string, TaskOutputs>(Object.entries(outputs));
+    return { refused: null, ...resolveTask(spec, taskName, { params, inputs }, handed) };
+  } catch (error) {
+    return { refused: toAppError(error), params: {}, inputs: [], time_limit_seconds: undefined };
+  }
 }

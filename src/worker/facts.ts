@@ -1,8 +1,10 @@
 import type { TaskContext } from "../engines/adapter.ts";
-import type { NewEvent } from "../jobs/store.ts";
-import type { Fact } from "../outbox.ts";
+import type { AppError } from "../errors.ts";
+import type { LockedJob } from "../jobs/store.ts";
+import type { Fact, TaskReadyFact } from "../outbox.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
 import type { Claim } from "../queue/claims-store.ts";
+import type { ReadyTask } from "./tasks-store.ts";
 
 /** A started attempt. */
 export type Started = {
@@ -11,20 +13,41 @@ export type Started = {
   attempt: number;
   max_attempts: number;
   spec: PipelineSpec;
+  pipeline_version: string;
+  /** False: computed whatever the cache knows, and not put off by an identical task. */
+  reuse: boolean;
+  /** Of the recipe, in place of the engine's own. */
+  time_limit_seconds: number | null;
+  /** Why it can't run, where its recipe refers to what is not there. */
+  refused: AppError | null;
 };
 
-/** Events of one transaction with dense numbers after `seq`. */
-export function numbered(
-  events: Omit<NewEvent, "job_id" | "seq_no">[],
-  job_id: string,
-  seq: number,
-): NewEvent[] {
-  return events.map((event, index) => ({ job_id, seq_no: seq + 1 + index, ...event }));
-}
+/** Why a claim starts nothing: somebody newer has it, nothing is to be run, it waits, or there is no such job. */
+export type NotStarted =
+  | { kind: "newer"; fence: number }
+  | { kind: "gone" }
+  | { kind: "waits" }
+  | { kind: "absent" };
 
 export function goneFact(claim: Claim): Fact {
   return {
     topic: "task_gone",
     payload: { job_id: claim.job_id, task_name: claim.task_name, fence: claim.fence },
   };
+}
+
+/** Tells the queue of a task of a job that is at hand. */
+export function readyFact(job: LockedJob, task: ReadyTask): Fact {
+  const { job_id, task_name, engine, fence, available_at } = task;
+  const { priority, rank } = job;
+  return readyAgain({ job_id, task_name, engine, priority, rank, available_at, fence });
+}
+
+export function readyAgain(payload: TaskReadyFact): Fact {
+  return { topic: "task_ready", payload };
+}
+
+/** The owner of a private job; null where the organization may see it. */
+export function privateTo({ visibility, owner_id }: LockedJob): string | null {
+  return visibility === "private" ? owner_id : null;
 }

@@ -1,15 +1,28 @@
-import { sql } from "kysely";
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import type { AppError } from "../errors.ts";
-import { insertEvents, type LockedJob, lockOptionalJob, type NewEvent, updateJob } from "../jobs/store.ts";
-import { insertOutbox } from "../outbox.ts";
+import { type LockedJob, lockJobs } from "../jobs/store.ts";
 import type { Claim } from "../queue/claims-store.ts";
 import { backoffSeconds } from "./backoff.ts";
-import { goneFact, numbered, type Started } from "./facts.ts";
-import { jobOutcome, outcomeChange, outcomeEvents } from "./outcome.ts";
-import { readyFact } from "./record.ts";
+import { endExecution } from "./executions-store.ts";
+import { goneFact, privateTo, readyAgain, readyFact, type Started } from "./facts.ts";
+import { Ledger } from "./ledger.ts";
+import { jobOutcomes } from "./outcome.ts";
+import { endTask, failTasks, loseExecutions } from "./tasks-store.ts";
+import { wakeWaiting } from "./waiting-store.ts";
 
 export type Failure = { error: AppError; logs_uri: string | null };
+
+const NOT_THE_TASKS = ["unavailable", "store_unavailable", "org_upgrading"];
+/** With the longest pause after each, this is most of a working day. */
+const MOST_UNCOUNTED = 50;
+
+/**
+ * A full disk, a database that is away, a program that can't be started say nothing of the task: the attempt is not
+ * held against it, until it has gone on for so long that somebody should hear of it.
+ */
+function isCounted(error: AppError, attempt: number): boolean {
+  return attempt >= MOST_UNCOUNTED || !NOT_THE_TASKS.includes(error.kind);
+}
 
 /**
  * Ends an attempt that failed: again later where the kind of error allows it and attempts are left, else
@@ -24,96 +37,98 @@ export async function failTask(
 ): Promise<boolean> {
   const { tx } = scope;
   const { error } = failure;
-  const job = await lockOptionalJob(tx, claim.job_id);
-  const again = error.retryable && started.attempt < started.max_attempts;
-  const delay = backoffSeconds(started.attempt, Math.random());
-  const owned = await tx
-    .updateTable("tasks")
-    .set({
-      status: again ? "ready" : "failed",
-      ...(again ? { available_at: sql<string>`now() + make_interval(secs => ${delay})` } : {}),
-    })
-    .where("job_id", "=", claim.job_id)
-    .where("task_name", "=", claim.task_name)
-    .where("status", "=", "running")
-    .where("fence", "=", claim.fence)
-    .returning(["task_name", "engine", "fence", "available_at"])
-    .executeTakeFirst();
+  const { exec_id } = started.task;
+  const ledger = new Ledger(await lockJobs(tx, [claim.job_id]));
+  const job = ledger.job(claim.job_id);
+  const counted = isCounted(error, started.attempt);
+  const again = error.retryable && (!counted || started.attempt < started.max_attempts);
+  const seconds = again ? backoffSeconds(started.attempt, Math.random()) : null;
+  const owned = await endTask(tx, { ...claim, exec_id }, { seconds, counted });
   if (job === undefined || owned === undefined) return false;
-  await endExecution(tx, started, failure);
-  const metadata = { task: claim.task_name, attempt: started.attempt, code: error.code };
-  if (again) {
-    const event = {
+  await closeFailed(tx, ledger, exec_id, failure);
+  const { code, message } = error;
+  const metadata = { task: claim.task_name, attempt: started.attempt, code };
+  logFailure(ledger, job, claim, { error, context: { ...metadata, exec_id, again } });
+  if (seconds === null) {
+    ledger.step(job.job_id, { event: "task_failed", detail: message, metadata });
+    await failJobs(tx, ledger, [claim]);
+  } else {
+    const delay_seconds = Math.round(seconds);
+    ledger.step(job.job_id, {
       event: "retried",
-      detail: error.message,
-      metadata: { ...metadata, delay_seconds: Math.round(delay) },
-    };
-    await insertEvents(tx, numbered([event], claim.job_id, job.seq));
-    const fact = await updateJob(tx, job, { status: "running", seq: job.seq + 1 });
-    await insertOutbox(tx, [{ topic: "job", payload: fact }, readyFact(job, owned, owned.available_at)]);
-    return true;
+      detail: message,
+      metadata: { ...metadata, counted, delay_seconds },
+    });
+    ledger.change(job.job_id, { status: "running" });
+    ledger.fact(readyFact(job, owned));
   }
-  await failJob(tx, job, claim, [{ event: "task_failed", detail: error.message, metadata }]);
+  await ledger.write(tx);
   return true;
 }
 
-/** After a task failed for good: the job's row, its events and the facts; failed unless another branch runs. */
-async function failJob(
-  tx: ResultsTx,
+/** Those that waited for it look again: one of them runs instead. */
+async function closeFailed(tx: ResultsTx, ledger: Ledger, execId: string, failure: Failure): Promise<void> {
+  const { code, message, kind, fields } = failure.error;
+  const signature = await endExecution(tx, execId, {
+    status: "failed",
+    error_kind: kind,
+    error: { code, message, fields },
+    logs_uri: failure.logs_uri,
+  });
+  if (signature !== null) ledger.fact(...(await wakeWaiting(tx, [signature])).map(readyAgain));
+}
+
+/** A fault of ours is told apart from what an input or a program did. */
+function logFailure(
+  ledger: Ledger,
   job: LockedJob,
   claim: Claim,
-  events: Omit<NewEvent, "job_id" | "seq_no">[],
-): Promise<void> {
-  const outcome = await jobOutcome(tx, claim.job_id);
-  const all = [...events, ...outcomeEvents(outcome)];
-  await insertEvents(tx, numbered(all, claim.job_id, job.seq));
-  const fact = await updateJob(tx, job, { ...outcomeChange(outcome), seq: job.seq + all.length });
-  await insertOutbox(tx, [{ topic: "job", payload: fact }, goneFact(claim)]);
+  { error, context }: { error: Pick<AppError, "code" | "kind" | "message">; context: object },
+): void {
+  const entry = {
+    entity_type: "job",
+    entity_id: job.job_id,
+    status: "failed",
+    message: error.message.slice(0, 10_000),
+    error_code: error.code,
+    context: { engine: claim.engine, ...context },
+    service: claim.engine,
+    private_to: privateTo(job),
+  };
+  ledger.log({ event_type: "calculation_failed", ...entry });
+  if (error.kind === "internal") ledger.log({ event_type: "error", ...entry, service: "worker" });
 }
+
+/** After tasks failed for good: what becomes of their jobs. Each fails unless another branch of it still runs. */
+async function failJobs(tx: ResultsTx, ledger: Ledger, claims: Claim[]): Promise<void> {
+  const outcomes = await jobOutcomes(tx, [...new Set(claims.map((claim) => claim.job_id))]);
+  for (const [jobId, outcome] of outcomes) ledger.outcome(jobId, outcome);
+  ledger.fact(...claims.map(goneFact));
+}
+
+const VANISHED = {
+  code: "lost_lease",
+  kind: "lost_lease",
+  message:
+    "its workers vanished and no attempt is left: an input that ends its worker, or a machine out of memory",
+} as const;
 
 /**
- * A task whose workers all vanished has no attempt left: it fails instead of being started again, or an
- * input that kills its worker would go round for ever. The caller holds the job's and the task's lock.
+ * Tasks whose workers all vanished have no attempt left: they fail instead of being started again, or an
+ * input that kills its worker would go round for ever. The caller holds the locks and writes the ledger.
  */
-export async function failLostTask(tx: ResultsTx, job: LockedJob, claim: Claim): Promise<void> {
-  const message =
-    "its workers vanished and no attempt is left: an input that ends its worker, or a machine out of memory";
-  await tx
-    .updateTable("task_executions")
-    .set({
-      status: "lost",
-      ended_at: sql`now()`,
-      error_kind: "lost_lease",
-      error: sql`${JSON.stringify({ code: "lost_lease", message })}::jsonb`,
-    })
-    .where("job_id", "=", claim.job_id)
-    .where("task_name", "=", claim.task_name)
-    .where("status", "=", "running")
-    .execute();
-  await tx
-    .updateTable("tasks")
-    .set({ status: "failed", fence: claim.fence })
-    .where("job_id", "=", claim.job_id)
-    .where("task_name", "=", claim.task_name)
-    .execute();
-  const metadata = { task: claim.task_name, code: "lost_lease" };
-  await failJob(tx, job, claim, [
-    { event: "lost", detail: "the worker vanished", metadata },
-    { event: "task_failed", detail: message, metadata },
-  ]);
-}
-
-async function endExecution(tx: ResultsTx, started: Started, failure: Failure): Promise<void> {
-  const { code, message, kind, fields } = failure.error;
-  await tx
-    .updateTable("task_executions")
-    .set({
-      status: "failed",
-      ended_at: sql`now()`,
-      error_kind: kind,
-      error: sql`${JSON.stringify({ code, message, fields })}::jsonb`,
-      logs_uri: failure.logs_uri,
-    })
-    .where("exec_id", "=", started.task.exec_id)
-    .execute();
+export async function failLostTasks(tx: ResultsTx, ledger: Ledger, claims: Claim[]): Promise<void> {
+  if (claims.length === 0) return;
+  const { code, message } = VANISHED;
+  await loseExecutions(tx, claims, { code, message });
+  await failTasks(tx, claims);
+  for (const claim of claims) {
+    const job = ledger.job(claim.job_id);
+    if (job === undefined) continue;
+    const metadata = { task: claim.task_name, code };
+    ledger.step(job.job_id, { event: "lost", detail: "the worker vanished", metadata });
+    ledger.step(job.job_id, { event: "task_failed", detail: message, metadata });
+    logFailure(ledger, job, claim, { error: VANISHED, context: metadata });
+  }
+  await failJobs(tx, ledger, claims);
 }

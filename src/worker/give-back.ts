@@ -1,35 +1,62 @@
-import { sql } from "kysely";
 import type { ResultsScope } from "../db/results.ts";
-import { insertEvents, lockOptionalJob, updateJob } from "../jobs/store.ts";
-import { insertOutbox } from "../outbox.ts";
+import { lockJobs } from "../jobs/store.ts";
 import type { Claim } from "../queue/claims-store.ts";
-import { numbered, type Started } from "./facts.ts";
-import { readyFact } from "./record.ts";
+import { endExecution } from "./executions-store.ts";
+import { readyAgain, readyFact, type Started } from "./facts.ts";
+import { Ledger } from "./ledger.ts";
+import { putBackTask } from "./tasks-store.ts";
+import { pauseBehind, wakeWaiting } from "./waiting-store.ts";
 
 /**
  * Gives a running task back because its worker is told to end at once: ready again, and the attempt that
  * was cut short is not held against it. Under the fence; changes nothing where the task is no longer ours.
  */
 export async function giveBackTask(scope: ResultsScope, claim: Claim, started: Started): Promise<void> {
+  await putBack(scope, claim, started, { event: "given_back" });
+}
+
+/**
+ * Puts a started task off because an identical one runs: ready again a while later, or as soon as that one ends, and
+ * without an attempt. Under the fence; changes nothing where the task is no longer ours.
+ */
+export async function waitTask(
+  scope: ResultsScope,
+  claim: Claim,
+  started: Started,
+  behind: { exec_id: string; signature: string },
+): Promise<void> {
+  await putBack(scope, claim, started, { event: "waits", behind });
+}
+
+type Reason = { event: "given_back" } | { event: "waits"; behind: { exec_id: string; signature: string } };
+
+async function putBack(scope: ResultsScope, claim: Claim, started: Started, reason: Reason): Promise<void> {
   const { tx } = scope;
-  const job = await lockOptionalJob(tx, claim.job_id);
-  const task = await tx
-    .updateTable("tasks")
-    .set((eb) => ({ status: "ready", available_at: sql`now()`, max_attempts: eb("max_attempts", "+", 1) }))
-    .where("job_id", "=", claim.job_id)
-    .where("task_name", "=", claim.task_name)
-    .where("status", "=", "running")
-    .where("fence", "=", claim.fence)
-    .returning(["task_name", "engine", "fence"])
-    .executeTakeFirst();
+  const { exec_id } = started.task;
+  const ledger = new Ledger(await lockJobs(tx, [claim.job_id]));
+  const job = ledger.job(claim.job_id);
+  const behind = reason.event === "waits" ? reason.behind : null;
+  const task = await putBackTask(
+    tx,
+    { ...claim, exec_id },
+    {
+      seconds: behind === null ? 0 : await pauseBehind(tx, behind.exec_id),
+      signature: behind?.signature ?? null,
+    },
+  );
   if (job === undefined || task === undefined) return;
-  await tx
-    .updateTable("task_executions")
-    .set({ status: "cancelled", ended_at: sql`now()` })
-    .where("exec_id", "=", started.task.exec_id)
-    .execute();
-  const event = { event: "given_back", metadata: { task: claim.task_name, attempt: started.attempt } };
-  await insertEvents(tx, numbered([event], claim.job_id, job.seq));
-  const fact = await updateJob(tx, job, { status: "running", seq: job.seq + 1 });
-  await insertOutbox(tx, [{ topic: "job", payload: fact }, readyFact(job, task)]);
+  const reserved = await endExecution(tx, exec_id, { status: "cancelled" });
+  ledger.step(claim.job_id, {
+    event: reason.event,
+    metadata: {
+      task: claim.task_name,
+      attempt: started.attempt,
+      ...(behind === null ? {} : { behind_exec_id: behind.exec_id }),
+    },
+  });
+  ledger.change(claim.job_id, { status: "running" });
+  ledger.fact(readyFact(job, task));
+  // Another one that waits for this one's result goes first, as it is to be had at once.
+  if (reserved !== null) ledger.fact(...(await wakeWaiting(tx, [reserved])).map(readyAgain));
+  await ledger.write(tx);
 }

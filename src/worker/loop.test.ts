@@ -230,11 +230,15 @@ test("with its organization's database away a claim is given back and no attempt
   });
   try {
     startWorker(t, context);
-    const row = await until("the claim to come back", async () => {
-      const [now] = await queueOf(context, org.org_id);
-      return now !== undefined && now.lease_owner === null && now.fence > 0 && now;
+    await until("the lane to rest", async () => {
+      const lanes = await context.superuser<{ rests: boolean }>(
+        "SELECT available_at > now() AS rests FROM queue_lanes WHERE org_id = $1",
+        [org.org_id],
+      );
+      return lanes.some(({ rests }) => rests);
     });
-    assert.ok(Date.parse(row.available_at) > Date.now(), "it waits before the next try");
+    const [row] = await queueOf(context, org.org_id);
+    assert.deepEqual([row?.lease_owner, (row?.fence ?? 0) > 0], [null, true], "the claim came back");
   } finally {
     await rename("away", org.database_name);
   }

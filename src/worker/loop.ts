@@ -1,23 +1,17 @@
 import { hostname } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import type { EngineAtHand } from "../engines/adapter.ts";
 import type { EngineProbe } from "../engines/engine.ts";
 import { toAppError } from "../errors.ts";
 import { newId } from "../ids.ts";
-import {
-  type Claim,
-  claimKey,
-  claimTasks,
-  dropClaim,
-  raiseFence,
-  releaseClaim,
-} from "../queue/claims-store.ts";
+import { type Claim, claimTasks } from "../queue/claims-store.ts";
 import { LeaseKeeper } from "../queue/lease-keeper.ts";
+import { markOf } from "../queue/process-mark.ts";
+import type { Wakeups } from "../queue/wakeups.ts";
 import { announceWorker, dismissWorker } from "../queue/workers-store.ts";
-import type { Services } from "../services.ts";
-import { startTask } from "./executions.ts";
-import { giveBackTask } from "./give-back.ts";
-import { type RunTools, runTask } from "./run.ts";
+import { Desks } from "./desk.ts";
+import type { RunTools } from "./run.ts";
+import { type Hall, openReleases, takeClaims } from "./take.ts";
 
 export type WorkerSettings = {
   slots: number;
@@ -26,157 +20,128 @@ export type WorkerSettings = {
   /** Engines as found on this machine, and what the machine lacks. */
   engines: Map<string, EngineAtHand>;
   probes: EngineProbe[];
+  /** Ends when nothing is left to claim. */
+  once?: boolean;
 };
 
+/** How often the queue is asked by one that nobody calls, and at least where somebody does. */
 const IDLE_MS = 250;
+const MOST_IDLE_MS = 60_000;
 const TROUBLE_MS = 2000;
-/** A claim whose organization's database is away is left for this long; no attempt is counted. */
-const AWAY_SECONDS = 15;
+/** Tasks whose program has ended and that are still being recorded, beside those that run. */
+const MOST_RECORDING = 200;
 
 /**
  * A worker: claims tasks for the engines it has, as many at once as it has slots, and runs each to its
- * end. It stops claiming when `stop` aborts and finishes what it runs; when `kill` aborts, running engines
- * end at once and their tasks go back. Resolves when nothing runs any more.
+ * end. It stops claiming when `stop` aborts or it is told to drain, and finishes what it runs; when `kill` aborts,
+ * running engines end at once and their tasks go back. Resolves when nothing runs any more.
  */
 export async function runWorker(
-  tools: Omit<RunTools, "worker_id">,
+  tools: RunTools & { wakeups?: Wakeups },
   settings: WorkerSettings,
   signals: { stop: AbortSignal; kill: AbortSignal },
 ): Promise<void> {
-  const { services } = tools;
+  const { services, wakeups } = tools;
   const worker_id = newId();
   const engines = [...settings.engines.keys()];
+  const { version, slots, lease_seconds } = settings;
   await announceWorker(
     services.metadata,
     {
       worker_id,
       host: hostname(),
       pid: process.pid,
-      version: settings.version,
+      process: await markOf(process.pid),
+      version,
       engines,
-      slots: settings.slots,
+      slots,
     },
     settings.probes,
   );
-  const keeper = new LeaseKeeper(
-    services,
-    { worker_id, lease_seconds: settings.lease_seconds },
-    signals.kill,
-  );
-  const running = new Set<Promise<void>>();
-  // One listener for the worker's whole life: one a poll would be 345,000 a day.
-  const stopped = aborted(signals.stop);
+  const { kill } = signals;
+  const drain = new AbortController();
+  const stop = AbortSignal.any([signals.stop, drain.signal]);
+  const keeper = new LeaseKeeper(services, { worker_id, lease_seconds }, kill, () => drain.abort());
+  const desks = new Desks(services, worker_id, kill);
+  const releases = openReleases(services);
+  const hall: Hall = { tools, settings, worker_id, keeper, desks, releases, kill };
   try {
-    while (!signals.stop.aborted) {
-      const claims = await claimSome(services, settings, worker_id, engines, settings.slots - running.size);
-      for (const claim of claims) {
-        const run = runClaim({ ...tools, worker_id }, settings, claim, keeper, signals.kill).finally(() =>
-          running.delete(run),
-        );
-        running.add(run);
-      }
-      if (claims.length > 0 && running.size < settings.slots) continue;
-      await waitForWork(running, settings.slots, stopped);
-    }
-    await Promise.allSettled(running);
+    await claimUntilStopped(hall, new Bell(stop, wakeups), stop);
   } finally {
     keeper[Symbol.dispose]();
     await dismissWorker(services.metadata, worker_id).catch(() => {});
   }
 }
 
-async function claimSome(
-  services: Services,
-  settings: WorkerSettings,
-  worker_id: string,
-  engines: string[],
-  free: number,
-): Promise<Claim[]> {
+async function claimUntilStopped(hall: Hall, bell: Bell, stop: AbortSignal): Promise<void> {
+  const { slots, once = false } = hall.settings;
+  /** Claims that hold a slot, groups that are under way, and how many claims are in these. */
+  const busy = new Set<Claim>();
+  const open = new Set<Promise<void>>();
+  let underWay = 0;
+  while (!stop.aborted) {
+    const free = Math.min(slots - busy.size, slots + MOST_RECORDING - underWay);
+    const claims = await claimSome(hall, free, stop);
+    for (const claim of claims) busy.add(claim);
+    for (const group of Map.groupBy(claims, (claim) => `${claim.org_id} ${claim.generation}`).values()) {
+      const run = takeClaims(hall, group, (claim) => {
+        if (busy.delete(claim)) bell.ring();
+      }).finally(() => {
+        open.delete(run);
+        underWay -= group.length;
+        bell.ring();
+      });
+      open.add(run);
+      underWay += group.length;
+    }
+    if (claims.length > 0 && busy.size < slots) continue;
+    if (once && free > 0 && open.size === 0) break;
+    await bell.heard(free > 0);
+    // What ends in the same turn frees its slots together, and one claim fills them all.
+    await turn();
+  }
+  await Promise.allSettled(open);
+}
+
+async function claimSome(hall: Hall, free: number, stop: AbortSignal): Promise<Claim[]> {
   if (free <= 0) return [];
+  const { worker_id, settings, tools } = hall;
+  const { lease_seconds } = settings;
+  const engines = [...settings.engines.keys()];
   try {
-    return await claimTasks(
-      services.metadata,
-      { worker_id, engines, lease_seconds: settings.lease_seconds },
-      free,
-    );
+    return await claimTasks(tools.services.metadata, { worker_id, engines, lease_seconds }, free);
   } catch (error) {
-    services.log.warn({ err: toAppError(error).message }, "can't claim: trying again");
-    await sleep(TROUBLE_MS);
+    tools.services.log.warn({ err: toAppError(error).message }, "can't claim: trying again");
+    await sleep(TROUBLE_MS, undefined, { signal: stop }).catch(() => {});
     return [];
   }
 }
 
-/** Until a slot is free or it is time to ask again; at once where the worker is told to stop. */
-async function waitForWork(
-  running: Set<Promise<void>>,
-  slots: number,
-  stopped: Promise<void>,
-): Promise<void> {
-  const pause = new AbortController();
-  const idle =
-    running.size >= slots ? [] : [sleep(IDLE_MS, undefined, { signal: pause.signal }).catch(() => {})];
-  await Promise.race([...running, ...idle, stopped]);
-  pause.abort();
-}
+/** Rung when there is something to do; one that rang while nobody listened is heard at once. */
+class Bell {
+  readonly #wakeups: Wakeups | undefined;
+  #rung = Promise.withResolvers<void>();
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
-
-/** Takes facts to the metadata database now; where that fails the reconciler does it within seconds. */
-async function tell(services: Services, claim: Claim): Promise<void> {
-  try {
-    await services.results.relay(claim.org_id);
-  } catch (error) {
-    services.log.warn(
-      { err: toAppError(error).message, org_id: claim.org_id },
-      "facts wait for the reconciler",
-    );
+  constructor(stop: AbortSignal, wakeups: Wakeups | undefined) {
+    this.#wakeups = wakeups;
+    // One listener for the worker's whole life: one a poll would be 345,000 a day.
+    stop.addEventListener("abort", () => this.ring(), { once: true });
   }
-}
 
-/** One claim, from start to end. Never throws: an error of ours must not leave a task locked. */
-async function runClaim(
-  tools: RunTools,
-  settings: WorkerSettings,
-  claim: Claim,
-  keeper: LeaseKeeper,
-  kill: AbortSignal,
-): Promise<void> {
-  const { services } = tools;
-  const held = keeper.hold(claim);
-  try {
-    const lease = { org_id: claim.org_id, generation: claim.generation, worker_id: tools.worker_id };
-    const started = await services.results.forLease(lease, (scope) =>
-      startTask(scope, claim, tools.worker_id),
-    );
-    if (started.kind === "absent") return await dropClaim(services.metadata, claim);
-    if (started.kind === "newer") return await raiseFence(services.metadata, claim, started.fence);
-    const engine = settings.engines.get(claim.engine);
-    if (started.kind === "gone" || engine === undefined) {
-      await tell(services, claim);
-      return await releaseClaim(services.metadata, claim, engine === undefined ? AWAY_SECONDS : 0);
-    }
-    // Beside the run and not before it: telling took 2 to 12 ms of each slot, and the reconciler tells again.
-    const told = tell(services, claim);
-    const end = await runTask(tools, engine, claim, started, held);
-    await told;
-    services.log.info({ job_id: claim.job_id, task: claim.task_name, end }, "task ended");
-    if (end === "lost" && kill.aborted)
-      await services.results.forLease(lease, (scope) => giveBackTask(scope, claim, started));
-    if (end === "lost") await releaseClaim(services.metadata, claim, 0);
-    await tell(services, claim);
-  } catch (thrown) {
-    const error = toAppError(thrown);
-    services.log.warn(
-      { err: error.message, detail: error.detail, job_id: claim.job_id },
-      `claim ${claimKey(claim)} was given back`,
-    );
-    await releaseClaim(services.metadata, claim, AWAY_SECONDS).catch(() => {});
-  } finally {
-    keeper.letGo(claim);
+  ring(): void {
+    this.#rung.resolve();
+  }
+
+  /** Until it rings; `idle` also until tasks come, or it is time to ask for some. */
+  async heard(idle: boolean): Promise<void> {
+    const pause = new AbortController();
+    await Promise.race([this.#rung.promise, ...(idle ? [this.#tasks(pause.signal)] : [])]);
+    pause.abort();
+    this.#rung = Promise.withResolvers<void>();
+  }
+
+  async #tasks(signal: AbortSignal): Promise<void> {
+    if (this.#wakeups !== undefined) return this.#wakeups.next(MOST_IDLE_MS, signal);
+    await sleep(IDLE_MS, undefined, { signal }).catch(() => {});
   }
 }

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import type { ResultsTx } from "../db/results.ts";
 
 /** How a job stands after one of its tasks ended. */
@@ -11,25 +12,47 @@ export type JobOutcome =
 
 /**
  * A job is over when nothing of it is ready or runs: failed where a task failed, completed where all
- * completed. While another branch still runs a failed task does not end it, so that what runs is recorded.
+ * completed. While another branch still runs a failed task does not end it, so that what runs is recorded;
+ * what comes after a failed task stays waiting, so that a retry of the job goes on to it.
  */
-export async function jobOutcome(tx: ResultsTx, jobId: string): Promise<JobOutcome> {
-  const tasks = await tx.selectFrom("tasks").select(["status"]).where("job_id", "=", jobId).execute();
-  const has = (...states: string[]) => tasks.some(({ status }) => states.includes(status));
-  if (has("ready", "running")) return { status: "running" };
-  if (has("failed")) return { status: "failed", error: await firstError(tx, jobId) };
-  return { status: has("waiting", "cancelled") ? "running" : "completed" };
+export async function jobOutcomes(tx: ResultsTx, jobIds: string[]): Promise<Map<string, JobOutcome>> {
+  if (jobIds.length === 0) return new Map();
+  const { rows } = await sql<{ job_id: string; states: string[] }>`
+    SELECT job_id, array_agg(DISTINCT status) AS states FROM tasks
+    WHERE job_id = ANY (${jobIds}::uuid[]) GROUP BY job_id`.execute(tx);
+  const failed = rows.flatMap((row) => (isFailed(row.states) ? [row.job_id] : []));
+  const errors = await firstErrors(tx, failed);
+  return new Map(rows.map((row) => [row.job_id, outcomeOf(row.states, errors.get(row.job_id))]));
 }
 
-async function firstError(tx: ResultsTx, jobId: string) {
-  const row = await tx
+function isFailed(states: string[]): boolean {
+  return states.includes("failed") && !states.includes("ready") && !states.includes("running");
+}
+
+type Failed = Extract<JobOutcome, { status: "failed" }>;
+
+function outcomeOf(states: string[], error: Failed["error"] | undefined): JobOutcome {
+  if (isFailed(states) && error !== undefined) return { status: "failed", error };
+  return { status: states.every((state) => state === "completed") ? "completed" : "running" };
+}
+
+/** The error of the task that failed first, of each job. */
+async function firstErrors(tx: ResultsTx, jobIds: string[]): Promise<Map<string, Failed["error"]>> {
+  if (jobIds.length === 0) return new Map();
+  const rows = await tx
     .selectFrom("tasks as t")
-    .innerJoin("task_executions as e", "e.exec_id", "t.current_exec_id")
-    .select(["t.task_name", "e.error", "e.error_kind"])
-    .where("t.job_id", "=", jobId)
+    .leftJoin("task_executions as e", "e.exec_id", "t.current_exec_id")
+    .distinctOn("t.job_id")
+    .select(["t.job_id", "t.task_name", "e.error", "e.error_kind"])
+    .where(sql<boolean>`t.job_id = ANY (${jobIds}::uuid[])`)
     .where("t.status", "=", "failed")
+    .orderBy("t.job_id")
     .orderBy("e.ended_at")
-    .executeTakeFirstOrThrow();
+    .execute();
+  return new Map(rows.map((row) => [row.job_id, errorOf(row)]));
+}
+
+function errorOf(row: { task_name: string; error: unknown; error_kind: string | null }): Failed["error"] {
   const error = row.error as { code?: string; message?: string; fields?: unknown } | null;
   return {
     code: error?.code ?? "internal",

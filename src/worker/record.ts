@@ -1,134 +1,223 @@
-import { sql } from "kysely";
+import type { Canonical } from "../canonical.ts";
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
-import type { Recorded } from "../engines/adapter.ts";
-import { AppError } from "../errors.ts";
-import { insertEvents, type LockedJob, lockOptionalJob, type NewEvent, updateJob } from "../jobs/store.ts";
-import { type Fact, insertOutbox } from "../outbox.ts";
+import type { EngineAdapter, Recorded, RecordInput } from "../engines/adapter.ts";
+import type { NewEvent as LogEntry } from "../events/log.ts";
+import { lockJobs } from "../jobs/store.ts";
+import { dependants } from "../pipelines/graph.ts";
 import type { Claim } from "../queue/claims-store.ts";
-import { goneFact, numbered, type Started } from "./facts.ts";
-import { jobOutcome, outcomeChange, outcomeEvents } from "./outcome.ts";
+import { countHits } from "../result-cache/entries-store.ts";
+import { keepResults } from "../result-cache/keep.ts";
+import type { CacheEntry, CachePolicy } from "../result-cache/schema.ts";
+import { checkRecorded, checkStructures } from "./check-recorded.ts";
+import { completeExecutions, completeFromCache } from "./executions-store.ts";
+import { goneFact, privateTo, readyAgain, readyFact, type Started } from "./facts.ts";
+import { Ledger } from "./ledger.ts";
+import { jobOutcomes } from "./outcome.ts";
+import { completeTasks, countOff, type TaskKey, taskKey } from "./tasks-store.ts";
+import { wakeWaiting } from "./waiting-store.ts";
 
-export type Finished = {
+type Input = RecordInput<unknown, unknown, unknown>;
+type Writer = Pick<EngineAdapter<unknown, unknown, unknown, unknown>, "record">;
+
+type Ended = { claim: Claim; started: Started; signature: string };
+
+/** A task that was computed; its bytes are stored. `engine` writes its own rows. */
+export type Computed = Ended & {
+  kind: "computed";
+  /** What was signed. */
+  document: { [key: string]: Canonical };
   service_name: string;
-  signature: string;
   logs_uri: string | null;
-  /** Writes the engine's own rows, in this transaction. */
-  write: (tx: ResultsTx) => Promise<Recorded>;
+  engine: Writer;
+  input: Input;
 };
 
+/** A task that an earlier execution answers. */
+export type Answered = Ended & { kind: "answered"; entry: CacheEntry };
+
+export type Finished = Computed | Answered;
+
+/** What goes with a group: how results are kept for others (null: not at all now), and summaries that are due. */
+export type Recording = { policy: Pick<CachePolicy, "ttl_days"> | null; metrics?: LogEntry[] };
+
 /**
- * Completes a task: results, outputs, execution, tasks that become ready, events and facts, all or
- * nothing, and only while the task is ours: a worker whose fence was overtaken changes nothing and gets
- * AppError lost_lease, so that its work is thrown away.
+ * Completes tasks of one organization: results, outputs, executions, tasks that become ready, events, cache and
+ * facts, all or nothing, in statements that don't grow with their number. Each is guarded by its fence: one that
+ * was overtaken, cancelled or recorded before changes nothing and hears "lost", and its work is thrown away
+ * without harming the others. Throws AppError internal where an engine's result has not the shape of one.
  */
-export async function recordTask(
+export async function recordTasks(
   scope: ResultsScope,
-  claim: Claim,
-  started: Started,
-  finished: Finished,
-): Promise<void> {
+  finished: Finished[],
+  recording: Recording,
+): Promise<("recorded" | "lost")[]> {
   const { tx } = scope;
-  const job = await lockOptionalJob(tx, claim.job_id);
-  const owned = await tx
-    .updateTable("tasks")
-    .set({ status: "completed", signature: finished.signature })
-    .where("job_id", "=", claim.job_id)
-    .where("task_name", "=", claim.task_name)
-    .where("status", "=", "running")
-    .where("fence", "=", claim.fence)
-    .executeTakeFirst();
-  if (job === undefined || owned.numUpdatedRows !== 1n) throw lostLease();
-  const recorded = await finished.write(tx);
-  await writeResult(tx, claim, started, finished, recorded);
-  const ready = await makeReady(tx, claim, started);
-  const events: Omit<NewEvent, "job_id" | "seq_no">[] = [
-    { event: "task_completed", metadata: { task: claim.task_name, attempt: started.attempt } },
-  ];
-  const outcome = await jobOutcome(tx, claim.job_id);
-  events.push(...outcomeEvents(outcome));
-  await insertEvents(tx, numbered(events, claim.job_id, job.seq));
-  const { wall_seconds, cpu_seconds } = recorded;
-  const { outcome: found } = recorded.result_data as { outcome?: string };
-  const fact = await updateJob(tx, job, {
-    ...outcomeChange(outcome),
-    seq: job.seq + events.length,
-    metrics: { [claim.task_name]: { wall_seconds, cpu_seconds, outcome: found } },
-  });
-  await insertOutbox(tx, [
-    { topic: "job", payload: fact },
-    goneFact(claim),
-    ...ready.map((task) => readyFact(job, task)),
-  ]);
+  const ledger = new Ledger(await lockJobs(tx, [...new Set(finished.map(({ claim }) => claim.job_id))]));
+  const done = await completeTasks(tx, finished.map(completionOf));
+  // Twice the same in one group: the first of them is it.
+  const ours = finished.filter(
+    ({ claim }, index) =>
+      done.has(taskKey(claim)) &&
+      finished.findIndex((other) => taskKey(other.claim) === taskKey(claim)) === index,
+  );
+  if (ours.length === 0) return finished.map(() => "lost");
+  await writeComputed(
+    scope,
+    ledger,
+    ours.filter((one) => one.kind === "computed"),
+    recording,
+  );
+  await writeAnswered(
+    tx,
+    ledger,
+    ours.filter((one) => one.kind === "answered"),
+  );
+  await goOn(tx, ledger, ours);
+  ledger.log(...(recording.metrics ?? []));
+  await ledger.write(tx);
+  return finished.map((one) => (ours.includes(one) ? "recorded" : "lost"));
 }
 
-function lostLease(): AppError {
-  return new AppError(
-    "lost_lease",
-    "another worker has this task now: what this one computed is thrown away",
+function completionOf({ claim, started, signature }: Finished) {
+  const { job_id, task_name, fence } = claim;
+  return { job_id, task_name, fence, exec_id: started.task.exec_id, signature };
+}
+
+/** Engines' rows by engine, then the executions with their summaries, then what may answer others. */
+async function writeComputed(
+  { tx }: ResultsScope,
+  ledger: Ledger,
+  computed: Computed[],
+  recording: Recording,
+): Promise<void> {
+  if (computed.length === 0) return;
+  const recorded = new Map<Computed, Recorded>();
+  for (const [engine, group] of Map.groupBy(computed, (one) => one.engine)) {
+    const answers = await engine.record(
+      tx,
+      group.map(({ input }) => input),
+    );
+    for (const [index, one] of group.entries()) recorded.set(one, checkRecorded(answers[index]));
+  }
+  const of = (one: Computed) => recorded.get(one) as Recorded;
+  await checkStructures(
+    tx,
+    computed.map((one) => ({ input: one.input, outputs: of(one).outputs })),
+  );
+  await completeExecutions(
+    tx,
+    computed.map((one) => executionOf(one, of(one))),
+  );
+  for (const one of computed) noteComputed(ledger, one, of(one));
+  if (recording.policy === null) return;
+  const items = computed.map((one) => keepOf(one, of(one)));
+  const { irreproducible } = await keepResults(tx, items, recording.policy);
+  for (const found of irreproducible)
+    ledger.step(found.job_id, {
+      event: "irreproducible",
+      detail: "the same task gave another result before",
+      metadata: { task: found.task_name, job_id: found.other_job_id, exec_id: found.other_exec_id },
+    });
+}
+
+function executionOf(one: Computed, recorded: Recorded) {
+  const { job_id, task_name } = one.claim;
+  const { schema_version, confidence_score, checks, wall_seconds, cpu_seconds } = recorded;
+  return {
+    job_id,
+    task_name,
+    exec_id: one.started.task.exec_id,
+    signature: one.started.reuse ? one.signature : null,
+    logs_uri: one.logs_uri,
+    service_name: one.service_name,
+    ...{ schema_version, confidence_score, checks, wall_seconds, cpu_seconds },
+    result_data: { ...recorded.result_data, outputs: recorded.outputs },
+  };
+}
+
+function keepOf({ claim, started, signature, document, input }: Computed, recorded: Recorded) {
+  const { job_id, task_name } = claim;
+  const { exec_id, owner_id, visibility } = started.task;
+  const { pipeline_version } = started;
+  const outputs = [...input.stored].map(([key, { uri }]) => ({ key: `${task_name}/${key}`, uri }));
+  return {
+    ...{ job_id, task_name, exec_id, owner_id, visibility, pipeline_version, signature },
+    ...{ document, recorded, outputs },
+  };
+}
+
+function noteComputed(ledger: Ledger, { claim, started }: Computed, recorded: Recorded): void {
+  const { job_id, task_name } = claim;
+  const { attempt, task } = started;
+  const { wall_seconds, cpu_seconds } = recorded;
+  const { outcome } = recorded.result_data as { outcome?: string };
+  ledger.step(job_id, { event: "task_completed", metadata: { task: task_name, attempt } });
+  ledger.change(job_id, { metrics: { [task_name]: { wall_seconds, cpu_seconds, outcome } } });
+  logCompleted(ledger, claim, { attempt, exec_id: task.exec_id, outcome }, wall_seconds * 1000);
+}
+
+function logCompleted(ledger: Ledger, claim: Claim, context: object, duration_ms: number): void {
+  const job = ledger.job(claim.job_id);
+  ledger.log({
+    event_type: "calculation_completed",
+    entity_type: "job",
+    entity_id: claim.job_id,
+    status: "completed",
+    context: { task: claim.task_name, engine: claim.engine, ...context },
+    service: claim.engine,
+    duration_ms,
+    private_to: job === undefined ? null : privateTo(job),
+  });
+}
+
+async function writeAnswered(tx: ResultsTx, ledger: Ledger, answered: Answered[]): Promise<void> {
+  if (answered.length === 0) return;
+  await completeFromCache(
+    tx,
+    answered.map(({ claim, started, signature, entry }) => ({
+      job_id: claim.job_id,
+      task_name: claim.task_name,
+      exec_id: started.task.exec_id,
+      signature,
+      canonical_exec_id: entry.canonical_exec_id,
+    })),
+  );
+  for (const { claim, started, entry } of answered) {
+    const { job_id, task_name } = claim;
+    const from = { from_job_id: entry.canonical_job_id, from_exec_id: entry.canonical_exec_id };
+    const { attempt, task } = started;
+    ledger.step(job_id, { event: "cached", metadata: { task: task_name, attempt, ...from } });
+    ledger.change(job_id, { metrics: { [task_name]: { cached: true, wall_seconds: 0, cpu_seconds: 0 } } });
+    logCompleted(ledger, claim, { attempt, exec_id: task.exec_id, cached: true, ...from }, 0);
+  }
+  await countHits(
+    tx,
+    answered.map(({ entry }) => entry.cache_key),
   );
 }
 
-async function writeResult(
-  tx: ResultsTx,
-  claim: Claim,
-  started: Started,
-  finished: Finished,
-  recorded: Recorded,
-): Promise<void> {
-  await tx
-    .updateTable("task_executions")
-    .set({
-      status: "completed",
-      ended_at: sql`now()`,
-      signature: finished.signature,
-      logs_uri: finished.logs_uri,
-      wall_seconds: recorded.wall_seconds,
-      cpu_seconds: recorded.cpu_seconds,
-    })
-    .where("exec_id", "=", started.task.exec_id)
-    .execute();
-  await tx
-    .insertInto("task_results")
-    .values({
-      exec_id: started.task.exec_id,
-      job_id: claim.job_id,
-      task_name: claim.task_name,
-      service_name: finished.service_name,
-      schema_version: recorded.schema_version,
-      confidence_score: recorded.confidence_score,
-      checks: sql`${JSON.stringify(recorded.checks)}::jsonb`,
-      result_data: sql`${JSON.stringify(recorded.result_data)}::jsonb`,
-    })
-    .execute();
+/** What follows: tasks that become ready, those that waited for the same result, and what becomes of the jobs. */
+async function goOn(tx: ResultsTx, ledger: Ledger, ours: Finished[]): Promise<void> {
+  const graphs = ours.filter(({ started }) => Object.keys(started.spec.tasks).length > 1);
+  for (const task of await countOff(tx, graphs.flatMap(after))) {
+    const job = ledger.job(task.job_id);
+    if (job === undefined) continue;
+    ledger.step(task.job_id, { event: "task_ready", metadata: { task: task.task_name } });
+    ledger.fact(readyFact(job, task));
+  }
+  ledger.fact(...ours.map(({ claim }) => goneFact(claim)));
+  const woken = await wakeWaiting(
+    tx,
+    ours.map(({ signature }) => signature),
+  );
+  ledger.fact(...woken.map(readyAgain));
+  const outcomes = await jobOutcomes(tx, [...new Set(graphs.map(({ claim }) => claim.job_id))]);
+  for (const { claim } of ours.filter((one) => !graphs.includes(one)))
+    outcomes.set(claim.job_id, { status: "completed" });
+  for (const [jobId, outcome] of outcomes) ledger.outcome(jobId, outcome);
 }
 
-type ReadyTask = { task_name: string; engine: string; fence: number };
-
-/** Counts this task off from those after it; the ones that wait for nothing more become ready. */
-async function makeReady(tx: ResultsTx, claim: Claim, started: Started): Promise<ReadyTask[]> {
-  const after = Object.entries(started.spec.tasks)
-    .filter(([, task]) => task.after.includes(claim.task_name))
-    .map(([name]) => name);
-  if (after.length === 0) return [];
-  const rows = await sql<ReadyTask & { status: string }>`
-    UPDATE tasks SET depends_left = depends_left - 1, available_at = now(),
-      status = CASE WHEN depends_left = 1 THEN 'ready' ELSE status END
-    WHERE job_id = ${claim.job_id} AND task_name = ANY (${after}::text[]) AND status = 'waiting'
-    RETURNING task_name, engine, fence, status`.execute(tx);
-  return rows.rows.filter((row) => row.status === "ready");
-}
-
-export function readyFact(job: LockedJob, task: ReadyTask, availableAt = new Date().toISOString()): Fact {
-  return {
-    topic: "task_ready",
-    payload: {
-      job_id: job.job_id,
-      task_name: task.task_name,
-      engine: task.engine,
-      priority: job.priority,
-      rank: job.rank,
-      available_at: availableAt,
-      fence: task.fence,
-    },
-  };
+/** Tasks that come after this one. */
+function after({ claim: { job_id, task_name }, started }: Finished): TaskKey[] {
+  return dependants(started.spec, task_name).map((name) => ({ job_id, task_name: name }));
 }

@@ -1,41 +1,42 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
-import { zstdCompress } from "node:zlib";
-import { canonical, signatureOf } from "../canonical.ts";
-import type { EngineAtHand, Lend, OutputFile, Prepared } from "../engines/adapter.ts";
+import type { EngineAtHand, Prepared } from "../engines/adapter.ts";
 import { AppError, toAppError } from "../errors.ts";
-import type { Executor, RunOutcome } from "../executors/executor.ts";
-import type { StoredObject } from "../objects/store.ts";
+import type { Executor, RunOutcome, RunPlan } from "../executors/executor.ts";
 import type { Claim } from "../queue/claims-store.ts";
+import { isPresent } from "../result-cache/present.ts";
+import type { Answer, Signed } from "../result-cache/schema.ts";
+import { signTask } from "../result-cache/sign.ts";
 import type { Services } from "../services.ts";
+import type { Desk } from "./desk.ts";
 import type { Started } from "./facts.ts";
 import { failTask } from "./fail.ts";
-import { recordTask } from "./record.ts";
+import { waitTask } from "./give-back.ts";
+import { keepText, storeOutputs } from "./outputs.ts";
 
-const compress = promisify(zstdCompress);
+export type RunTools = { services: Services; executor: Executor };
 
-export type RunTools = { services: Services; executor: Executor; worker_id: string };
+export type Run = {
+  claim: Claim;
+  started: Started;
+  engine: EngineAtHand;
+  desk: Desk;
+  /** Aborts when the lease is lost or the worker is told to die. */
+  signal: AbortSignal;
+  /** Called when its program has ended: its slot may serve another while this one is recorded. */
+  computed: () => void;
+};
+
+/** How a run ended: recorded, answered from the cache, put off behind an identical one, failed, or somebody else's. */
+export type RunEnd = "recorded" | "cached" | "waits" | "failed" | "lost";
 
 /**
- * Runs a started task to its end: load, prepare, check, run, parse, store bytes, record; or fail with a
- * reason. Resolves "recorded", "failed" (the attempt), or "lost" where the task is somebody else's now.
+ * Runs a started task to its end: load, prepare, check, ask the cache, run, parse, store bytes, record; or fail with
+ * a reason. Resolves "failed" for the attempt, "lost" where the task is somebody else's now.
  * Rejects with AppError where even that could not be written (database away): the lease decides then.
  */
-export async function runTask(
-  tools: RunTools,
-  engine: EngineAtHand,
-  claim: Claim,
-  started: Started,
-  signal: AbortSignal,
-): Promise<"recorded" | "failed" | "lost"> {
-  const lend: Lend = (work) =>
-    tools.services.results.forLease(
-      { org_id: claim.org_id, generation: claim.generation, worker_id: tools.worker_id },
-      work,
-    );
+export async function runTask(tools: RunTools, run: Run): Promise<RunEnd> {
+  const { claim, started, desk, signal } = run;
   try {
-    await computeAndRecord(tools, engine, claim, started, lend, signal);
-    return "recorded";
+    return await answerOrCompute(tools, run);
   } catch (thrown) {
     if (signal.aborted) return "lost";
     const error = toAppError(thrown);
@@ -43,100 +44,101 @@ export async function runTask(
     if (error.kind === "internal")
       tools.services.log.error({ err: error.detail, task: claim.task_name }, "a task met a fault of ours");
     const logs_uri = await keepText(tools.services, claim.org_id, error.detail);
-    const changed = await lend((scope) => failTask(scope, claim, started, { error, logs_uri }));
+    const changed = await desk.lend((scope) => failTask(scope, claim, started, { error, logs_uri }));
     return changed ? "failed" : "lost";
   }
 }
 
-async function computeAndRecord(
-  tools: RunTools,
-  { adapter, install }: EngineAtHand,
-  claim: Claim,
-  started: Started,
-  lend: Lend,
-  signal: AbortSignal,
-): Promise<void> {
-  const { services, executor } = tools;
+async function answerOrCompute(tools: RunTools, run: Run): Promise<RunEnd> {
+  const { claim, started, engine, desk, signal } = run;
+  const { adapter, install } = engine;
   const { task } = started;
-  const loaded = await lend((scope) => adapter.load(scope, task));
-  const prepared = await adapter.prepare(services, lend, task, loaded);
+  const watch = stopwatch();
+  if (started.refused !== null) throw started.refused;
+  const loaded = await desk.load(adapter, task);
+  watch.lap("load");
+  const prepared = await adapter.prepare(tools.services, desk.lend, task, loaded);
   adapter.check(prepared.params, prepared.input);
-  const signature = signatureOf(canonical(adapter.signature(install, prepared.params, prepared.input)));
+  watch.lap("prepare");
+  const signed = signTask(adapter.signature(install, prepared.params, prepared.input), task, prepared);
+  const answer: Answer = started.reuse ? await answerOf(tools.services, run, signed) : { kind: "run" };
+  watch.lap("ask");
   signal.throwIfAborted();
-  const outcome = await executor.run(adapter.plan(install, prepared.params, prepared.input), { signal });
-  const result = await parseAndDispose(adapter, prepared, outcome, signal);
-  const stored = await storeOutputs(services, claim.org_id, adapter.outputs(result));
-  const logs_uri = await keepText(services, claim.org_id, adapter.log(result));
-  await patiently(signal, () =>
-    lend((scope) =>
-      recordTask(scope, claim, started, {
-        service_name: `${install.name} ${install.version}`,
-        signature,
-        logs_uri,
-        write: (tx) => adapter.record(tx, { task, install, prepared, result, stored, logs_uri }),
-      }),
-    ),
+  if (answer.kind === "hit") {
+    const { signature } = signed;
+    const end = await desk.record(
+      { kind: "answered", claim, started, signature, entry: answer.entry },
+      signal,
+    );
+    return end === "recorded" ? "cached" : end;
+  }
+  if (answer.kind === "wait") {
+    const behind = { exec_id: answer.exec_id, signature: signed.signature };
+    await desk.lend((scope) => waitTask(scope, claim, started, behind));
+    return "waits";
+  }
+  const result = await compute(tools.executor, run, prepared);
+  watch.lap("run");
+  run.computed();
+  const [stored, logs_uri] = await Promise.all([
+    storeOutputs(tools.services, claim.org_id, adapter.outputs(result)),
+    keepText(tools.services, claim.org_id, adapter.log(result)),
+  ]);
+  watch.lap("store");
+  desk.meter.add(claim.org_id, { computed: 1 }, watch.laps);
+  const service_name = `${install.name} ${install.version}`;
+  const input = { task, install, prepared, result, stored, logs_uri };
+  return desk.record(
+    { kind: "computed", claim, started, ...signed, logs_uri, service_name, engine: adapter, input },
+    signal,
   );
 }
 
-/** Pauses before a finished run is written again, in s: hours of computing are worth a minute of waiting. */
-const RECORD_PAUSES = [0.2, 1, 3, 5, 10, 20, 20];
+/** An answer whose bytes are gone is none: asked once more, as its entry is taken out. */
+async function answerOf(services: Services, { claim, started, desk }: Run, signed: Signed): Promise<Answer> {
+  const { exec_id, owner_id, visibility } = started.task;
+  const ask = { exec_id, owner_id, visibility, signature: signed.signature };
+  const answer = await desk.ask(ask);
+  if (answer.kind !== "hit" || (await isPresent(services, claim.org_id, answer.entry))) return answer;
+  const again = await desk.ask(ask);
+  if (again.kind !== "hit" || (await isPresent(services, claim.org_id, again.entry))) return again;
+  throw new AppError("store_unavailable", "a stored result lost its files while it was to answer: try again");
+}
 
-/** Does it again while the database is away; what is recorded is guarded by its fence, so again is harmless. */
-async function patiently(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await work();
-    } catch (error) {
-      const pause = RECORD_PAUSES[tries];
-      if (
-        !(error instanceof AppError) ||
-        error.kind !== "unavailable" ||
-        pause === undefined ||
-        signal.aborted
-      )
-        throw error;
-      await sleep(pause * 1000, undefined, { signal }).catch(() => {});
-    }
-  }
+async function compute(
+  executor: Executor,
+  { started, engine, signal }: Run,
+  { params, input }: Prepared<unknown, unknown>,
+): Promise<unknown> {
+  const { adapter, install } = engine;
+  const plan: RunPlan = adapter.plan(install, params, input);
+  const time_limit_seconds = started.time_limit_seconds ?? plan.time_limit_seconds;
+  const outcome = await executor.run({ ...plan, time_limit_seconds }, { signal });
+  return parseAndDispose(adapter, { params, input }, outcome, signal);
 }
 
 async function parseAndDispose(
   adapter: EngineAtHand["adapter"],
-  prepared: Prepared<unknown, unknown>,
+  { params, input }: { params: unknown; input: unknown },
   outcome: RunOutcome & { dispose(): Promise<void> },
   signal: AbortSignal,
 ): Promise<unknown> {
   try {
     if (outcome.aborted || signal.aborted) throw new AppError("lost_lease", "the run was stopped");
-    return await adapter.parse(prepared.params, prepared.input, outcome);
+    return await adapter.parse(params, input, outcome);
   } finally {
     await outcome.dispose();
   }
 }
 
-/** Bytes before rows: every file is stored and synced before the transaction that names it opens. */
-async function storeOutputs(
-  services: Services,
-  orgId: string,
-  files: OutputFile[],
-): Promise<Map<string, StoredObject & { content_type: string }>> {
-  const stored = await Promise.all(
-    files.map(
-      async ({ key, content_type, bytes }) =>
-        [key, { ...(await services.objects.put(orgId, bytes)), content_type }] as const,
-    ),
-  );
-  return new Map(stored);
-}
-
-/** Text kept compressed; null where there is none. */
-async function keepText(services: Services, orgId: string, text: string | undefined): Promise<string | null> {
-  if (text === undefined || text === "") return null;
-  try {
-    return (await services.objects.put(orgId, await compress(Buffer.from(text)))).uri;
-  } catch (error) {
-    services.log.warn({ err: String(error) }, "a program's output could not be kept");
-    return null;
-  }
+/** Times between laps, in ms, by name. */
+function stopwatch(): { lap(name: string): void; laps: Record<string, number> } {
+  const laps: Record<string, number> = {};
+  let last = performance.now();
+  const lap = (name: string) => {
+    const now = performance.now();
+    laps[name] = now - last;
+    last = now;
+  };
+  return { lap, laps };
 }

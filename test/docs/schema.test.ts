@@ -33,6 +33,7 @@ const UNITLESS: Record<string, string> = {
   "molecules.fsp3": "a share",
   "molecules.molecular_weight": "g/mol",
   "queue_lanes.vtime": "tasks divided by a weight",
+  "queue_lanes.clock": "the same, of its engine",
   "queue_lanes.weight": "a ratio",
   "result_cache.confidence_score": "a share",
   "task_results.confidence_score": "a share",

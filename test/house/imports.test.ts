@@ -63,7 +63,12 @@ function rankOf(path: string): number {
   if (path === "src/main.ts") return 7;
   if (/^src\/(cli|http)\//.test(path)) return 6;
   // The composition root and the loops of a worker, which it wires to the doors.
-  if (path === "src/context.ts" || path.startsWith("src/worker/") || (path.startsWith("src/relay/") && !name.endsWith("-store.ts"))) return 5;
+  if (
+    path === "src/context.ts" ||
+    path.startsWith("src/worker/") ||
+    (path.startsWith("src/relay/") && !name.endsWith("-store.ts"))
+  )
+    return 5;
   if (path === "src/perform.ts" || path === "src/features.ts" || name === "operations.ts") return 4;
   if (path.startsWith("src/db/")) return 1;
   if (/(^|-)store\.ts$/.test(name)) return 2;
@@ -99,9 +104,9 @@ function ranks({ from, to }: Edge): string {
   return `${rankOf(from)} → ${rankOf(to)}`;
 }
 
-/** Nouns with their limits and units: whoever handles the noun may import them. */
+/** Nouns with their limits and units, and arithmetic on them alone: whoever handles the noun may import them. */
 function isNoun(path: string): boolean {
-  return /\/(schema|entry|place|geometry)\.ts$/.test(path);
+  return /\/(schema|entry|place|geometry|graph|deal)\.ts$/.test(path);
 }
 
 test("imports point one way: door → operation → use case → store → db", () => {

@@ -89,6 +89,14 @@ export const REFUSED: [place: Place, by: string, text: string][] = [
     "valid_pipeline_spec",
     "INSERT INTO pipeline_versions (pipeline_id, version, spec) SELECT pipeline_id, 'x', '{}' FROM pipelines LIMIT 1",
   ],
+  ["metadata", APPEND_ONLY, "UPDATE pipeline_versions SET published = false WHERE published"],
+  ["metadata", "pipeline_latest_published", "UPDATE pipelines SET latest_version = 'none'"],
+  [
+    "metadata",
+    "pipeline_latest_published",
+    `INSERT INTO pipeline_versions (pipeline_id, version, spec) SELECT pipeline_id, 'draft', '{"version": "1", "tasks": {}}' FROM pipelines LIMIT 1;
+     UPDATE pipelines SET latest_version = 'draft' WHERE pipeline_id = (SELECT pipeline_id FROM pipeline_versions WHERE version = 'draft')`,
+  ],
   ["metadata", APPEND_ONLY, "UPDATE audit_logs SET action = 'other'"],
   ["metadata", APPEND_ONLY, "DELETE FROM audit_logs"],
   ["metadata", APPEND_ONLY, "TRUNCATE audit_logs"],
@@ -267,6 +275,12 @@ export const ALLOWED: [place: Place, text: string][] = [
     `INSERT INTO membership_roles (user_id, org_id, role_id) SELECT ${$("user")}, ${$("org2")}, role_id FROM roles WHERE name = 'viewer' AND org_id IS NULL`,
   ],
   ["metadata", `UPDATE pipeline_versions SET spec = spec WHERE NOT published`],
+  [
+    "metadata",
+    `INSERT INTO pipeline_versions (pipeline_id, version, spec) SELECT pipeline_id, 'next', '{"version": "1", "tasks": {}}' FROM pipelines LIMIT 1;
+     UPDATE pipeline_versions SET published = true WHERE version = 'next';
+     UPDATE pipelines SET latest_version = 'next' WHERE pipeline_id = (SELECT pipeline_id FROM pipeline_versions WHERE version = 'next')`,
+  ],
   [
     "results",
     `UPDATE jobs SET status = 'running' WHERE ${job}; UPDATE jobs SET status = 'failed', error = '{}' WHERE ${job}; UPDATE jobs SET status = 'queued', error = NULL WHERE ${job}`,

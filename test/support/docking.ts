@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { OrgPrincipal } from "../../src/access/principal.ts";
-import { upsertProtocol } from "../../src/calculations/store.ts";
 import { insertPoses } from "../../src/docking/store.ts";
 import { newId, sha256 } from "../../src/ids.ts";
 import { submitJobs } from "../../src/jobs/submit.ts";
 import { registerMolecules } from "../../src/molecules/store.ts";
 import { perform } from "../../src/perform.ts";
 import type { PublishedPipeline } from "../../src/pipelines/store.ts";
+import { upsertProtocol } from "../../src/protocols/store.ts";
 import { prepareReceptorOperation } from "../../src/receptors/operations.ts";
 import type { PrepareReceptor } from "../../src/receptors/schema.ts";
 import { createSiteOperation } from "../../src/sites/operations.ts";
@@ -119,7 +119,7 @@ export async function insertRun(
     private_to: visibility === "private" ? who.user_id : null,
   }));
   const file = { ...stored, ...owned, molecule_id, charge: 0, preparation: {}, source: `job:${job_id}` };
-  await inResults(context, who, ({ tx }) => insertPoses(tx, file, poses, results));
+  await inResults(context, who, ({ tx }) => insertPoses(tx, [{ file, poses, results }]));
   return { job_id, sdf };
 }
 

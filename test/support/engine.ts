@@ -1,6 +1,7 @@
 import type { OrgPrincipal } from "../../src/access/principal.ts";
-import { insertCalculation, upsertProtocol } from "../../src/calculations/store.ts";
-import type { EngineAdapter, EngineAtHand } from "../../src/engines/adapter.ts";
+import { insertCalculation } from "../../src/calculations/store.ts";
+import type { ResultsTx } from "../../src/db/results.ts";
+import type { EngineAdapter, EngineAtHand, Recorded, RecordInput } from "../../src/engines/adapter.ts";
 import type { EngineInstall } from "../../src/engines/engine.ts";
 import { AppError, type ErrorKind } from "../../src/errors.ts";
 import type { RunOutcome } from "../../src/executors/executor.ts";
@@ -8,6 +9,7 @@ import { newId, sha256 } from "../../src/ids.ts";
 import { submitJobs } from "../../src/jobs/submit.ts";
 import { registerMolecules } from "../../src/molecules/store.ts";
 import type { TaskSpec } from "../../src/pipelines/schema.ts";
+import { upsertProtocol } from "../../src/protocols/store.ts";
 import type { TestContext } from "./context.ts";
 
 /** Engine name of fake tasks; the queue takes any. */
@@ -47,7 +49,9 @@ export function fakeEngine(options: FakeOptions = {}): EngineAtHand {
       await options.preparing?.();
       const script = task.params["script"];
       if (typeof script !== "string") throw new AppError("bad_input", "this job has no script");
-      return { params: { script }, input: null, molecule_id: null, structure_id: newId() };
+      // What an earlier task handed on, where the recipe refers to it.
+      const seen = script.replaceAll("{seen}", String(task.params["seen"]));
+      return { params: { script: seen }, input: null, molecule_id: null, structure_id: newId() };
     },
     check() {},
     signature: (_install, params) => ({ script: params.script }),
@@ -64,34 +68,43 @@ export function fakeEngine(options: FakeOptions = {}): EngineAtHand {
       { key: "out.txt", content_type: "text/plain", bytes: Buffer.from(`${result.stdout}\n`) },
     ],
     log: (result) => result.stdout,
-    async record(tx, { task, result, stored }) {
+    async record(tx, items) {
       await options.recording?.();
-      const protocol_id = await upsertProtocol(tx, {
-        params_hash: sha256("fake"),
-        task: "fake",
-        program: "sh",
-        program_version: "1",
-        params: {},
-      });
-      const calculation_id = await insertCalculation(tx, calculation(task, protocol_id, result), []);
-      for (const [key, { uri, size_bytes, checksum, content_type }] of stored) {
-        const named = { job_id: task.job_id, key: `${task.task_name}/${key}` };
-        await tx
-          .insertInto("job_outputs")
-          .values({ ...named, uri, size_bytes, checksum, content_type })
-          .execute();
-      }
-      return {
-        schema_version: "1",
-        checks: [{ name: "exit", passed: true, weight: 1 }],
-        confidence_score: 1,
-        result_data: { calculation_id },
-        wall_seconds: result.wall_seconds,
-        cpu_seconds: null,
-      };
+      const recorded: Recorded[] = [];
+      for (const item of items) recorded.push(await recordOne(tx, item));
+      return recorded;
     },
   };
   return { adapter: adapter as unknown as EngineAtHand["adapter"], install };
+}
+
+async function recordOne(tx: ResultsTx, item: RecordInput<Params, null, Result>): Promise<Recorded> {
+  const { task, result, stored } = item;
+  const protocol_id = await upsertProtocol(tx, {
+    params_hash: sha256("fake"),
+    task: "fake",
+    program: "sh",
+    program_version: "1",
+    params: {},
+  });
+  const calculation_id = await insertCalculation(tx, calculation(task, protocol_id, result), []);
+  for (const [key, { uri, size_bytes, checksum, content_type }] of stored) {
+    const named = { job_id: task.job_id, key: `${task.task_name}/${key}` };
+    await tx
+      .insertInto("job_outputs")
+      .values({ ...named, uri, size_bytes, checksum, content_type })
+      .execute();
+  }
+  return {
+    schema_version: "1",
+    checks: [{ name: "exit", passed: true, weight: 1 }],
+    confidence_score: 1,
+    result_data: { calculation_id },
+    outputs: { energy_eh: { value: result.energy_eh } },
+    result_hash: sha256(result.stdout),
+    wall_seconds: result.wall_seconds,
+    cpu_seconds: null,
+  };
 }
 
 function parse(outcome: RunOutcome): Result {
@@ -158,6 +171,11 @@ export type FakeJob = {
   max_attempts?: number;
   visibility?: "private" | "organization";
   priority?: number;
+  /** Answer from what is known: false where not said, so that jobs of equal scripts run. */
+  reuse?: boolean;
+  /** Parameters of single tasks, in place of the job's script. */
+  params?: Record<string, Record<string, unknown>>;
+  time_limit_seconds?: number;
   /** Tell the metadata database at once, as a submission does. */
   relay?: boolean;
 };
@@ -174,7 +192,11 @@ export async function submitScript(
   const tasks = Object.fromEntries(
     Object.entries(graph).map(([name, after]): [string, TaskSpec] => [
       name,
-      { task: "fake", task_version: "1", engine: FAKE, after, max_attempts, params: {} },
+      {
+        ...{ task: "fake", task_version: "1", engine: FAKE, after, max_attempts },
+        params: job.params === undefined ? {} : { script, ...job.params[name] },
+        ...(job.time_limit_seconds === undefined ? {} : { time_limit_seconds: job.time_limit_seconds }),
+      },
     ]),
   );
   const pipeline = {
@@ -182,7 +204,8 @@ export async function submitScript(
     pipeline_version_id: newId(),
     name: "fake",
     version: "1",
-    spec: { version: "1", tasks },
+    // With declared parameters those of a job go only where a task asks for them.
+    spec: { version: "1", ...(job.params === undefined ? {} : { params: {} }), tasks },
   };
   const jobs = await context.results.transact(principal, async (scope) => {
     const text = `C${++serial} ${process.pid}`;
@@ -207,7 +230,7 @@ export async function submitScript(
         owner_id: principal.user_id,
         visibility: job.visibility ?? "organization",
         priority: job.priority ?? 5,
-        reuse: false,
+        reuse: job.reuse ?? false,
       },
       [
         {

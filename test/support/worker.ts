@@ -1,15 +1,19 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OrgPrincipal } from "../../src/access/principal.ts";
-import type { EngineAtHand } from "../../src/engines/adapter.ts";
+import type { ResultsTx } from "../../src/db/results.ts";
+import type { EngineAtHand, Recorded } from "../../src/engines/adapter.ts";
+import { AppError } from "../../src/errors.ts";
 import { openLocalExecutor } from "../../src/executors/local.ts";
-import { newId } from "../../src/ids.ts";
+import { newId, sha256 } from "../../src/ids.ts";
 import type { Org } from "../../src/orgs/schema.ts";
-import { type Claim, claimTasks, sweepLeases } from "../../src/queue/claims-store.ts";
-import { type NotStarted, startTask } from "../../src/worker/executions.ts";
-import type { Started } from "../../src/worker/facts.ts";
+import { type Claim, claimTasks } from "../../src/queue/claims-store.ts";
+import { sweepLeases } from "../../src/queue/sweep.ts";
+import { type Desk, Desks } from "../../src/worker/desk.ts";
+import { startTasks } from "../../src/worker/executions.ts";
+import type { NotStarted, Started } from "../../src/worker/facts.ts";
 import { runWorker } from "../../src/worker/loop.ts";
-import { type Finished, recordTask } from "../../src/worker/record.ts";
+import { type Computed, type Finished, recordTasks } from "../../src/worker/record.ts";
 import {
   type Cleaner,
   makeOrg,
@@ -95,8 +99,12 @@ export async function claimOne(
 }
 
 /** Starts a claimed task as its worker would. */
-export function start(context: TestContext, claim: Claim): Promise<Started | NotStarted> {
-  return context.results.forLease(leaseOf(claim), (scope) => startTask(scope, claim, newId()));
+export async function start(context: TestContext, claim: Claim): Promise<Started | NotStarted> {
+  const [answer] = await context.results.forLease(leaseOf(claim), (scope) =>
+    startTasks(scope, [claim], newId()),
+  );
+  if (answer === undefined) throw new Error("no answer to a claim");
+  return answer;
 }
 
 /** A claim that was started; fails where there was nothing to claim or to start. */
@@ -112,27 +120,57 @@ export function leaseOf(claim: Claim): { org_id: string; generation: number; wor
   return { org_id: claim.org_id, generation: claim.generation, worker_id: newId() };
 }
 
-/** Records a started task with an empty result, as its worker would. */
-export async function record(
-  context: TestContext,
-  { claim, started }: { claim: Claim; started: Started },
-  write: Finished["write"] = async () => nothing,
-): Promise<void> {
-  await context.results.forLease(leaseOf(claim), (scope) =>
-    recordTask(scope, claim, started, {
-      service_name: "fake 1",
-      signature: "0".repeat(64),
-      logs_uri: null,
-      write,
-    }),
-  );
+/** Where a claim's task meets others of its organization. */
+export function deskOf(context: TestContext, claim: Claim): Desk {
+  return new Desks(context, claim.worker_id, new AbortController().signal).of(claim);
 }
 
-const nothing = {
+type Write = (tx: ResultsTx) => Promise<Partial<Recorded>>;
+
+/**
+ * Records a started task with an empty result, as its worker would; `write` may write rows and say what of the
+ * result is other. Rejects with lost_lease where the task is somebody else's.
+ */
+export async function record(
+  context: TestContext,
+  run: { claim: Claim; started: Started },
+  write: Write = async () => ({}),
+): Promise<void> {
+  const [end] = await context.results.forLease(leaseOf(run.claim), (scope) =>
+    recordTasks(scope, [finished(run, write)], { policy: null }),
+  );
+  if (end !== "recorded") throw new AppError("lost_lease", "another worker has this task now");
+}
+
+/** A started task as it is handed over for recording. */
+export function finished(
+  { claim, started }: { claim: Claim; started: Started },
+  write: Write = async () => ({}),
+  more: Partial<Computed> = {},
+): Finished {
+  const { task } = started;
+  const install = fakeEngine().install;
+  const prepared = { params: {}, input: null, molecule_id: null, structure_id: newId() };
+  return {
+    kind: "computed",
+    ...{ claim, started, document: {}, logs_uri: null },
+    signature: sha256(task.exec_id),
+    service_name: "fake 1",
+    engine: {
+      record: (tx, items) => Promise.all(items.map(async () => ({ ...nothing, ...(await write(tx)) }))),
+    },
+    input: { task, install, prepared, result: null, stored: new Map(), logs_uri: null },
+    ...more,
+  };
+}
+
+const nothing: Recorded = {
   schema_version: "1",
   checks: [],
   confidence_score: 1,
   result_data: {},
+  outputs: {},
+  result_hash: sha256(""),
   wall_seconds: 0,
   cpu_seconds: null,
 };
@@ -264,6 +302,10 @@ export async function expireLeases(context: TestContext, job_id: string): Promis
 /** Makes tasks that wait out a back-off available now. */
 export async function skipBackoff(context: TestContext, job_id: string): Promise<void> {
   await context.superuser("UPDATE task_queue SET available_at = now() WHERE job_id = $1", [job_id]);
+  await context.superuser(
+    "UPDATE queue_lanes SET available_at = now(), is_active = true WHERE org_id IN (SELECT org_id FROM task_queue WHERE job_id = $1)",
+    [job_id],
+  );
 }
 
 /** The sweep without its back-off: what it gave back may be claimed at once. Returns how many leases it took. */

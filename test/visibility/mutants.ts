@@ -211,6 +211,8 @@ const CHECKS: [name: RegExp, says: RegExp, instead: string][] = [
   [/^search_registrations/, /'%', '\\%'/, "'%', '%'"],
   [/^search_registrations/, /'\\', '\\\\'/, "'\\', '\\'"],
   [/^search_jobs/, /may_see\(j\.owner_id, j\.visibility\)/, "true"],
+  [/^next_rank/, /IF NOT in_own_org\(\)/, "IF false"],
+  [/^count_open_tasks/, /IF NOT in_own_org\(\)/, "IF false"],
   [/^append_audit/, /IF current_setting\('role'\).* chain IS DISTINCT FROM app_org\(\)/, "IF false"],
   [
     /^append_audit/,
@@ -240,6 +242,14 @@ export const EQUIVALENT: [name: RegExp, reason: string][] = [
   [
     /_member_update: WITH CHECK \( SELECT in_own_org\(\) AS in_own_org\) → true/,
     "USING of the same policy asks it of the same statement",
+  ],
+  [
+    /^batch_items_member_insert: WITH CHECK \( SELECT in_own_org\(\) AS in_own_org\) → true/,
+    "the policy of batches, which it reads, asks it too",
+  ],
+  [
+    /^batch_jobs_member_inputs: for everybody$/,
+    "the machinery and the owner see every row that is there, and no job is made of one that is not",
   ],
   [
     /_(project|parts|molecule): for everybody$/,

@@ -63,6 +63,8 @@ export type Whose = {
   private?: boolean;
   public?: boolean;
   published?: boolean;
+  /** A version that may still change, whatever its pipeline is. */
+  draft?: boolean;
 };
 
 /** Whether a person may; the machinery and the owner always may. */
@@ -86,6 +88,8 @@ const RULES = {
   /** A private one is its owner's alone, not even admins'. */
   unlessPrivate: (who, row) => same(who, row) && (row.private !== true || mine(who, row)),
   own: (who, row) => same(who, row) && (mine(who, row) || who.admin),
+  /** What all share is the admins', a private one its owner's alone. */
+  ownOrAdmins: (who, row) => same(who, row) && (row.private === true ? mine(who, row) : who.admin),
   /** In one's own name and in no other, admin or not. */
   self: (who, row) => same(who, row) && mine(who, row),
   /** One's own, in whichever organization one is at the moment. */
@@ -94,6 +98,9 @@ const RULES = {
   orgOrSystem: (who, row) => who.org !== null && (row.org === null || row.org === who.org),
   anyOrg: (who, row) => who.org !== null && row.published !== false,
   pipeline: seesPipeline,
+  /** In one's own name, and nothing of it published yet. */
+  newPipeline: (who, row) => same(who, row) && mine(who, row) && row.published === false,
+  newDraft: (who, row) => same(who, row) && mine(who, row) && row.draft === true,
   pipelineVersion: (who, row) =>
     seesPipeline(who, row.public === true ? { ...row, published: true } : row) &&
     (row.published !== false || row.org === who.org),

@@ -32,6 +32,7 @@ export function deedsOfResults(): Deed[] {
   const byName = (text: string) => found(`search_registrations('${text}', NULL, NULL)`);
   const relate = `SELECT relate_molecules('${uid("molecule", "a1")}', '${uid("molecule", "a9")}', 'tautomer', 'deed', 't')`;
   const relatePrivate = `SELECT relate_molecules('${uid("molecule", "a1")}', '${uid("molecule", "a2")}', 'tautomer', 'deed', 't')`;
+  const nextRank = `next_rank('${BOB}', 'xtb', 5::smallint)`;
   const related = "SELECT count(*)::text FROM public.molecule_relations WHERE rule = 'deed'";
   const bob = "bob, her colleague";
 
@@ -155,6 +156,30 @@ export function deedsOfResults(): Deed[] {
     { about: "params of jobs", as: bob, text: found(`search_jobs('{"seed": 7}')`), gives: "a1 b2" },
     { about: "params of jobs", as: "ann", text: found(`search_jobs('{"seed": 7}')`), gives: "a1 a2" },
     { about: "params of jobs", as: "a stranger", text: found(`search_jobs('{"seed": 7}')`), gives: null },
+
+    { about: "open tasks of all", as: bob, text: "SELECT count_open_tasks(9)::text", gives: "0" },
+    {
+      about: "open tasks, asked elsewhere",
+      as: "a stranger",
+      text: "SELECT count_open_tasks(9)::text",
+      gives: null,
+    },
+    {
+      about: "a shadow of tasks",
+      as: bob,
+      text: `CREATE TEMP TABLE tasks AS SELECT 'ready' AS status; SELECT count_open_tasks(9)::text`,
+      gives: "0",
+    },
+    { about: "a rank", as: bob, text: `SELECT (${nextRank} > 0)::text`, gives: "true" },
+    { about: "a rank, asked elsewhere", as: "a stranger", text: `SELECT ${nextRank}::text`, gives: null },
+    {
+      about: "a shadow of jobs, to be given another rank",
+      as: bob,
+      text: `CREATE TEMP TABLE jobs AS SELECT '${BOB}'::uuid AS owner_id, NULL::uuid AS batch_id, 'queued' AS status,
+          5::smallint AS priority, ${"9".repeat(17)}::bigint AS rank;
+        SELECT (${nextRank} < ${"9".repeat(15)})::text`,
+      gives: "true",
+    },
 
     ...[
       "SELECT 1::text FROM job_events_default",

@@ -25,10 +25,19 @@ export function workTables({ id, people, part, inProject, projects, refers }: Ki
         ...inProject(at),
       }),
       {
-        grants: "insert select update(ended_at,error,name,next_item,started_at,status,total_items)",
+        grants: "insert select update(ended_at,error,name,next_item,sealed_at,started_at,status,total_items)",
         touch: ["name", "'touched'"],
         fresh: id("batch"),
-        also: projects,
+        also: [
+          ...projects,
+          // What all its jobs are given is hers to see too.
+          ...(["molecule", "structure", "site"] as const).flatMap((kind) =>
+            refers("inputs", kind).map((attempt) => ({
+              ...attempt,
+              with: { inputs: [{ key: "k", [`${kind}_id`]: attempt.with["inputs"] }] },
+            })),
+          ),
+        ],
       },
     ),
     batch_progress: part("batch_id", ({ at }) => ({ batch_id: uid("batch", at), slot: 0 }), {
@@ -184,7 +193,8 @@ export function workTables({ id, people, part, inProject, projects, refers }: Ki
       {
         see: "unlessPrivate",
         update: "unlessPrivate",
-        grants: "select update(hit_count,last_used_at)",
+        delete: "ownOrAdmins",
+        grants: "delete select update(hit_count,last_used_at)",
         touch: ["hit_count", "77"],
         fresh: (at) => ({ cache_key: hash(`1${at}`), signature: hash(`1${at}`), private_to: null }),
         // Constants: a column that is read would ask the rule for reading too.

@@ -31,6 +31,8 @@ export function resultsMatrix(home: string): Matrix {
       ensure_partitions: "member system",
       search_registrations: "member system",
       search_jobs: "member system",
+      next_rank: "member system",
+      count_open_tasks: "member system",
     },
   };
 }

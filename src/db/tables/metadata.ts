@@ -591,6 +591,10 @@ export interface QueueLanes {
    */
   available_at: Generated<string>;
   /**
+   * Virtual time of its engine when it was last served; the greatest of all lanes is the engine's clock, and nobody starts before it.
+   */
+  clock: Generated<number>;
+  /**
    * When the row was made.
    */
   created_at: Generated<string>;
@@ -599,7 +603,7 @@ export interface QueueLanes {
    */
   engine: string;
   /**
-   * True while tasks of it wait in the queue; one that comes back starts at the virtual time of those that stayed.
+   * True while tasks of it wait in the queue: a lane without any is not looked at.
    */
   is_active: Generated<boolean>;
   /**
@@ -611,11 +615,15 @@ export interface QueueLanes {
    */
   quota: number | null;
   /**
+   * How long its last such rest was; the next one is longer where it comes soon after.
+   */
+  rest_seconds: Generated<number>;
+  /**
    * When the row last changed.
    */
   updated_at: Generated<string>;
   /**
-   * Tasks taken so far, each divided by the weight.
+   * Tasks taken so far, each divided by the weight; what it missed while it could not be served is not made up for.
    */
   vtime: Generated<number>;
   /**
@@ -957,6 +965,10 @@ export interface Workers {
    * Process id there.
    */
   pid: number;
+  /**
+   * Boot, process namespace and start of it: who sees the same ones knows whether it lives. Null where the system does not tell.
+   */
+  process: string | null;
   /**
    * Engine runs at once.
    */

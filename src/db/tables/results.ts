@@ -274,7 +274,7 @@ export interface BatchJobs {
    */
   error: Json | null;
   /**
-   * Confidential: inputs that all its jobs share: key, molecule_id, structure_id, site_id of each.
+   * Confidential: inputs that all its jobs share: key, molecule_id, structure_id, site_id and identity of each.
    */
   inputs: Generated<Json>;
   /**
@@ -285,6 +285,10 @@ export interface BatchJobs {
    * The first item of which no job was made yet: jobs are made in windows.
    */
   next_item: Generated<number>;
+  /**
+   * How what is added to it is read: stereo, charge, source_file and the like; no part of its jobs.
+   */
+  options: Generated<Json>;
   /**
    * Who submitted it.
    */

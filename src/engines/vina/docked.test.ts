@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { BOX, createSite, prepareHpv } from "../../../test/support/docking.ts";
 import {
+  deskOf,
   ended,
   expireLeases,
   leaseOf,
@@ -21,7 +22,7 @@ import { boxOf } from "../../sites/schema.ts";
 import { isInside } from "../../structures/box.ts";
 import { showStructure } from "../../structures/operations.ts";
 import { parseMolblock, splitSdf } from "../../structures/sdf.ts";
-import { startTask } from "../../worker/executions.ts";
+import { startTasks } from "../../worker/executions.ts";
 import type { Started } from "../../worker/facts.ts";
 import { runTask } from "../../worker/run.ts";
 import type { EngineAtHand } from "../adapter.ts";
@@ -223,17 +224,22 @@ test("of two workers with one task the stale one's poses are thrown away, and no
       1,
     );
     assert.ok(one !== undefined);
-    const started = await context.results.forLease(leaseOf(one), (scope) => startTask(scope, one, newId()));
-    assert.ok(started.kind === "started");
+    const [started] = await context.results.forLease(leaseOf(one), (scope) =>
+      startTasks(scope, [one], newId()),
+    );
+    assert.ok(started?.kind === "started");
     return { claim: one, started };
   };
   const run = (one: { claim: Claim; started: Started }) =>
     runTask(
-      { services: context, executor, worker_id: newId() },
-      engine(),
-      one.claim,
-      one.started,
-      new AbortController().signal,
+      { services: context, executor },
+      {
+        ...one,
+        engine: engine(),
+        desk: deskOf(context, one.claim),
+        signal: new AbortController().signal,
+        computed: () => {},
+      },
     );
   const written = () =>
     ask(

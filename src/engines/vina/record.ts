@@ -1,15 +1,17 @@
-import { upsertProtocol } from "../../calculations/store.ts";
 import { canonical, signatureOf } from "../../canonical.ts";
 import type { ResultsTx } from "../../db/results.ts";
-import { insertPoses, type NewDockingResult } from "../../docking/store.ts";
+import { insertPoses, type NewDockingResult, type PoseFile, type PoseRun } from "../../docking/store.ts";
 import { newId } from "../../ids.ts";
 import { insertOutputs, type NewOutput } from "../../jobs/store.ts";
 import { LIGAND_WRITER_VERSION } from "../../ligands/ligand.ts";
+import type { TaskOutputs } from "../../pipelines/schema.ts";
+import { type NewProtocol, upsertProtocols } from "../../protocols/store.ts";
 import { geometryHash } from "../../structures/geometry.ts";
 import { GENERATOR_VERSION } from "../../toolkit/generator.ts";
 import type { OutputFile, Recorded, RecordInput } from "../adapter.ts";
 import { confidence } from "../confidence.ts";
 import { assertVersion } from "./outcome.ts";
+import { vinaResultHash } from "./result-hash.ts";
 import type { VinaInput, VinaParams, VinaResult } from "./schema.ts";
 
 const POSES = "poses.sdf";
@@ -24,20 +26,32 @@ export function vinaOutputs({ files }: VinaResult): OutputFile[] {
   return kept.filter(({ bytes }) => bytes.byteLength > 0);
 }
 
+type VinaRecord = RecordInput<VinaParams, VinaInput, VinaResult>;
+
 /**
- * Writes poses with their protocol and outputs. Columns are those of the result by name. AppError `internal`
+ * Writes poses of runs with their protocols and outputs. Columns are those of the results by name. AppError `internal`
  * where another Vina ran than was found: its rows would stand under a protocol that names the wrong program.
  */
-export async function recordVina(
-  tx: ResultsTx,
-  record: RecordInput<VinaParams, VinaInput, VinaResult>,
-): Promise<Recorded> {
-  const { task, result, prepared } = record;
-  assertVersion(record.install, result.program_version);
-  const protocol_id = await protocolOf(tx, record);
-  await insertOutputs(tx, outputRows(record));
-  await writePoses(tx, record, protocol_id);
+export async function recordVina(tx: ResultsTx, records: VinaRecord[]): Promise<Recorded[]> {
+  for (const { install, result } of records) assertVersion(install, result.program_version);
+  const protocols = await upsertProtocols(tx, records.map(protocolOf));
+  await insertOutputs(tx, records.flatMap(outputRows));
+  const runs = records.map((record, index) => posesOf(record, protocols[index] ?? ""));
+  await insertPoses(tx, runs);
+  return records.map((record, index) => recordedOf(record, protocols[index] ?? "", runs[index]));
+}
+
+function recordedOf(
+  { task, result, prepared }: VinaRecord,
+  protocol_id: string,
+  run: PoseRun | undefined,
+): Recorded {
   const [best] = result.poses;
+  const pose = run?.poses[0];
+  const outputs: TaskOutputs = {};
+  if (pose !== undefined)
+    outputs["best_pose"] = { structure_id: pose.structure_id, molecule_id: prepared.molecule_id };
+  if (best !== undefined) outputs["affinity_kcal_mol"] = { value: best.affinity_kcal_mol };
   return {
     schema_version: "1",
     checks: result.checks,
@@ -52,6 +66,8 @@ export async function recordVina(
       conformer_structure_id: prepared.structure_id,
       protonation: "as drawn",
     },
+    outputs,
+    result_hash: vinaResultHash(result),
     wall_seconds: result.wall_seconds,
     cpu_seconds: result.cpu_seconds,
   };
@@ -61,10 +77,7 @@ export async function recordVina(
  * Everything that makes two scores at one site comparable; the seed is not in it, as another seed repeats the
  * same question.
  */
-async function protocolOf(
-  tx: ResultsTx,
-  { prepared, install }: RecordInput<VinaParams, VinaInput, VinaResult>,
-): Promise<string> {
+function protocolOf({ prepared, install }: VinaRecord): NewProtocol {
   const { seed: _repeats, ...params } = prepared.params;
   const content = {
     task: "vina.dock",
@@ -77,25 +90,37 @@ async function protocolOf(
       ligand_writer: LIGAND_WRITER_VERSION,
     },
   };
-  return upsertProtocol(tx, { ...content, params_hash: signatureOf(canonical(content)) });
+  return { ...content, params_hash: signatureOf(canonical(content)) };
 }
 
-async function writePoses(
-  tx: ResultsTx,
-  { task, prepared, result, stored, install }: RecordInput<VinaParams, VinaInput, VinaResult>,
-  protocol_id: string,
-): Promise<void> {
+/** A run's poses as rows; none where it found none, or knows no molecule to write them for. */
+function posesOf({ task, prepared, result, stored, install }: VinaRecord, protocol_id: string): PoseRun {
   const file = stored.get(POSES);
-  const molecule_id = prepared.molecule_id;
-  if (file === undefined || molecule_id === null) return;
+  const { molecule_id } = prepared;
   const site_id = String(task.params["site_id"]);
-  const { uri, size_bytes, checksum } = file;
+  const { uri = "", size_bytes = 0, checksum = "" } = file ?? {};
+  const shared: PoseFile = {
+    molecule_id: molecule_id ?? "",
+    uri,
+    size_bytes,
+    checksum,
+    charge: prepared.input.ligand.ligand.charges.reduce((sum, value) => sum + value, 0),
+    preparation: {
+      docked_by: `${install.name} ${install.version}`,
+      conformer_structure_id: prepared.structure_id,
+      site_id,
+    },
+    source: `job:${task.job_id}`,
+    owner_id: task.owner_id,
+    visibility: task.visibility,
+  };
+  if (file === undefined || molecule_id === null) return { file: shared, poses: [], results: [] };
   const poses = result.geometries.map((geometry, index) => ({
     structure_id: newId(),
     record: index + 1,
     geometry_hash: geometryHash(geometry),
   }));
-  const rows = result.poses.map(
+  const results = result.poses.map(
     (pose, index): NewDockingResult => ({
       ...pose,
       job_id: task.job_id,
@@ -115,30 +140,10 @@ async function writePoses(
       private_to: task.visibility === "private" ? task.owner_id : null,
     }),
   );
-  const charge = prepared.input.ligand.ligand.charges.reduce((sum, value) => sum + value, 0);
-  await insertPoses(
-    tx,
-    {
-      molecule_id,
-      uri,
-      size_bytes,
-      checksum,
-      charge,
-      preparation: {
-        docked_by: `${install.name} ${install.version}`,
-        conformer_structure_id: prepared.structure_id,
-        site_id,
-      },
-      source: `job:${task.job_id}`,
-      owner_id: task.owner_id,
-      visibility: task.visibility,
-    },
-    poses,
-    rows,
-  );
+  return { file: shared, poses, results };
 }
 
-function outputRows({ task, prepared, stored }: RecordInput<VinaParams, VinaInput, VinaResult>): NewOutput[] {
+function outputRows({ task, prepared, stored }: VinaRecord): NewOutput[] {
   return [...stored].map(([key, object]) => ({
     ...object,
     job_id: task.job_id,

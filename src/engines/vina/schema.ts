@@ -4,9 +4,6 @@ import type { Box } from "../../structures/box.ts";
 import type { Bond, Geometry, Position } from "../../structures/geometry.ts";
 import type { EngineCheck } from "../engine.ts";
 
-/** Raise it when `parse` reads something else out of the same output: old results must not be found then. */
-export const VINA_CACHE_VERSION = 2;
-
 export const VINA_OUTCOMES = ["poses", "no_favourable_pose"] as const;
 
 export const VinaParams = Type.Object(

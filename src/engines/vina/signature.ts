@@ -1,26 +1,31 @@
 import { type Canonical, canonicalJson, decimal } from "../../canonical.ts";
 import { sha256 } from "../../ids.ts";
+import { LIGAND_WRITER_VERSION } from "../../ligands/ligand.ts";
 import { type Bond, geometryHash } from "../../structures/geometry.ts";
+import { GENERATOR_VERSION } from "../../toolkit/generator.ts";
 import type { EngineInstall } from "../engine.ts";
+import { CACHE_VERSION } from "../preparation.ts";
 import { boxTexts, GRID_SPACING_ANGSTROM, MIN_RMSD_ANGSTROM, vinaArguments } from "./plan.ts";
-import { type ReferencePose, VINA_CACHE_VERSION, type VinaInput, type VinaParams } from "./schema.ts";
+import type { ReferencePose, VinaInput, VinaParams } from "./schema.ts";
 
 const TASK_VERSION = 1;
 
 /**
  * Everything that decides the result: the program's bytes, exact arguments with the box at 3 decimals, the
  * PDBQT bytes of receptor and ligand, the ligand's own atoms, isotopes and bonds (the SDF of the poses has them all)
- * and what the poses are compared with. Not in it: CPUs (they change no digit), limits, host, names, paths.
+ * and what the poses are compared with; and all of the protocol that the rows stand under. Not in it: CPUs (they change no digit), limits, host, names, paths.
  */
 export function vinaSignature(install: EngineInstall, params: VinaParams, input: VinaInput): Canonical {
   const { center, size } = boxTexts(input.box);
   return {
     task: "vina.dock",
     task_version: TASK_VERSION,
-    cache_version: VINA_CACHE_VERSION,
+    cache_version: CACHE_VERSION.vina,
     program: { name: install.name, version: install.version, fingerprint: install.fingerprint },
     arguments: withoutCpu(vinaArguments(params, input)),
     scoring: "vina",
+    conformers: GENERATOR_VERSION,
+    ligand_writer: LIGAND_WRITER_VERSION,
     grid_spacing_angstrom: decimal(GRID_SPACING_ANGSTROM, 3),
     min_rmsd_angstrom: decimal(MIN_RMSD_ANGSTROM, 3),
     receptor_sha256: sha256(input.receptor_pdbqt),

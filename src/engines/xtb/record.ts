@@ -1,14 +1,17 @@
-import { insertCalculation, upsertProtocol } from "../../calculations/store.ts";
+import { insertCalculations, type NewCalculation } from "../../calculations/store.ts";
 import { canonical, signatureOf } from "../../canonical.ts";
 import type { ResultsTx } from "../../db/results.ts";
 import { sha256 } from "../../ids.ts";
 import { insertOutputs, type NewOutput } from "../../jobs/store.ts";
+import type { TaskOutputs } from "../../pipelines/schema.ts";
+import { type NewProtocol, upsertProtocols } from "../../protocols/store.ts";
 import { geometryHash } from "../../structures/geometry.ts";
-import { insertStructure } from "../../structures/store.ts";
+import { insertStructures, type NewStructure } from "../../structures/store.ts";
 import type { OutputFile, Recorded, RecordInput } from "../adapter.ts";
 import { confidence } from "../confidence.ts";
 import { unpairedElectrons } from "./check.ts";
 import { xyzText } from "./plan.ts";
+import { xtbResultHash } from "./result-hash.ts";
 import type { XtbInput, XtbParams, XtbResult } from "./schema.ts";
 
 const OPTIMIZED = "xtbopt.xyz";
@@ -27,41 +30,37 @@ export function xtbOutputs(result: XtbResult): OutputFile[] {
   return files;
 }
 
+type XtbRecord = RecordInput<XtbParams, XtbInput, XtbResult>;
+
 /**
- * Writes the calculation with its protocol, optimised structure, outputs and one row an atom. Columns are
- * those of the result by name; nothing is converted here.
+ * Writes calculations with their protocols, optimised structures, outputs and one row an atom. Columns are
+ * those of the results by name; nothing is converted here.
  */
-export async function recordXtb(
-  tx: ResultsTx,
-  record: RecordInput<XtbParams, XtbInput, XtbResult>,
-): Promise<Recorded> {
-  const { task, prepared, result } = record;
-  const protocol_id = await protocolOf(tx, record);
-  const optimized_structure_id = await optimizedStructure(tx, record);
-  await insertOutputs(tx, outputRows(record, optimized_structure_id));
-  const { atoms, final_geometry: _geometry, files: _files, checks, ...columns } = result;
-  const calculation_id = await insertCalculation(
+export async function recordXtb(tx: ResultsTx, records: XtbRecord[]): Promise<Recorded[]> {
+  const protocols = await upsertProtocols(tx, records.map(protocolOf));
+  const optimized = await insertOptimized(tx, records);
+  await insertOutputs(
     tx,
-    {
-      ...columns,
-      molecule_id: prepared.molecule_id,
-      job_id: task.job_id,
-      protocol_id,
-      structure_id: prepared.structure_id,
-      optimized_structure_id,
-      solvation_model: prepared.params.solvent === null ? null : "alpb",
-      solvent: prepared.params.solvent,
-      charge: prepared.input.charge,
-      multiplicity: prepared.input.multiplicity,
-      unpaired_electrons: unpairedElectrons(prepared.input.multiplicity),
-      xyz_file_hash: sha256(xyzText(prepared.input)),
-      output_uri: record.logs_uri,
-      trajectory_uri: record.stored.get(TRAJECTORY)?.uri ?? null,
-      owner_id: task.owner_id,
-      visibility: task.visibility,
-    },
-    atoms,
+    records.flatMap((record, index) => outputRows(record, optimized[index] ?? null)),
   );
+  const calculations = await insertCalculations(
+    tx,
+    records.map((record, index) => ({
+      row: calculationOf(record, protocols[index] ?? "", optimized[index] ?? null),
+      atoms: record.result.atoms,
+    })),
+  );
+  return records.map((record, index) =>
+    recordedOf(record, calculations[index] ?? "", optimized[index] ?? null),
+  );
+}
+
+function recordedOf(
+  { prepared, result }: XtbRecord,
+  calculation_id: string,
+  optimizedId: string | null,
+): Recorded {
+  const { checks } = result;
   return {
     schema_version: "1",
     checks,
@@ -70,16 +69,58 @@ export async function recordXtb(
       calculation_id,
       outcome: result.connectivity_preserved === false ? "connectivity_changed" : "done",
     },
+    outputs: {
+      structure: {
+        structure_id: optimizedId ?? prepared.structure_id,
+        molecule_id: speciesOf(prepared.molecule_id, result),
+      },
+      ...valuesOf(result),
+    },
+    result_hash: xtbResultHash(result),
     wall_seconds: result.wall_seconds,
     cpu_seconds: result.cpu_seconds,
   };
 }
 
+/** Numbers that a later task may be given. */
+function valuesOf({ energy_eh, gap_ev, dipole_debye }: XtbResult): TaskOutputs {
+  const values = Object.entries({ energy_eh, gap_ev, dipole_debye });
+  return Object.fromEntries(values.flatMap(([name, value]) => (value === null ? [] : [[name, { value }]])));
+}
+
+/** A run that broke or made bonds ended in another species than the one it was given. */
+function speciesOf(moleculeId: string | null, result: XtbResult): string | null {
+  return result.connectivity_preserved === false ? null : moleculeId;
+}
+
+function calculationOf(
+  { task, prepared, result, stored, logs_uri }: XtbRecord,
+  protocol_id: string,
+  optimized_structure_id: string | null,
+): NewCalculation {
+  const { atoms: _atoms, final_geometry: _geometry, files: _files, checks: _checks, ...columns } = result;
+  return {
+    ...columns,
+    molecule_id: prepared.molecule_id,
+    job_id: task.job_id,
+    protocol_id,
+    structure_id: prepared.structure_id,
+    optimized_structure_id,
+    solvation_model: prepared.params.solvent === null ? null : "alpb",
+    solvent: prepared.params.solvent,
+    charge: prepared.input.charge,
+    multiplicity: prepared.input.multiplicity,
+    unpaired_electrons: unpairedElectrons(prepared.input.multiplicity),
+    xyz_file_hash: sha256(xyzText(prepared.input)),
+    output_uri: logs_uri,
+    trajectory_uri: stored.get(TRAJECTORY)?.uri ?? null,
+    owner_id: task.owner_id,
+    visibility: task.visibility,
+  };
+}
+
 /** Everything that makes two numbers comparable; found again by its content. */
-async function protocolOf(
-  tx: ResultsTx,
-  { prepared, install }: RecordInput<XtbParams, XtbInput, XtbResult>,
-): Promise<string> {
+function protocolOf({ prepared, install }: XtbRecord): NewProtocol {
   const { large: _permits, ...params } = prepared.params;
   const content = {
     task: `xtb.${params.task}`,
@@ -87,22 +128,30 @@ async function protocolOf(
     program_version: install.version,
     params,
   };
-  return upsertProtocol(tx, { ...content, params_hash: signatureOf(canonical(content)) });
+  return { ...content, params_hash: signatureOf(canonical(content)) };
 }
 
-async function optimizedStructure(
-  tx: ResultsTx,
-  { task, prepared, result, stored, install }: RecordInput<XtbParams, XtbInput, XtbResult>,
-): Promise<string | null> {
+/** The id of each run's optimised structure; null for a single point. */
+async function insertOptimized(tx: ResultsTx, records: XtbRecord[]): Promise<(string | null)[]> {
+  const rows = records.map(optimizedRow);
+  const ids = (
+    await insertStructures(
+      tx,
+      rows.filter((row) => row !== null),
+    )
+  ).values();
+  return rows.map((row) => (row === null ? null : (ids.next().value ?? null)));
+}
+
+function optimizedRow({ task, prepared, result, stored, install }: XtbRecord): NewStructure | null {
   const file = stored.get(OPTIMIZED);
   if (file === undefined) return null;
   const { uri, size_bytes, checksum } = file;
-  const row = await insertStructure(tx, {
+  return {
     uri,
     size_bytes,
     checksum,
-    // A run that broke or made bonds ended in another species than the one it was given.
-    molecule_id: result.connectivity_preserved === false ? null : prepared.molecule_id,
+    molecule_id: speciesOf(prepared.molecule_id, result),
     kind: "conformer",
     name: null,
     format: "xyz",
@@ -117,14 +166,10 @@ async function optimizedStructure(
     source: `job:${task.job_id}`,
     owner_id: task.owner_id,
     visibility: task.visibility,
-  });
-  return row.structure_id;
+  };
 }
 
-function outputRows(
-  { task, prepared, stored }: RecordInput<XtbParams, XtbInput, XtbResult>,
-  optimizedId: string | null,
-): NewOutput[] {
+function outputRows({ task, prepared, stored }: XtbRecord, optimizedId: string | null): NewOutput[] {
   return [...stored].map(([key, object]) => ({
     ...object,
     job_id: task.job_id,

@@ -2,9 +2,6 @@ import { type Static, type TNumber, Type } from "typebox";
 import type { Bond, Geometry } from "../../structures/geometry.ts";
 import type { EngineCheck } from "../engine.ts";
 
-/** Raise it when `parse` reads something else out of the same output: old results must not be found then. */
-export const XTB_CACHE_VERSION = 1;
-
 export const XTB_TASKS = ["optimize", "single_point"] as const;
 export const XTB_METHODS = ["gfn1", "gfn2", "gfnff"] as const;
 /** What the program calls each method in its output. */

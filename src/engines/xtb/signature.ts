@@ -2,9 +2,10 @@ import { type Canonical, decimal } from "../../canonical.ts";
 import { sha256 } from "../../ids.ts";
 import { bondText } from "../../structures/bonds.ts";
 import type { EngineInstall } from "../engine.ts";
+import { CACHE_VERSION } from "../preparation.ts";
 import { unpairedElectrons } from "./check.ts";
 import { xtbArguments, xyzText } from "./plan.ts";
-import { XTB_CACHE_VERSION, type XtbInput, type XtbParams } from "./schema.ts";
+import type { XtbInput, XtbParams } from "./schema.ts";
 
 const TASK_VERSION = 1;
 
@@ -18,7 +19,7 @@ export function xtbSignature(install: EngineInstall, params: XtbParams, input: X
   return {
     task: `xtb.${params.task}`,
     task_version: TASK_VERSION,
-    cache_version: XTB_CACHE_VERSION,
+    cache_version: CACHE_VERSION.xtb,
     program: { name: install.name, version: install.version, fingerprint: install.fingerprint },
     arguments: xtbArguments(params, input),
     xyz_sha256: sha256(xyzText(input)),

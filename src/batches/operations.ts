@@ -1,0 +1,211 @@
+import { Type } from "typebox";
+import { AppError } from "../errors.ts";
+import { Uuid } from "../jobs/schema.ts";
+import { operation } from "../operation.ts";
+import { PageInput, pageOf, pageWish } from "../paging.ts";
+import { advanceAfter } from "./advance.ts";
+import {
+  addToBatch,
+  createBatch,
+  type PreparedBatch,
+  prepareAddition,
+  prepareBatch,
+  sealBatch,
+} from "./create.ts";
+import { selectItems, selectLastSourceRow } from "./items-store.ts";
+import { cancelBatch, pauseBatch, resumeBatch } from "./life.ts";
+import { batchRow } from "./report.ts";
+import { retryFailed } from "./retry.ts";
+import {
+  AddedItems,
+  AddToBatch,
+  BATCH_STATUSES,
+  BatchItem,
+  BatchRow,
+  CreateBatch,
+  ITEM_STATUSES,
+} from "./schema.ts";
+import { selectBatches } from "./store.ts";
+
+const OneBatch = Type.Object({ batch_id: Uuid }, { additionalProperties: false });
+const Status = Type.Enum(BATCH_STATUSES);
+const Changed = Type.Object({ batch_id: Uuid, status: Status, jobs: Type.Integer({ minimum: 0 }) });
+const optionalCursor = Type.Union([Type.String(), Type.Null()]);
+
+export const createBatchOperation = operation<typeof CreateBatch, typeof AddedItems, PreparedBatch>({
+  name: "batch.create",
+  summary: "Many jobs from one request: one for each molecule or structure",
+  permission: "jobs:submit",
+  http: { method: "POST", path: "/batches" },
+  tx: "results",
+  input: CreateBatch,
+  output: AddedItems,
+  prepare: prepareBatch,
+  run: createBatch,
+  after: ({ services, principal }) => advanceAfter(services, principal.org_id),
+  told: ({ pipeline }, { batch_id, added, skipped }) => ({
+    entity_type: "batch",
+    entity_id: batch_id,
+    metadata: { pipeline, added, skipped },
+  }),
+});
+
+export const addToBatchOperation = operation<typeof AddToBatch, typeof AddedItems, PreparedBatch>({
+  name: "batch.add",
+  summary: "More items for a batch that is not sealed",
+  permission: "jobs:submit",
+  http: { method: "POST", path: "/batches/{batch_id}/items" },
+  tx: "results",
+  input: AddToBatch,
+  output: AddedItems,
+  prepare: prepareAddition,
+  run: addToBatch,
+  after: ({ services, principal }) => advanceAfter(services, principal.org_id),
+  told: ({ batch_id }, { added, skipped }) => ({
+    entity_type: "batch",
+    entity_id: batch_id,
+    metadata: { added, skipped },
+  }),
+});
+
+export const sealBatchOperation = operation({
+  name: "batch.seal",
+  summary: "Says that a batch has all its items",
+  permission: "jobs:submit",
+  http: { method: "POST", path: "/batches/{batch_id}/seal" },
+  tx: "results",
+  input: OneBatch,
+  output: Type.Object({
+    batch_id: Uuid,
+    status: Status,
+    sealed_at: optionalCursor,
+    total_items: Type.Integer(),
+  }),
+  async run({ scope }, { batch_id }) {
+    const { status, sealed_at, total_items } = await sealBatch(scope, batch_id);
+    return { batch_id, status, sealed_at, total_items };
+  },
+  after: ({ services, principal }) => advanceAfter(services, principal.org_id),
+  told: ({ batch_id }) => ({ entity_type: "batch", entity_id: batch_id }),
+});
+
+export const listBatches = operation({
+  name: "batch.list",
+  summary: "Batches that you may see, newest first",
+  permission: "jobs:read",
+  http: { method: "GET", path: "/batches" },
+  tx: "results",
+  input: Type.Object(
+    { status: Type.Optional(Status), ...PageInput.properties },
+    { additionalProperties: false },
+  ),
+  output: Type.Object({ items: Type.Array(BatchRow), next_cursor: optionalCursor }),
+  async run({ scope }, input) {
+    const wish = pageWish(input);
+    const { status } = input;
+    const heads = await selectBatches(scope.tx, { ...wish, ...(status === undefined ? {} : { status }) });
+    const rows = heads.map((head) => batchRow(head, null));
+    return pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.batch_id }));
+  },
+});
+
+export const showBatch = operation({
+  name: "batch.show",
+  summary: "One batch with its counts, rate and time left",
+  permission: "jobs:read",
+  http: { method: "GET", path: "/batches/{batch_id}" },
+  tx: "results",
+  input: OneBatch,
+  output: BatchRow,
+  async run({ scope }, { batch_id }) {
+    const [head] = await selectBatches(scope.tx, { batch_id, limit: 1 });
+    if (head === undefined) throw new AppError("not_found", "no such batch");
+    return batchRow(head, await selectLastSourceRow(scope.tx, batch_id));
+  },
+});
+
+export const listItems = operation({
+  name: "batch.items",
+  summary: "Items of a batch by number, each with what became of it",
+  permission: "jobs:read",
+  http: { method: "GET", path: "/batches/{batch_id}/items" },
+  tx: "results",
+  input: Type.Object(
+    {
+      batch_id: Uuid,
+      status: Type.Optional(Type.Enum(ITEM_STATUSES)),
+      /** After this item. */
+      after: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000_000 })),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+    },
+    { additionalProperties: false },
+  ),
+  output: Type.Object({
+    items: Type.Array(BatchItem),
+    next_after: Type.Union([Type.Integer(), Type.Null()]),
+  }),
+  async run({ scope }, { batch_id, status, after = 0, limit = 50 }) {
+    const [head] = await selectBatches(scope.tx, { batch_id, limit: 1 });
+    if (head === undefined) throw new AppError("not_found", "no such batch");
+    const of = { batch_id, after, limit: limit + 1, ...(status === undefined ? {} : { status }) };
+    const rows = await selectItems(scope.tx, of);
+    const items = rows.slice(0, limit);
+    return { items, next_after: rows.length > limit ? (items.at(-1)?.item_no ?? null) : null };
+  },
+});
+
+export const pauseBatchOperation = operation({
+  name: "batch.pause",
+  summary: "Lets no more jobs of a batch begin; what runs goes on",
+  permission: "jobs:manage",
+  http: { method: "POST", path: "/batches/{batch_id}/pause" },
+  tx: "results",
+  input: OneBatch,
+  output: Changed,
+  run: ({ scope }, { batch_id }) => pauseBatch(scope, batch_id),
+  told: ({ batch_id }, { jobs }) => ({ entity_type: "batch", entity_id: batch_id, metadata: { jobs } }),
+});
+
+export const resumeBatchOperation = operation({
+  name: "batch.resume",
+  summary: "Goes on with a paused batch",
+  permission: "jobs:manage",
+  http: { method: "POST", path: "/batches/{batch_id}/resume" },
+  tx: "results",
+  input: OneBatch,
+  output: Changed,
+  run: ({ scope }, { batch_id }) => resumeBatch(scope, batch_id),
+  after: ({ services, principal }) => advanceAfter(services, principal.org_id),
+  told: ({ batch_id }, { jobs }) => ({ entity_type: "batch", entity_id: batch_id, metadata: { jobs } }),
+});
+
+export const cancelBatchOperation = operation({
+  name: "batch.cancel",
+  summary: "Ends a batch: what runs is stopped, the rest never begins",
+  permission: "jobs:manage",
+  http: { method: "POST", path: "/batches/{batch_id}/cancel" },
+  tx: "results",
+  input: OneBatch,
+  output: Changed,
+  run: ({ scope }, { batch_id }) => cancelBatch(scope, batch_id),
+  after: ({ services, principal }) => advanceAfter(services, principal.org_id),
+  told: ({ batch_id }, { jobs }) => ({ entity_type: "batch", entity_id: batch_id, metadata: { jobs } }),
+});
+
+const Code = Type.String({ minLength: 1, maxLength: 100 });
+
+export const retryBatchOperation = operation({
+  name: "batch.retry",
+  summary: "Run the failed jobs of a batch again, or those that failed with one code",
+  permission: "jobs:manage",
+  http: { method: "POST", path: "/batches/{batch_id}/retry" },
+  tx: "results",
+  input: Type.Object({ batch_id: Uuid, code: Type.Optional(Code) }, { additionalProperties: false }),
+  output: Type.Object({ batch_id: Uuid, retried: Type.Integer({ minimum: 0 }), more: Type.Boolean() }),
+  run: async ({ scope }, filter) => ({ batch_id: filter.batch_id, ...(await retryFailed(scope, filter)) }),
+  told: ({ batch_id, code }, { retried }) => ({
+    entity_type: "batch",
+    entity_id: batch_id,
+    metadata: { retried, ...(code === undefined ? {} : { code }) },
+  }),
+});

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
+import { after, test } from "node:test";
+import { inResults } from "../../test/support/context.ts";
+import { openLab } from "../../test/support/worker.ts";
+import { AppError } from "../errors.ts";
+import { cancelJobOperation } from "../jobs/operations.ts";
+import { lockJobs } from "../jobs/store.ts";
+import { perform } from "../perform.ts";
+import { advanceBatches } from "./advance.ts";
+import {
+  cancelBatchOperation,
+  createBatchOperation,
+  pauseBatchOperation,
+  resumeBatchOperation,
+  retryBatchOperation,
+  showBatch,
+} from "./operations.ts";
+import { repairBatches } from "./repair.ts";
+import { BATCH_ENDED } from "./schema.ts";
+import { settleItems } from "./settle.ts";
+
+const { context, org, scientist } = await openLab({ after }, { env: { DB_RESULTS_POOL_SIZE: "6" } });
+const sql = <R extends object>(text: string, values: unknown[] = []) =>
+  context.superuser<R>(text, values, org.database_name);
+
+const WINDOW = { window: 6, portion: 4 };
+const ITEMS = 24;
+const ACTORS = 5;
+const DEEDS = 24;
+
+/** Numbers that a seed gives again (mulberry32). */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below);
+  };
+}
+
+/** Batches whose first window nobody has made. */
+async function newBatch(ends: string): Promise<string> {
+  const molecules = Array.from({ length: ITEMS }, (_, n) => ({
+    text: `${"C".repeat(n + 1)}${ends}`,
+    format: "smiles" as const,
+  }));
+  const input = { pipeline: "xtb-singlepoint", molecules, reuse: false };
+  return (await perform(context, createBatchOperation, scientist, input)).batch_id;
+}
+
+/** Ends some of a batch's jobs as a worker does: those that are not over when their turn comes. */
+async function settleSome(batch_id: string, status: "completed" | "failed", below: (n: number) => number) {
+  await inResults(context, org, async ({ tx }) => {
+    const open = await tx
+      .selectFrom("jobs")
+      .select("job_id")
+      .where("batch_id", "=", batch_id)
+      .where("status", "in", ["queued", "pending", "running"])
+      .execute();
+    const some = open.filter(() => below(3) === 0).map(({ job_id }) => job_id);
+    const jobs = (await lockJobs(tx, some)).filter(
+      (job) => !["completed", "failed", "cancelled"].includes(job.status),
+    );
+    const ids = jobs.map(({ job_id }) => job_id);
+    if (ids.length === 0) return;
+    const said = { code: "crashed", message: "it broke" };
+    const error = status === "failed" ? JSON.stringify({ ...said, kind: "crashed" }) : null;
+    await tx.updateTable("jobs").set({ status, error }).where("job_id", "in", ids).execute();
+    await tx.updateTable("tasks").set({ status }).where("job_id", "in", ids).execute();
+    await settleItems(
+      tx,
+      ids.map((job_id) => ({ job_id, status, ...(status === "failed" ? { error: said } : {}) })),
+    );
+  });
+}
+
+async function deed(batch_id: string, below: (n: number) => number): Promise<void> {
+  const input = { batch_id };
+  const drawn = below(40);
+  if (drawn < 14) await advanceBatches(context, org.org_id, WINDOW);
+  else if (drawn < 22) await settleSome(batch_id, "completed", below);
+  else if (drawn < 28) await settleSome(batch_id, "failed", below);
+  else if (drawn < 31) await perform(context, pauseBatchOperation, scientist, input);
+  else if (drawn < 34) await perform(context, resumeBatchOperation, scientist, input);
+  else if (drawn < 37) await perform(context, retryBatchOperation, scientist, input);
+  else if (drawn < 38)
+    await inResults(context, org, async (scope) => assert.deepEqual(await repairBatches(scope), []));
+  else if (drawn < 39) {
+    const [job] = await sql<{ job_id: string }>(
+      "SELECT job_id FROM jobs WHERE batch_id = $1 AND status = 'queued' LIMIT 1",
+      [batch_id],
+    );
+    if (job !== undefined) await perform(context, cancelJobOperation, scientist, job);
+  } else if (below(6) === 0) await perform(context, cancelBatchOperation, scientist, input);
+}
+
+test("whatever happens to batches at once, counters count, and no item has a second job", async (t) => {
+  const seed = randomInt(2 ** 31);
+  t.diagnostic(`seed ${seed}`);
+  const { forMachinery } = context.results;
+  context.results.forMachinery = () => Promise.reject(new Error("the process ended after the commit"));
+  const batches = await Promise.all([newBatch(""), newBatch("O"), newBatch("N")]);
+  context.results.forMachinery = forMachinery;
+  const actors = Array.from({ length: ACTORS }, (_, actor) => random(seed + actor));
+  await Promise.all(
+    actors.map(async (below) => {
+      for (let n = 0; n < DEEDS; n++)
+        await deed(batches[below(batches.length)] ?? "", below).catch((error: unknown) => {
+          // What a person is refused is no fault; a deadlock would be "unavailable".
+          if (!(error instanceof AppError && error.kind === "conflict")) throw error;
+        });
+    }),
+  );
+  assert.deepEqual(await inResults(context, org, (scope) => repairBatches(scope, { all: true })), []);
+  const twice = await sql(
+    `SELECT i.batch_id, count(*) FROM jobs j LEFT JOIN batch_items i ON i.job_id = j.job_id
+      WHERE j.batch_id IS NOT NULL GROUP BY i.batch_id, i.item_no HAVING count(*) > 1 OR i.batch_id IS NULL`,
+  );
+  assert.deepEqual(twice, [], "a job that no item has, or an item with two");
+  const torn = await sql(
+    `SELECT i.item_no, i.status, j.status AS job FROM batch_items i JOIN jobs j ON j.job_id = i.job_id
+      WHERE (i.status = 'processing') <> (j.status IN ('pending', 'queued', 'running'))
+        OR (i.status IN ('completed', 'failed') AND i.status <> j.status)`,
+  );
+  assert.deepEqual(torn, [], "items say what became of their jobs");
+  await context.results.relay(org.org_id);
+  const queue = await context.superuser<{ job_id: string }>(
+    "SELECT job_id FROM task_queue WHERE org_id = $1 ORDER BY 1",
+    [org.org_id],
+  );
+  const waiting = await sql<{ job_id: string }>("SELECT job_id FROM jobs WHERE status = 'queued' ORDER BY 1");
+  const settled = new Set(
+    (await sql<{ job_id: string }>("SELECT job_id FROM jobs WHERE status IN ('completed', 'failed')")).map(
+      (row) => row.job_id,
+    ),
+  );
+  // The test ends jobs without telling the queue; all else that it holds waits.
+  assert.deepEqual(
+    queue.map((row) => row.job_id).filter((id) => !settled.has(id)),
+    waiting.map((row) => row.job_id),
+  );
+  for (const batch_id of batches) await runOut(batch_id);
+});
+
+/** Brings a batch to its end. */
+async function runOut(batch_id: string): Promise<void> {
+  for (let round = 0; round < 50; round++) {
+    const row = await perform(context, showBatch, scientist, { batch_id });
+    if (BATCH_ENDED.includes(row.status) && row.counts.pending === 0) return;
+    if (row.status === "paused") await perform(context, resumeBatchOperation, scientist, { batch_id });
+    await settleSome(batch_id, "completed", () => 0);
+    await advanceBatches(context, org.org_id, WINDOW);
+  }
+  assert.fail("a batch did not end");
+}

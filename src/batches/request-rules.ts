@@ -1,0 +1,70 @@
+import type { OrgPrincipal } from "../access/principal.ts";
+import type { StereoMode } from "../docking/schema.ts";
+import type { JobInput } from "../jobs/submit.ts";
+import type { IdentifiedRecord } from "../molecules/identify.ts";
+import type { PublishedPipeline } from "../pipelines/store.ts";
+import type { Services } from "../services.ts";
+import type { StructureRow } from "../structures/store.ts";
+import type { WantedSpecies } from "./known.ts";
+import type { Params } from "./params.ts";
+
+export type Call = { services: Services; principal: OrgPrincipal };
+type Visibility = "private" | "organization";
+
+/** What is asked of a pipeline, beside the things that it is run on. */
+export type AskedOfPipeline = {
+  params?: Params;
+  site?: string;
+  stereo?: StereoMode;
+  visibility?: Visibility;
+};
+
+/** How things that are added are read, now and later: kept with a batch. */
+export type ReadingOptions = {
+  stereo?: StereoMode;
+  charge?: number;
+  multiplicity?: number;
+  vertical?: boolean;
+  large?: boolean;
+  seed?: number;
+  source_file?: string;
+};
+
+/** All that the jobs of one request share. */
+export type RequestPlan = {
+  pipeline: PublishedPipeline;
+  params: Params;
+  inputs: JobInput[];
+  visibility: Visibility;
+  options: ReadingOptions;
+};
+
+export type Refusal = { code: string; message: string };
+
+/** What an engine makes of molecules and structures, as first task of a pipeline. */
+export type EngineRequests = {
+  /** Its names of what it computes. */
+  molecule_key: string;
+  structure_key: string | null;
+  /** Whether stereo that is not drawn is enumerated; else it is refused by `refuse`. */
+  expands_stereo: boolean;
+  /** Shared parameters and inputs. Throws AppError bad_input, not_found (a site). */
+  plan(call: Call, pipeline: PublishedPipeline, task: string, asked: AskedOfPipeline): Promise<RequestPlan>;
+  /** Why a species can't be computed; undefined where it can. */
+  refuse(species: IdentifiedRecord["found"], options: ReadingOptions): Refusal | undefined;
+  /** Parameters of one species alone. */
+  paramsOf(
+    species: WantedSpecies,
+    options: ReadingOptions,
+    pipeline: PublishedPipeline,
+    task: string,
+  ): Params;
+  /** The same of a structure. Throws AppError engine_refused. */
+  structureParamsOf(
+    call: Call,
+    row: StructureRow,
+    options: ReadingOptions,
+    pipeline: PublishedPipeline,
+    task: string,
+  ): Promise<Params>;
+};

@@ -1,0 +1,76 @@
+import {
+  checkStructure,
+  refuseSpecies,
+  speciesElectrons,
+  structureElectrons,
+} from "../calculations/species.ts";
+import { commonParams, SubmitCalculations } from "../calculations/submit.ts";
+import { AppError } from "../errors.ts";
+import { readStructure } from "../structures/read.ts";
+import { asJobParams, checkComplete, checkedParams, engineParams } from "./params.ts";
+import type { EngineRequests } from "./request-rules.ts";
+
+const {
+  method,
+  solvent,
+  optimization_level,
+  max_optimization_cycles,
+  large,
+  charge,
+  multiplicity,
+  vertical,
+  seed,
+} = SubmitCalculations.properties;
+/** What may be chosen of xtb; charge and spin become each item's own. */
+const CHOICES = {
+  ...{ method, solvent, optimization_level, max_optimization_cycles, large },
+  ...{ charge, multiplicity, vertical, seed },
+};
+
+/** As `calculation.submit` makes them, so that both ask the same questions. */
+export const XTB_REQUESTS: EngineRequests = {
+  molecule_key: "molecule",
+  structure_key: "structure",
+  expands_stereo: false,
+  async plan(_call, pipeline, task, asked) {
+    const { spec } = pipeline;
+    if (asked.site !== undefined)
+      throw new AppError("bad_input", `pipeline ${pipeline.name} docks nowhere: leave the site out`);
+    const given = checkedParams(pipeline, task, CHOICES, asked.params ?? {});
+    checkComplete(pipeline, given);
+    const { charge, multiplicity, vertical, seed, ...shared } = engineParams(spec, task, CHOICES, given);
+    const kind = spec.tasks[task]?.params["task"] === "single_point" ? "single_point" : "optimize";
+    const params =
+      spec.params === undefined ? commonParams({ task: kind, ...shared }) : withoutOwn(spec, task, given);
+    const options = { charge, multiplicity, vertical, seed, large: shared.large };
+    return {
+      pipeline,
+      params,
+      inputs: [],
+      visibility: asked.visibility ?? "organization",
+      options: Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+    };
+  },
+  refuse: (found, options) => refuseSpecies(found, options),
+  paramsOf: (species, options, { spec }, task) =>
+    asJobParams(spec, task, {
+      // What a graph declares has its own default.
+      seed: options.seed ?? (spec.params === undefined ? 42 : undefined),
+      ...speciesElectrons(species, options),
+    }),
+  async structureParamsOf({ services, principal }, row, options, { spec }, task) {
+    const bytes = await services.objects.get(principal.org_id, row.uri);
+    checkStructure(row, readStructure(row.format, bytes, row.record).geometry.elements, options);
+    return asJobParams(spec, task, structureElectrons(row, options));
+  },
+};
+
+/** What the items say for themselves is not said twice. */
+function withoutOwn(
+  spec: Parameters<typeof asJobParams>[0],
+  task: string,
+  given: { [key: string]: unknown },
+): { [key: string]: unknown } {
+  const own = Object.keys(asJobParams(spec, task, { charge: 0, multiplicity: 1, seed: 42, vertical: true }));
+  return Object.fromEntries(Object.entries(given).filter(([key]) => !own.includes(key)));
+}

@@ -1,0 +1,146 @@
+import { type Static, Type } from "typebox";
+import { STEREO_MODES } from "../docking/schema.ts";
+import { SUBMISSION_CHOICES, Uuid } from "../jobs/schema.ts";
+import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
+
+export const BATCH_STATUSES = [
+  "pending",
+  "in_progress",
+  "paused",
+  "completed",
+  "failed",
+  "cancelled",
+] as const;
+export type BatchStatus = (typeof BATCH_STATUSES)[number];
+/** States that a batch does not leave by itself. */
+export const BATCH_ENDED: readonly BatchStatus[] = ["completed", "failed", "cancelled"];
+
+export const ITEM_STATUSES = ["pending", "processing", "completed", "failed", "skipped"] as const;
+
+/** Items of one batch where no quota says fewer. */
+export const MOST_ITEMS = 1_000_000;
+/** Records in one call: they go through the toolkit. */
+export const MOST_RECORDS = 1000;
+/** Known molecules in one call: they are looked up. */
+export const MOST_KNOWN = 10_000;
+
+const { visibility, priority, reuse, on_reject, source_file } = SUBMISSION_CHOICES;
+
+/** Things to compute: records that are read now, or what is registered already. */
+export const BATCH_THINGS = {
+  molecules: Type.Optional(Type.Array(MoleculeRecord, { maxItems: MOST_RECORDS })),
+  molecule_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_KNOWN })),
+  structure_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_RECORDS })),
+  /** Molecules that you may see, in the order of their ids: up to `limit` after `after`. */
+  registered: Type.Optional(
+    Type.Object(
+      {
+        after: Type.Optional(Uuid),
+        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MOST_KNOWN })),
+      },
+      { additionalProperties: false },
+    ),
+  ),
+  on_reject,
+};
+
+export const CreateBatch = Type.Object(
+  {
+    pipeline: Type.String({ minLength: 1, maxLength: 200 }),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    /** What all its jobs share, by the pipeline's or the engine's names. */
+    params: Type.Optional(
+      Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 100 }),
+    ),
+    /** Where a pipeline docks: id, name or name@version. */
+    site: Type.Optional(Type.String({ minLength: 1, maxLength: 220 })),
+    stereo: Type.Optional(Type.Enum(STEREO_MODES)),
+    ...BATCH_THINGS,
+    /** False: more is added before it is sealed. */
+    seal: Type.Optional(Type.Boolean()),
+    visibility,
+    priority,
+    reuse,
+    source_file,
+  },
+  { additionalProperties: false },
+);
+export type CreateBatch = Static<typeof CreateBatch>;
+
+export const AddToBatch = Type.Object({ batch_id: Uuid, ...BATCH_THINGS }, { additionalProperties: false });
+export type AddToBatch = Static<typeof AddToBatch>;
+export type BatchThings = Omit<AddToBatch, "batch_id">;
+
+const count = Type.Integer({ unit: "1", minimum: 0 });
+export const BatchCounts = Type.Object({
+  pending: count,
+  processing: count,
+  completed: count,
+  failed: count,
+  skipped: count,
+});
+export type BatchCounts = Static<typeof BatchCounts>;
+
+const optionalText = Type.Union([Type.String(), Type.Null()]);
+const optionalNumber = (unit: string) => Type.Union([Type.Number({ unit, minimum: 0 }), Type.Null()]);
+
+/** A batch with what became of its items. */
+export const BatchRow = Type.Object({
+  batch_id: Uuid,
+  name: Type.String(),
+  pipeline: Type.String(),
+  pipeline_version: Type.String(),
+  /** Programs that its jobs need. */
+  engines: Type.Array(Type.String()),
+  params: Type.Unknown(),
+  status: Type.Enum(BATCH_STATUSES),
+  priority: Type.Integer(),
+  total_items: count,
+  counts: BatchCounts,
+  /** Items that ended of its jobs, for each second since its first job was made. */
+  rate_per_s: optionalNumber("1/s"),
+  /** Seconds to its end at that rate. */
+  eta_s: optionalNumber("s"),
+  /** Null: items are still being added. */
+  sealed_at: optionalText,
+  /** Line or record of its source that was added last. */
+  last_source_row: Type.Union([Type.Integer(), Type.Null()]),
+  source_file: optionalText,
+  error: Type.Unknown(),
+  started_at: optionalText,
+  ended_at: optionalText,
+  owner_id: Uuid,
+  visibility: Type.Enum(["private", "organization"] as const),
+  created_at: Type.String(),
+  updated_at: Type.String(),
+});
+export type BatchRow = Static<typeof BatchRow>;
+
+/** What an addition answers. */
+export const AddedItems = Type.Object({
+  batch_id: Uuid,
+  /** Items that will have a job. */
+  added: count,
+  /** Items left out: a record that can't be computed, or the same as an earlier item. */
+  skipped: count,
+  /** Records that were refused. */
+  rejected: Type.Array(RejectedRecord),
+  total_items: count,
+  /** Of `registered`: where to go on; null where that was all. */
+  next_after: Type.Union([Uuid, Type.Null()]),
+});
+export type AddedItems = Static<typeof AddedItems>;
+
+export const BatchItem = Type.Object({
+  item_no: Type.Integer(),
+  status: Type.Enum(ITEM_STATUSES),
+  name: optionalText,
+  smiles: optionalText,
+  source_row: Type.Union([Type.Integer(), Type.Null()]),
+  molecule_id: Type.Union([Uuid, Type.Null()]),
+  structure_id: Type.Union([Uuid, Type.Null()]),
+  job_id: Type.Union([Uuid, Type.Null()]),
+  retry_count: Type.Integer(),
+  error: Type.Unknown(),
+});
+export type BatchItem = Static<typeof BatchItem>;

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { openLab } from "../../test/support/worker.ts";
+import { listBatches, showBatch } from "../batches/operations.ts";
+import { AppError } from "../errors.ts";
+import type { MoleculeRecord } from "../molecules/schema.ts";
+import { perform } from "../perform.ts";
+import { fillBatch } from "./batch-fill.ts";
+import type { Cli } from "./cli.ts";
+import { ExitWith } from "./exit.ts";
+
+const { context, scientist } = await openLab({ after });
+const said: string[] = [];
+const printed: { batch_id: string }[] = [];
+const cli = {
+  member: async () => ({ principal: scientist }),
+  context: async () => context,
+  out: {
+    progress() {},
+    say: (line: string) => said.push(line),
+    result: (row: (typeof printed)[number]) => printed.push(row),
+  },
+} as unknown as Cli;
+const PIPELINE = "xtb-singlepoint";
+const KINDS = 20;
+
+/** Lines of few molecules: the same ones come again. */
+async function* lines(count: number, breaksAfter = Number.POSITIVE_INFINITY): AsyncGenerator<MoleculeRecord> {
+  for (let line = 1; line <= count; line++) {
+    if (line > breaksAfter) throw new AppError("bad_input", "the file ended in the middle of a word");
+    yield { text: "C".repeat(1 + (line % KINDS)), format: "smiles", line };
+  }
+}
+
+const show = (batch_id: string) => perform(context, showBatch, scientist, { batch_id });
+const exits = (thrown: unknown) => thrown instanceof ExitWith && thrown.code === 1;
+const into = { pipeline: PIPELINE };
+
+test("a batch that was broken off goes on after the last line that it has", async () => {
+  await assert.rejects(
+    fillBatch(cli, { into, records: lines(35, 27), on_reject: "skip", portion: 10 }),
+    exits,
+  );
+  const batch_id = printed.at(-1)?.batch_id ?? "";
+  const left = await show(batch_id);
+  assert.deepEqual([left.sealed_at, left.total_items, left.last_source_row], [null, 20, 20]);
+  assert.equal(left.counts.processing, KINDS, "its first jobs wait for nothing");
+  assert.match(said.at(-1) ?? "", /--resume/);
+  const again = { batch_id, after: left.last_source_row ?? 0 };
+  const { row } = await fillBatch(cli, { into: again, records: lines(35), on_reject: "skip", portion: 10 });
+  assert.notEqual(row.sealed_at, null);
+  assert.deepEqual([row.total_items, row.counts.processing, row.counts.skipped], [35, KINDS, 35 - KINDS]);
+});
+
+test("what fits into one call is one request, and an error before it leaves nothing", async () => {
+  const { row } = await fillBatch(cli, { into, records: lines(10), on_reject: "skip", portion: 10 });
+  assert.equal(row.total_items, 10);
+  const before = (await perform(context, listBatches, scientist, {})).items.length;
+  await assert.rejects(
+    fillBatch(cli, { into, records: lines(10, 5), on_reject: "skip", portion: 10 }),
+    /the middle of a word/,
+  );
+  assert.equal((await perform(context, listBatches, scientist, {})).items.length, before);
+});
+
+test("every molecule that one sees is a source, page by page", async () => {
+  const { row } = await fillBatch(cli, { into, records: [], registered: true, on_reject: "skip" });
+  assert.deepEqual([row.total_items, row.sealed_at === null], [KINDS, false]);
+});
+
+test("a bad record that refuses all leaves a cancelled batch", async () => {
+  const records: MoleculeRecord[] = [];
+  for await (const record of lines(20)) records.push(record);
+  records.push({ text: "C1", format: "smiles" });
+  await assert.rejects(fillBatch(cli, { into, records, on_reject: "refuse", portion: 10 }), exits);
+  assert.equal((await show(printed.at(-1)?.batch_id ?? "")).status, "cancelled");
+});

@@ -1,0 +1,161 @@
+import type { OrgPrincipal, Principal } from "../access/principal.ts";
+import {
+  addToBatchOperation,
+  cancelBatchOperation,
+  createBatchOperation,
+  sealBatchOperation,
+  showBatch,
+} from "../batches/operations.ts";
+import { type AddedItems, type BatchRow, type CreateBatch, MOST_RECORDS } from "../batches/schema.ts";
+import { type AppError, toAppError } from "../errors.ts";
+import type { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
+import { portionsOf } from "../molecules/stream-file.ts";
+import { perform } from "../perform.ts";
+import type { Cli } from "./cli.ts";
+import { ExitWith } from "./exit.ts";
+
+export type Request = Omit<
+  CreateBatch,
+  "molecules" | "molecule_ids" | "structure_ids" | "registered" | "seal"
+>;
+
+/** Where the things of a batch come from. */
+export type BatchSource = {
+  /** What to make; or the batch to go on with, after the line that it has. */
+  into: Request | { batch_id: string; after: number };
+  records: AsyncIterable<MoleculeRecord> | Iterable<MoleculeRecord>;
+  structure_ids?: string[];
+  /** Also every molecule that the asker may see. */
+  registered?: boolean;
+  on_reject: "skip" | "refuse";
+  /** May be given for a test: fewer in one call. */
+  portion?: number;
+};
+
+/** A batch that was filled, and the first of the records that it left out. */
+export type Filled = { row: BatchRow; rejected: RejectedRecord[] };
+
+/** More are in the batch itself: `batch items ID --status skipped`. */
+const REJECTED_SHOWN = 100;
+
+type Portion = Pick<CreateBatch, "molecules" | "structure_ids" | "registered">;
+
+/**
+ * Makes a batch of any number of things, or goes on with one: portions of a thousand, each a transaction, so its
+ * first jobs run before its last item is there. An error leaves it unsealed, prints it and says how to go on;
+ * where one bad record refuses all it is cancelled instead.
+ */
+export async function fillBatch(cli: Cli, source: BatchSource): Promise<Filled> {
+  const { principal } = await cli.member();
+  const filling = new Filling(cli, principal as OrgPrincipal, source);
+  try {
+    for await (const portion of portions(source)) await filling.add(portion);
+    await filling.end();
+  } catch (thrown) {
+    await filling.breakOff(toAppError(thrown));
+  }
+  return { row: await filling.show(), rejected: filling.rejected };
+}
+
+async function* portions(source: BatchSource): AsyncGenerator<Portion> {
+  const after = "batch_id" in source.into ? source.into.after : 0;
+  const size = source.portion ?? MOST_RECORDS;
+  for await (const molecules of portionsOf(numbered(source.records, after), size)) yield { molecules };
+  for await (const structure_ids of portionsOf(source.structure_ids ?? [], size)) yield { structure_ids };
+  if (source.registered === true) yield { registered: {} };
+}
+
+/** Records with their lines, without those that a batch has already. */
+async function* numbered(records: BatchSource["records"], after: number): AsyncGenerator<MoleculeRecord> {
+  let count = 0;
+  for await (const record of records) {
+    const line = record.line ?? ++count;
+    if (line > after) yield { ...record, line };
+  }
+}
+
+class Filling {
+  readonly rejected: RejectedRecord[] = [];
+  readonly #cli: Cli;
+  readonly #principal: Principal;
+  readonly #source: BatchSource;
+  #batchId: string | undefined;
+  /** Kept back, so that what fits into one call is one request. */
+  #first: Portion | undefined;
+  #items = 0;
+
+  constructor(cli: Cli, principal: Principal, source: BatchSource) {
+    this.#cli = cli;
+    this.#principal = principal;
+    this.#source = source;
+    if ("batch_id" in source.into) this.#batchId = source.into.batch_id;
+  }
+
+  async add(portion: Portion): Promise<void> {
+    if (this.#batchId === undefined && this.#first === undefined) {
+      this.#first = portion;
+      return;
+    }
+    if (this.#batchId === undefined) await this.#create(this.#first ?? {}, false);
+    await this.#add(portion);
+  }
+
+  async end(): Promise<void> {
+    if (this.#batchId === undefined && this.#first?.registered === undefined)
+      return this.#create(this.#first ?? {}, true);
+    if (this.#batchId === undefined) await this.#create(this.#first ?? {}, false);
+    const context = await this.#cli.context();
+    await perform(context, sealBatchOperation, this.#principal, { batch_id: this.#batchId ?? "" });
+  }
+
+  async show(): Promise<BatchRow> {
+    const batch_id = this.#batchId ?? "";
+    return perform(await this.#cli.context(), showBatch, this.#principal, { batch_id });
+  }
+
+  /** Ends the command: with the error alone where nothing was made. */
+  async breakOff(error: AppError): Promise<never> {
+    if (this.#batchId === undefined) throw error;
+    const batch_id = this.#batchId;
+    const refuses = this.#source.on_reject === "refuse" && !("batch_id" in this.#source.into);
+    const context = await this.#cli.context();
+    if (refuses) await perform(context, cancelBatchOperation, this.#principal, { batch_id });
+    const { code, message, fields } = error;
+    const row = await this.show().catch(() => ({ batch_id }));
+    this.#cli.out.result({ ...row, error: { code, message, fields } }, () => "");
+    const next = refuses ? "its batch was cancelled" : this.#wayOn(batch_id);
+    this.#cli.out.say(`aliquot: ${message}; ${next}`);
+    throw new ExitWith(error.exit);
+  }
+
+  #wayOn(batchId: string): string {
+    const { registered, structure_ids = [] } = this.#source;
+    const isFile = registered !== true && structure_ids.length === 0;
+    const on = isFile
+      ? `\`aliquot batch create --resume ${batchId} FILE\` goes on`
+      : `\`aliquot batch seal ${batchId}\` takes it as it is`;
+    return `batch ${batchId} waits for the rest: ${on}, \`aliquot batch cancel ${batchId}\` ends it`;
+  }
+
+  async #create(portion: Portion, seal: boolean): Promise<void> {
+    const { into, on_reject } = this.#source;
+    if ("batch_id" in into) return;
+    const input = { ...into, ...portion, on_reject, seal };
+    const answer = await perform(await this.#cli.context(), createBatchOperation, this.#principal, input);
+    this.#batchId = answer.batch_id;
+    await this.#take(answer);
+  }
+
+  async #add(portion: Portion): Promise<void> {
+    const { on_reject } = this.#source;
+    const input = { batch_id: this.#batchId ?? "", ...portion, on_reject };
+    await this.#take(await perform(await this.#cli.context(), addToBatchOperation, this.#principal, input));
+  }
+
+  async #take({ rejected, total_items, next_after }: AddedItems): Promise<void> {
+    this.rejected.push(...rejected.slice(0, REJECTED_SHOWN - this.rejected.length));
+    this.#items = total_items;
+    this.#cli.out.progress(this.#items, this.#items, "items added");
+    if (next_after !== null) await this.#add({ registered: { after: next_after } });
+  }
+}

@@ -1,0 +1,35 @@
+import type { BatchRow } from "../batches/schema.ts";
+import { duration } from "./batch-watch.ts";
+import { table } from "./out.ts";
+
+/** A batch as people read it. */
+export function describeBatch(row: BatchRow): string {
+  const { counts, rate_per_s, eta_s } = row;
+  const said = Object.entries(counts).filter(([, count]) => count > 0);
+  return [
+    `batch ${row.batch_id} "${row.name}": ${row.pipeline} ${row.pipeline_version}, ${row.status}`,
+    `  ${row.total_items} items${said.length === 0 ? "" : `: ${said.map(([state, count]) => `${count} ${state}`).join(", ")}`}`,
+    ...(rate_per_s === null
+      ? []
+      : [`  ${rate_per_s}/s${eta_s === null || eta_s === 0 ? "" : `, about ${duration(eta_s)} left`}`]),
+    ...(row.sealed_at === null ? [`  ${unsealed(row)}`] : []),
+    ...(counts.failed > 0 ? [`  why: \`aliquot failures --batch ${row.batch_id}\``] : []),
+  ].join("\n");
+}
+
+function unsealed({ batch_id, source_file, last_source_row }: BatchRow): string {
+  if (source_file === null)
+    return `not sealed: items are being added, or were; \`aliquot batch seal ${batch_id}\` takes it as it is`;
+  return `not sealed: items are being added, or were, up to line ${last_source_row ?? 0} of ${source_file}; \`aliquot batch create --resume ${batch_id} FILE\` goes on`;
+}
+
+export function batchTable(rows: BatchRow[]): string {
+  return table(
+    ["batch", "name", "pipeline", "status", "items", "completed", "failed", "skipped", "created"],
+    rows.map(({ counts, ...row }) => [
+      ...[row.batch_id, row.name, row.pipeline, row.status, row.total_items],
+      ...[counts.completed, counts.failed, counts.skipped, row.created_at.slice(0, 19)],
+    ]),
+    "no batch yet: `aliquot batch create PIPELINE FILE` makes one",
+  );
+}

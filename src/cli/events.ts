@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Command, Option } from "commander";
+import { listEvents } from "../events/operations.ts";
+import { EVENT_TYPES, type EventRow } from "../events/schema.ts";
+import { perform } from "../perform.ts";
+import type { Cli } from "./cli.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { limit } from "./options.ts";
+import { table } from "./out.ts";
+import { since } from "./since.ts";
+
+const LOOK_MS = 1000;
+/** An event bears the time at which its transaction began: one that took longer comes after younger ones. */
+const OVERLAP_MS = 60_000;
+
+type Options = {
+  type?: string;
+  entity?: { entity_type: string; entity_id?: string };
+  since?: string;
+  limit?: number;
+  cursor?: string;
+};
+
+export function register(program: Command, cli: Cli): void {
+  program
+    .command("events")
+    .description("what happened in the organization, newest first")
+    .addOption(new Option("--type <type>", "only these").choices([...EVENT_TYPES]))
+    .option("--entity <entity>", "only of this: KIND or KIND:ID, as job:01a1…", entity)
+    .option("--since <time>", "not before: 2026-11-21, a time with its zone, or 30m, 12h, 7d ago", since)
+    .option("--limit <n>", "how many (50)", limit)
+    .option("--cursor <cursor>", "go on after an earlier page")
+    .option("--follow", "go on with what happens from now on, oldest first")
+    .action(async ({ entity: of, follow, ...rest }: Options & { follow?: boolean }) => {
+      const filter = { ...rest, ...of };
+      await (follow === true ? followEvents(cli, filter) : listPage(cli, filter));
+    });
+}
+
+function entity(text: string): { entity_type: string; entity_id?: string } {
+  const at = text.indexOf(":");
+  if (at < 0) return { entity_type: text };
+  return { entity_type: text.slice(0, at), entity_id: text.slice(at + 1) };
+}
+
+async function listPage(cli: Cli, filter: object): Promise<void> {
+  const { principal } = await cli.member();
+  const page = await perform(await cli.context(), listEvents, principal, filter);
+  cli.out.result(page, ({ items, next_cursor }) =>
+    [
+      table(["when", "event", "of", "what", "ms"], items.map(cells), "nothing happened that you may see"),
+      ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
+    ].join("\n"),
+  );
+}
+
+async function followEvents(cli: Cli, filter: Options): Promise<void> {
+  const { principal } = await cli.member();
+  const context = await cli.context();
+  using interrupted = onInterrupt(cli.out, "ending");
+  const begun = Date.now();
+  const seen = new Map<string, number>();
+  for (;;) {
+    const from = new Date(Math.max(begun, Date.now() - OVERLAP_MS)).toISOString();
+    const page = await perform(context, listEvents, principal, {
+      ...filter,
+      since: filter.since ?? from,
+      limit: filter.limit ?? 1000,
+    });
+    delete filter.since;
+    for (const row of page.items.toReversed()) {
+      if (seen.has(row.event_id)) continue;
+      seen.set(row.event_id, Date.now());
+      cli.out.line(row, (event) =>
+        cells(event)
+          .filter((cell) => cell !== null)
+          .join("  "),
+      );
+    }
+    for (const [id, when] of seen) if (when < Date.now() - 2 * OVERLAP_MS) seen.delete(id);
+    await sleep(LOOK_MS, undefined, { signal: interrupted.signal }).catch(() => {});
+    if (interrupted.signal.aborted) return;
+  }
+}
+
+function cells(row: EventRow): (string | number | null)[] {
+  const what = [row.status, row.error_code, row.message].filter((text) => text !== null).join(" · ");
+  return [
+    row.ts.slice(0, 23),
+    row.event_type,
+    row.entity_id === null ? row.entity_type : `${row.entity_type} ${row.entity_id}`,
+    what === "" ? null : what,
+    row.duration_ms === null ? null : Math.round(row.duration_ms),
+  ];
+}

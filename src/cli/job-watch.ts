@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { jobEvents } from "../jobs/operations.ts";
+import { type JobEvent, TERMINAL } from "../jobs/schema.ts";
+import { perform } from "../perform.ts";
+import type { Cli } from "./cli.ts";
+import { ExitWith } from "./exit.ts";
+import { INTERRUPTED } from "./interrupt.ts";
+import { eventRow } from "./job-show.ts";
+import { patiently } from "./wait.ts";
+
+/** What just happened is looked for soon again; where nothing does, less and less often. */
+const SOON_MS = 100;
+const LATE_MS = 1000;
+
+/**
+ * Prints events of jobs as they come and ends when all have ended: with 0 where all completed, else 1; with 130 on
+ * Ctrl-C. A database that goes away for a while is waited for. Throws AppError not_found.
+ */
+export async function watchJobs(cli: Cli, ids: string[]): Promise<void> {
+  const { principal } = await cli.member();
+  const context = await cli.context();
+  const wanted = [...new Set(ids.map((id) => id.toLowerCase()))];
+  const seen = new Map<string, number>();
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once("SIGINT", interrupt);
+  try {
+    for (let pause = SOON_MS; ; pause = Math.min(LATE_MS, pause * 1.5)) {
+      const after = wanted.map((id) => seen.get(id) ?? 0);
+      const { jobs, items } = await patiently(cli, context, () =>
+        perform(context, jobEvents, principal, { job_ids: wanted, after }),
+      );
+      for (const event of items) {
+        cli.out.line(event, (row) => describe(row, wanted.length > 1));
+        seen.set(event.job_id, event.seq_no);
+      }
+      if (items.length > 0) pause = SOON_MS;
+      else if (jobs.every(({ status }) => TERMINAL.includes(status))) {
+        if (jobs.some(({ status }) => status !== "completed")) throw new ExitWith(1);
+        return;
+      }
+      if (items.length === 0) await sleep(pause, undefined, { signal: stop.signal }).catch(() => {});
+      if (stop.signal.aborted) throw new ExitWith(INTERRUPTED);
+    }
+  } finally {
+    process.off("SIGINT", interrupt);
+  }
+}
+
+function describe(event: JobEvent, several: boolean): string {
+  const [, ...cells] = eventRow(event);
+  return [...(several ? [event.job_id] : []), ...cells].filter((cell) => cell !== null).join("  ");
+}

@@ -1,0 +1,61 @@
+import type { Command } from "commander";
+import { perform } from "../perform.ts";
+import { listProtocols, showProtocol } from "../protocols/operations.ts";
+import type { Protocol } from "../protocols/schema.ts";
+import type { Cli } from "./cli.ts";
+import { limit } from "./options.ts";
+import { table } from "./out.ts";
+
+export function register(program: Command, cli: Cli): void {
+  const protocol = program
+    .command("protocol")
+    .description("everything that makes two numbers comparable, found by its content");
+  protocol
+    .command("list")
+    .description("protocols that results stand under, newest first")
+    .option("--limit <n>", "how many (50)", limit)
+    .option("--cursor <cursor>", "go on after an earlier page")
+    .action(async (options: { limit?: number; cursor?: string }) => {
+      const { principal } = await cli.member();
+      const page = await perform(await cli.context(), listProtocols, principal, { ...options });
+      cli.out.result(page, ({ items, next_cursor }) =>
+        [
+          table(
+            ["protocol", "task", "program", "version", "first used"],
+            items.map((row) => [
+              row.protocol_id,
+              row.task,
+              row.program,
+              row.program_version,
+              row.created_at.slice(0, 19),
+            ]),
+            "no protocol yet: the first result makes one",
+          ),
+          ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
+        ].join("\n"),
+      );
+    });
+  protocol
+    .command("show <id-or-hash>")
+    .description("one protocol with all its parameters, by id or by the hash of its content")
+    .action(async (text: string) => {
+      const { principal } = await cli.member();
+      const row = await perform(await cli.context(), showProtocol, principal, { protocol: text });
+      cli.out.result(row, describe);
+    });
+}
+
+function describe({ protocol_id, params_hash, task, program, program_version, params }: Protocol): string {
+  return [
+    `protocol ${protocol_id}: ${task}, ${program} ${program_version}`,
+    `content   ${params_hash}`,
+    "",
+    table(
+      ["parameter", "value"],
+      Object.entries(params as object).map(([name, value]) => [
+        name,
+        typeof value === "string" ? value : JSON.stringify(value),
+      ]),
+    ),
+  ].join("\n");
+}

@@ -1,0 +1,148 @@
+import { sql } from "kysely";
+import type { ResultsDb } from "../db/results.ts";
+import type { PageWish } from "../paging.ts";
+import type { JobEvent, JobRow, JobStatus } from "./schema.ts";
+
+function jobRows(db: ResultsDb) {
+  return db
+    .selectFrom("jobs as j")
+    .innerJoin("pipeline_specs as s", "s.spec_hash", "j.spec_hash")
+    .select([
+      "j.job_id",
+      "s.name as pipeline",
+      "j.pipeline_version",
+      "j.status",
+      "j.params",
+      "j.timings",
+      "j.metrics",
+      "j.error",
+      "j.priority",
+      "j.batch_id",
+      "j.owner_id",
+      "j.visibility",
+      "j.created_at",
+      "j.updated_at",
+    ]);
+}
+
+export type JobFilter = PageWish & {
+  status?: string;
+  job_ids?: string[];
+  params?: object;
+  pipeline?: string;
+  batch_id?: string;
+  since?: string;
+  owner_id?: string;
+};
+
+/** Jobs, newest first, by keyset. */
+export async function selectJobs(db: ResultsDb, filter: JobFilter): Promise<JobRow[]> {
+  let query = jobRows(db).orderBy("j.created_at", "desc").orderBy("j.job_id", "desc").limit(filter.limit);
+  if (filter.status !== undefined) query = query.where("j.status", "=", filter.status);
+  if (filter.job_ids !== undefined) query = query.where("j.job_id", "in", filter.job_ids);
+  if (filter.pipeline !== undefined) query = query.where("s.name", "=", filter.pipeline);
+  if (filter.batch_id !== undefined) query = query.where("j.batch_id", "=", filter.batch_id);
+  if (filter.since !== undefined) query = query.where("j.created_at", ">=", filter.since);
+  if (filter.owner_id !== undefined) query = query.where("j.owner_id", "=", filter.owner_id);
+  // Under row security no index serves @>: a function that asks the same rule has it, and gives ids.
+  if (filter.params !== undefined)
+    query = query.where(
+      sql<boolean>`j.job_id = ANY (ARRAY(SELECT search_jobs(${JSON.stringify(filter.params)}::jsonb)))`,
+    );
+  if (filter.before !== undefined) {
+    const { at, id } = filter.before;
+    query = query.where(sql<boolean>`(j.created_at, j.job_id) < (${at}::timestamptz, ${id}::uuid)`);
+  }
+  return (await query.execute()) as JobRow[];
+}
+
+export async function selectOptionalJob(db: ResultsDb, jobId: string): Promise<JobRow | undefined> {
+  return (await jobRows(db).where("j.job_id", "=", jobId).executeTakeFirst()) as JobRow | undefined;
+}
+
+/** Everything that hangs on a job, for `job show`. */
+export async function selectJobParts(db: ResultsDb, jobId: string) {
+  const [tasks, executions] = [await selectTasks(db, jobId), await selectExecutions(db, jobId)];
+  const inputs = await db
+    .selectFrom("job_inputs")
+    .selectAll()
+    .where("job_id", "=", jobId)
+    .orderBy("key")
+    .execute();
+  const outputs = await db
+    .selectFrom("job_outputs")
+    .selectAll()
+    .where("job_id", "=", jobId)
+    .orderBy("key")
+    .execute();
+  const events = await db
+    .selectFrom("job_events")
+    .selectAll()
+    .where("job_id", "=", jobId)
+    .orderBy("seq_no")
+    .execute();
+  return { tasks, inputs, outputs, events, executions };
+}
+
+/** With the recipe, and what keeps a ready one from running: a time, or an identical one of another job. */
+async function selectTasks(db: ResultsDb, jobId: string) {
+  return db
+    .selectFrom("tasks as t")
+    .innerJoin("jobs as j", "j.job_id", "t.job_id")
+    .innerJoin("pipeline_specs as s", "s.spec_hash", "j.spec_hash")
+    .selectAll("t")
+    .select("s.spec")
+    .select(
+      sql<string | null>`CASE WHEN t.status = 'ready' AND t.available_at > now() THEN t.available_at END`.as(
+        "next_attempt_at",
+      ),
+    )
+    .select(
+      sql<string | null>`CASE WHEN t.status = 'ready' AND t.signature IS NOT NULL THEN (SELECT e.job_id
+        FROM task_executions e WHERE e.signature = t.signature AND e.status = 'running' LIMIT 1) END`.as(
+        "behind_job_id",
+      ),
+    )
+    .where("t.job_id", "=", jobId)
+    .orderBy("t.task_name")
+    .execute();
+}
+
+async function selectExecutions(db: ResultsDb, jobId: string) {
+  return db
+    .selectFrom("task_executions as e")
+    .leftJoin("task_executions as c", "c.exec_id", "e.cached_from")
+    .selectAll("e")
+    .select("c.job_id as cached_from_job_id")
+    .where("e.job_id", "=", jobId)
+    .orderBy("e.exec_id")
+    .execute();
+}
+
+/** How these jobs stand; those that the asker can't see are left out. */
+export async function selectStates(
+  db: ResultsDb,
+  jobIds: string[],
+): Promise<{ job_id: string; status: JobStatus }[]> {
+  const rows = await db
+    .selectFrom("jobs")
+    .select(["job_id", "status"])
+    .where(sql<boolean>`job_id = ANY (${jobIds}::uuid[])`)
+    .orderBy("job_id")
+    .execute();
+  return rows as { job_id: string; status: JobStatus }[];
+}
+
+/** Events of jobs, each after the number that is known of it, in the order in which they happened. */
+export async function selectEventsAfter(
+  db: ResultsDb,
+  jobIds: string[],
+  after: number[],
+): Promise<JobEvent[]> {
+  const found = await sql<JobEvent>`
+    SELECT e.job_id, e.seq_no, e.ts, e.event, e.detail, e.metadata
+    FROM unnest(${jobIds}::uuid[], ${after}::bigint[]) AS k(job_id, seq_no)
+    JOIN job_events e ON e.job_id = k.job_id AND e.seq_no > k.seq_no
+    ORDER BY e.ts, e.job_id, e.seq_no LIMIT 10000`.execute(db);
+  return found.rows;
+}

@@ -1,0 +1,33 @@
+import { type Static, Type } from "typebox";
+import { pointer } from "./faults.ts";
+
+/** One difference between two documents, by its place: a JSON Pointer. */
+export const SpecChange = Type.Object({
+  path: Type.String(),
+  change: Type.Enum(["added", "removed", "changed"] as const),
+  old: Type.Optional(Type.Unknown()),
+  new: Type.Optional(Type.Unknown()),
+});
+export type SpecChange = Static<typeof SpecChange>;
+
+/**
+ * What leads from one JSON document to the other, at the smallest places that differ, in the order of the new one.
+ * Lists are compared item by item. Pure.
+ */
+export function diffSpecs(before: unknown, after: unknown, at: readonly string[] = []): SpecChange[] {
+  if (isNested(before) && isNested(after) && Array.isArray(before) === Array.isArray(after)) {
+    const [old, now] = [before as Record<string, unknown>, after as Record<string, unknown>];
+    const keys = [...new Set([...Object.keys(now), ...Object.keys(old)])];
+    return keys.flatMap((key) => {
+      const path = [...at, key];
+      if (!Object.hasOwn(old, key)) return [{ path: pointer(path), change: "added", new: now[key] }];
+      if (!Object.hasOwn(now, key)) return [{ path: pointer(path), change: "removed", old: old[key] }];
+      return diffSpecs(old[key], now[key], path);
+    });
+  }
+  return Object.is(before, after) ? [] : [{ path: pointer(at), change: "changed", old: before, new: after }];
+}
+
+function isNested(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}

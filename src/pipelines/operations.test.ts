@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
+import { createSite, prepareHpv } from "../../test/support/docking.ts";
+import type { Principal } from "../access/principal.ts";
+import { AppError } from "../errors.ts";
+import { perform } from "../perform.ts";
+import { readSeeds } from "../seeds/files.ts";
+import {
+  checkPipeline,
+  comparePipelineOperation,
+  createPipelineOperation,
+  listPipelines,
+  publishPipelineOperation,
+  runPipelineOperation,
+  showPipeline,
+} from "./operations.ts";
+
+const context = await openTestContext({ after });
+const org = await makeOrg(context);
+const other = await makeOrg(context);
+const ann = await person(context, org, "scientist");
+const bob = await person(context, org, "scientist");
+const boss = await person(context, org, "admin");
+const viewer = await person(context, org, "viewer");
+const eve = await person(context, other, "scientist");
+
+// biome-ignore lint/suspicious/noExplicitAny: a test changes specs in ways that no type allows
+type Loose = any;
+const { pipeline_templates } = await readSeeds();
+const spec = (change: (spec: Loose) => void = () => {}): Loose => {
+  const copy = structuredClone(pipeline_templates.find(({ name }) => name === "dock-then-refine")?.spec);
+  change(copy);
+  return copy;
+};
+
+const create = (who: Principal, input: object) => perform(context, createPipelineOperation, who, input);
+const publish = (who: Principal, input: object) => perform(context, publishPipelineOperation, who, input);
+const show = (who: Principal, pipeline: string, version?: string) =>
+  perform(context, showPipeline, who, { pipeline, ...(version === undefined ? {} : { version }) });
+const compare = (who: Principal, input: object) => perform(context, comparePipelineOperation, who, input);
+const names = async (who: Principal) =>
+  (await perform(context, listPipelines, who, { limit: 1000 })).items
+    .filter(({ whose }) => whose !== "system")
+    .map(({ name }) => name);
+const refuses = (work: Promise<unknown>, kind: string, says: RegExp) =>
+  assert.rejects(work, (error) => {
+    assert.ok(error instanceof AppError, String(error));
+    assert.equal(error.kind, kind, error.message);
+    assert.match(error.message, says);
+    return true;
+  });
+
+test("the system's pipelines are there for everybody, by name", async () => {
+  const { items } = await perform(context, listPipelines, viewer, {});
+  assert.deepEqual(
+    items
+      .map(({ name, whose, latest_version, draft_version }) => [name, whose, latest_version, draft_version])
+      .toSorted(),
+    ["dock", "dock-then-refine", "screen", "xtb-optimize", "xtb-singlepoint"].map((name) => [
+      name,
+      "system",
+      "1",
+      null,
+    ]),
+  );
+  assert.equal((await show(viewer, "screen")).published, true);
+});
+
+test("a draft is made, replaced and published; then the next one has the next number", async () => {
+  const made = await create(ann, { name: "mine", template: "dock-then-refine" });
+  assert.deepEqual([made.version, made.created, made.warnings], ["1", true, []]);
+  const second = await create(ann, {
+    name: "mine",
+    spec: { ...spec((it) => (it.params.spare = {})), version: "77" },
+    description: "better",
+  });
+  assert.deepEqual(second, {
+    pipeline_id: made.pipeline_id,
+    name: "mine",
+    version: "1",
+    created: false,
+    warnings: [{ path: "/params/spare", rule: "is declared, and no task takes it" }],
+  });
+  const draft = await show(bob, "mine");
+  assert.deepEqual([draft.draft_version, draft.latest_version, draft.published], ["1", null, false]);
+  assert.deepEqual([draft.description, (draft.spec as Loose).version], ["better", "1"]);
+  const published = await publish(ann, { pipeline: "mine" });
+  assert.deepEqual([published.version, published.latest_version, published.changed], ["1", "1", true]);
+  assert.equal((await publish(ann, { pipeline: "mine", version: "1" })).changed, false);
+  await refuses(publish(ann, { pipeline: "mine" }), "conflict", /has no draft/);
+  const third = await create(ann, { name: "mine", spec: spec() });
+  assert.deepEqual([third.version, third.created], ["2", true]);
+  const now = await show(ann, "mine");
+  assert.deepEqual(
+    [now.version, now.versions.map(({ version, published }) => [version, published])],
+    [
+      "1",
+      [
+        ["1", true],
+        ["2", false],
+      ],
+    ],
+  );
+});
+
+test("versions and templates are compared by place", async () => {
+  const whole = await compare(ann, { pipeline: "mine" });
+  assert.deepEqual([whole.from, whole.to], ["1", "2"]);
+  assert.deepEqual(
+    whole.changes.toSorted((a, b) => a.path.localeCompare(b.path)),
+    [
+      { path: "/params/spare", change: "removed", old: {} },
+      { path: "/version", change: "changed", old: "1", new: "2" },
+    ],
+  );
+  const template = await compare(ann, { pipeline: "mine", template: "dock-then-refine" });
+  assert.deepEqual([template.from, template.changes], ["template dock-then-refine", []]);
+  await refuses(
+    compare(ann, { pipeline: "mine", to: "1" }),
+    "not_found",
+    /nothing of pipeline mine was published before/,
+  );
+  await refuses(compare(ann, { pipeline: "mine", from: "9" }), "not_found", /has no version 9: it has 1, 2/);
+});
+
+test("every fault of a spec is told at once, and nothing is kept of it", async () => {
+  const broken = spec((it) => {
+    it.tasks.dock.after = ["refine"];
+    it.tasks.refine.params.method = "gfn3";
+  });
+  await assert.rejects(create(ann, { name: "broken", spec: broken }), (error: AppError) => {
+    assert.equal(error.kind, "bad_input");
+    assert.match(
+      error.message,
+      /^this spec can't be a pipeline: \/tasks\/dock\/after waits for itself: dock → refine → dock, and 1 more$/,
+    );
+    assert.deepEqual(
+      error.fields.map(({ path }) => path),
+      ["/tasks/dock/after", "/tasks/refine/params/method"],
+    );
+    return true;
+  });
+  const { ok, items } = await perform(context, checkPipeline, viewer, { spec: broken });
+  assert.deepEqual([ok, items.length], [false, 3]);
+  await refuses(show(ann, "broken"), "not_found", /no pipeline "broken"/);
+  await refuses(create(ann, { name: "x" }), "bad_input", /from a spec or from a template/);
+  await refuses(create(ann, { name: "x", template: "dick" }), "not_found", /did you mean dock\?/);
+  await refuses(
+    create(ann, { name: "dock", template: "dock" }),
+    "conflict",
+    /the system has a pipeline dock/,
+  );
+  await refuses(create(ann, { name: ann.user_id, spec: spec() }), "bad_input", /look like an id/);
+});
+
+test("another person's pipeline is not changed, a private one not seen, and a taken name is told", async () => {
+  await refuses(create(bob, { name: "mine", spec: spec() }), "forbidden", /mine is not yours/);
+  await refuses(publish(bob, { pipeline: "mine" }), "forbidden", /mine is not yours/);
+  await refuses(publish(bob, { pipeline: "dock" }), "forbidden", /dock is not yours/);
+  await refuses(create(viewer, { name: "his", spec: spec() }), "forbidden", /pipelines:write/);
+  const secret = await create(ann, { name: "secret", spec: spec(), visibility: "private" });
+  for (const text of ["secret", secret.pipeline_id])
+    await refuses(show(bob, text), "not_found", /no pipeline/);
+  await refuses(create(bob, { name: "secret", spec: spec() }), "conflict", /secret is taken/);
+  assert.deepEqual((await names(ann)).toSorted(), ["mine", "secret"]);
+  assert.deepEqual(await names(bob), ["mine"]);
+  assert.equal((await publish(boss, { pipeline: "secret" })).changed, true);
+  assert.equal((await create(boss, { name: "secret", spec: spec() })).version, "2");
+});
+
+test("another organization sees what is public once it is published, by id alone, without its drafts", async () => {
+  const { pipeline_id } = await create(ann, { name: "open", template: "screen", visibility: "public" });
+  await refuses(show(eve, pipeline_id), "not_found", /no pipeline/);
+  await publish(ann, { pipeline: "open" });
+  await create(ann, { name: "open", spec: spec() });
+  const seen = await show(eve, pipeline_id);
+  assert.deepEqual([seen.whose, seen.draft_version, seen.versions.length], ["other", null, 1]);
+  await refuses(show(eve, "open"), "not_found", /no pipeline "open"/);
+  assert.deepEqual(await names(eve), ["open"]);
+  const own = await create(eve, { name: "open", spec: spec() });
+  assert.notEqual(own.pipeline_id, pipeline_id);
+  await refuses(publish(eve, { pipeline: pipeline_id }), "forbidden", /not yours/);
+});
+
+test("two who make the same pipeline at once get one of it, and two who publish a draft publish it once", async () => {
+  const made = await Promise.all([1, 2, 3].map(() => create(ann, { name: "race", spec: spec() })));
+  assert.equal(new Set(made.map(({ pipeline_id }) => pipeline_id)).size, 1);
+  assert.deepEqual(made.map(({ version, created }) => `${version} ${created}`).toSorted(), [
+    "1 false",
+    "1 false",
+    "1 true",
+  ]);
+  const published = await Promise.all([1, 2, 3].map(() => publish(ann, { pipeline: "race", version: "1" })));
+  assert.deepEqual(published.map(({ changed }) => changed).toSorted(), [false, false, true]);
+});
+
+test("a pipeline's makings and publications are in the audit log, with its id", async () => {
+  const rows = await context.superuser<{ action: string; metadata: object; same: boolean }>(
+    `SELECT a.action, a.metadata, a.pipeline_id = p.pipeline_id AND a.entity_id = p.pipeline_id::text AS same
+     FROM audit_logs a JOIN pipelines p ON a.entity_id = p.pipeline_id::text WHERE p.name = 'mine' ORDER BY seq`,
+  );
+  assert.deepEqual(
+    rows.map(({ action, metadata, same }) => [action, metadata, same]),
+    [
+      ["pipeline.create", { version: "1", created: true }, true],
+      ["pipeline.create", { version: "1", created: false }, true],
+      ["pipeline.publish", { version: "1", changed: true }, true],
+      ["pipeline.publish", { version: "1", changed: false }, true],
+      ["pipeline.create", { version: "2", created: true }, true],
+    ],
+  );
+});
+
+test("what can't be run says why: a draft, a version, a parameter, too many, nothing", async () => {
+  const run = (pipeline: string, more: object = {}) =>
+    perform(context, runPipelineOperation, ann, {
+      pipeline,
+      molecules: [{ text: "O", format: "smiles" }],
+      ...more,
+    });
+  await refuses(run("nothing"), "not_found", /no pipeline "nothing"/);
+  await refuses(run("mine", { version: "2" }), "not_found", /no published version 2/);
+  await create(ann, { name: "raw", spec: spec() });
+  await refuses(run("raw"), "conflict", /raw has a draft only/);
+  await refuses(
+    run("mine", { params: { solvent: "wine" } }),
+    "bad_input",
+    /pipeline mine: params solvent must be one of/,
+  );
+  const ids = Array.from({ length: 600 }, () => ann.user_id);
+  await refuses(run("mine", { molecule_ids: ids, structure_ids: ids }), "bad_input", /batch create mine/);
+});
+
+test("a pipeline that is run makes jobs that carry its graph", async () => {
+  const own = {
+    version: "1",
+    tasks: pipeline_templates.find(({ name }) => name === "xtb-singlepoint")?.spec.tasks,
+  };
+  const { pipeline_id } = await create(ann, { name: "points", spec: own });
+  await publish(ann, { pipeline: "points" });
+  const ran = await perform(context, runPipelineOperation, ann, {
+    pipeline: pipeline_id,
+    molecules: [
+      { text: "O", format: "smiles" },
+      { text: "C", format: "smiles" },
+    ],
+    params: { method: "gfn1" },
+  });
+  assert.deepEqual(
+    [ran.pipeline, ran.pipeline_version, ran.engines, ran.jobs.length],
+    ["points", "1", ["xtb"], 2],
+  );
+  assert.ok(ran.jobs.every(({ status, cached }) => status === "queued" && !cached));
+});
+
+test("what a graph declares has its own defaults: no engine's stand over them", async () => {
+  const receptor = await prepareHpv(context, ann);
+  const site = await createSite(context, ann, receptor);
+  const docking = spec((it) => {
+    it.params.exhaustiveness.default = 2;
+    delete it.tasks.refine;
+    for (const name of ["method", "solvent", "optimization_level"]) delete it.params[name];
+  });
+  const point = {
+    inputs: { molecule: { kind: "molecule" } },
+    params: { seed: { default: 7 }, charge: { default: null } },
+    tasks: {
+      point: {
+        ...{ task: "xtb", task_version: "1", engine: "xtb", after: [], max_attempts: 1 },
+        inputs: { molecule: { $input: "molecule" } },
+        params: { task: "single_point", seed: { $param: "seed" }, charge: { $param: "charge" } },
+      },
+    },
+  };
+  const paramsOf = async (name: string, graph: object, more: object): Promise<object | undefined> => {
+    await create(ann, { name, spec: graph });
+    await publish(ann, { pipeline: name });
+    const molecules = [{ text: "[OH-]", format: "smiles" }];
+    const { jobs } = await perform(context, runPipelineOperation, ann, {
+      pipeline: name,
+      molecules,
+      ...more,
+    });
+    const [row] = await context.superuser<{ params: object }>(
+      "SELECT params FROM jobs WHERE job_id = $1",
+      [jobs[0]?.job_id],
+      org.database_name,
+    );
+    return row?.params;
+  };
+  assert.deepEqual(await paramsOf("docking", docking, { site: site.site_id }), { site_id: site.site_id });
+  assert.deepEqual(await paramsOf("docking", docking, { site: site.site_id, params: { seed: 5 } }), {
+    site_id: site.site_id,
+    seed: 5,
+  });
+  // Charge is what the drawing says, and the graph asks for it.
+  assert.deepEqual(await paramsOf("point", point, {}), { charge: -1 });
+  await refuses(paramsOf("docking", docking, {}), "bad_input", /docking docks: say where with --site/);
+});

@@ -1,0 +1,56 @@
+import { sql } from "kysely";
+import type { ResultsDb } from "../db/results.ts";
+import type { EntryBytes } from "./prune-store.ts";
+import { mayAnswer } from "./reserve-store.ts";
+import type { Asker, CachePolicy } from "./schema.ts";
+
+export type AnsweringJob = {
+  input_signature: string;
+  job_id: string;
+  /** Entries behind its tasks. */
+  cache_keys: string[];
+};
+
+/**
+ * Completed jobs that asked the same questions and may answer this asker, the latest of each: the organization's,
+ * and for a private submission the asker's own; never a colleague's private one, also where an admin could see it.
+ * Each of their tasks must be one that the cache would answer now, by a result of the program's version that workers
+ * have: what was pruned, disputed or lost its bytes answers no job either.
+ */
+export async function selectAnsweringJobs(
+  db: ResultsDb,
+  signatures: string[],
+  asker: Asker,
+  policy: CachePolicy,
+): Promise<AnsweringJob[]> {
+  const own = asker.visibility === "private" ? asker.owner_id : null;
+  const { rows } = await sql<AnsweringJob>`
+    SELECT DISTINCT ON (j.input_signature) j.input_signature, j.job_id, k.cache_keys FROM jobs j
+    CROSS JOIN LATERAL (SELECT array_agg(e.cache_key) AS cache_keys, bool_and(e.cache_key IS NOT NULL) AS answered
+      FROM tasks t LEFT JOIN LATERAL (SELECT c.cache_key FROM result_cache c
+        JOIN task_results r ON r.exec_id = c.canonical_exec_id
+        WHERE c.cache_key IN (t.signature, t.signature || ':' || ${own}::text) AND ${mayAnswer(policy)}
+          AND r.service_name = coalesce(${JSON.stringify(policy.programs)}::jsonb ->> t.engine, r.service_name)
+        ORDER BY c.cache_key LIMIT 1) AS e ON true
+      WHERE t.job_id = j.job_id) AS k
+    WHERE j.status = 'completed' AND j.input_signature = ANY (${signatures}::text[])
+      AND (j.visibility = 'organization' OR j.owner_id = ${own}::uuid) AND k.answered
+    ORDER BY j.input_signature, j.created_at DESC`.execute(db);
+  return rows;
+}
+
+/** Entries with files that may stand behind the answers to questions, also those that would not answer now. */
+export async function selectEntriesOfQuestions(
+  db: ResultsDb,
+  signatures: string[],
+  userId: string,
+): Promise<EntryBytes[]> {
+  const { rows } = await sql<EntryBytes>`
+    SELECT DISTINCT ON (c.cache_key) c.cache_key, c.canonical_exec_id, c.artifact_map
+    FROM jobs j JOIN tasks t ON t.job_id = j.job_id
+    JOIN result_cache c ON c.cache_key IN (t.signature, t.signature || ':' || ${userId}::text)
+    WHERE j.status = 'completed' AND j.input_signature = ANY (${signatures}::text[]) AND c.artifact_map <> '{}'`.execute(
+    db,
+  );
+  return rows;
+}

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ResultsScope } from "../db/results.ts";
+import type { EngineAtHand, TaskContext } from "../engines/adapter.ts";
+import { AppError, toAppError } from "../errors.ts";
+import { Meter } from "../events/meter.ts";
+import { policyOf } from "../result-cache/policy.ts";
+import { reserve } from "../result-cache/reserve.ts";
+import type { Answer, Ask, CachePolicy } from "../result-cache/schema.ts";
+import type { Services } from "../services.ts";
+import { Collector, together } from "./collector.ts";
+import { type Finished, recordTasks } from "./record.ts";
+
+/** Pauses before finished runs are written again, in s: hours of computing are worth a minute of waiting. */
+const RECORD_PAUSES = [0.2, 1, 3, 5, 10, 20, 20];
+
+/** A finished task, and the signal of its lease. */
+type Handed = { finished: Finished; signal: AbortSignal };
+type Load = { adapter: EngineAtHand["adapter"]; task: TaskContext };
+
+/**
+ * Where tasks of one organization meet on their way through its database: what they read, ask and record at the same
+ * time goes in one transaction. One for each generation of the database that a worker has claims in.
+ */
+export class Desk {
+  readonly lend: <T>(work: (scope: ResultsScope) => Promise<T>) => Promise<T>;
+  readonly meter: Meter;
+  readonly #services: Services;
+  readonly #lease: Lease;
+  readonly #kill: AbortSignal;
+  readonly #loads: Collector<Load, unknown>;
+  readonly #asks: Collector<Ask, Answer>;
+  readonly #records: Collector<Handed, "recorded" | "lost">;
+
+  constructor(services: Services, lease: Lease, meter: Meter, kill: AbortSignal) {
+    this.#services = services;
+    this.#lease = lease;
+    this.#kill = kill;
+    this.meter = meter;
+    this.lend = (work) => services.results.forLease(lease, work);
+    this.#loads = new Collector((items) => together(items, (all) => this.#load(all), isCommon));
+    this.#asks = new Collector((items) => together(items, (all) => this.#ask(all), isCommon));
+    this.#records = new Collector((items) => together(items, (all) => this.#record(all), isCommon));
+  }
+
+  /** What an engine reads of a task's inputs. */
+  load(adapter: EngineAtHand["adapter"], task: TaskContext): Promise<unknown> {
+    return this.#loads.add({ adapter, task });
+  }
+
+  /** Whether a task has to run. Where the organization's settings can't be read it does. */
+  ask(ask: Ask): Promise<Answer> {
+    return this.#asks.add(ask);
+  }
+
+  /** Writes a finished task, again and again while the database is away and its lease holds. */
+  record(finished: Finished, signal: AbortSignal): Promise<"recorded" | "lost"> {
+    return this.#records.add({ finished, signal });
+  }
+
+  async #load(items: Load[]): Promise<unknown[]> {
+    const loaded: unknown[] = [];
+    await this.lend(async (scope) => {
+      for (const { adapter, task } of items) loaded.push(await adapter.load(scope, task));
+    });
+    return loaded;
+  }
+
+  async #ask(asks: Ask[]): Promise<Answer[]> {
+    const policy = await this.#policy();
+    if (policy === null) return asks.map(() => ({ kind: "run" }));
+    return this.lend(({ tx }) => reserve(tx, asks, policy));
+  }
+
+  async #record(handed: Handed[]): Promise<("recorded" | "lost")[]> {
+    const finished = handed.map((one) => one.finished);
+    const policy = await this.#policy();
+    const begun = performance.now();
+    const lost = () => handed.every(({ signal }) => signal.aborted);
+    const ends = await this.#patiently(lost, () => {
+      const metrics = this.meter.due(this.#lease.org_id);
+      return this.lend((scope) => recordTasks(scope, finished, { policy, metrics }));
+    });
+    this.meter.add(this.#lease.org_id, { recorded: finished.length }, { record: performance.now() - begun });
+    return ends;
+  }
+
+  /** Null while the shared database is away: work goes on without asking, and its results answer nobody for now. */
+  async #policy(): Promise<CachePolicy | null> {
+    try {
+      return await policyOf(this.#services, this.#lease.org_id);
+    } catch (error) {
+      this.#services.log.warn({ err: toAppError(error).message }, "the result cache is not asked");
+      return null;
+    }
+  }
+
+  /** What is recorded is guarded by its fence, so again is harmless. */
+  async #patiently<T>(lost: () => boolean, work: () => Promise<T>): Promise<T> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await work();
+      } catch (error) {
+        const pause = RECORD_PAUSES[tries];
+        if (!isUnavailable(error) || pause === undefined || lost()) throw error;
+        await sleep(pause * 1000, undefined, { signal: this.#kill }).catch(() => {});
+      }
+    }
+  }
+}
+
+export type Lease = { org_id: string; generation: number; worker_id: string };
+
+/** Would meet each of a group alone too. */
+function isCommon(error: unknown): boolean {
+  return isUnavailable(error) || (error instanceof AppError && error.kind === "lost_lease");
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof AppError && error.kind === "unavailable";
+}
+
+/** The desks of a worker. */
+export class Desks {
+  readonly #services: Services;
+  readonly #workerId: string;
+  readonly #kill: AbortSignal;
+  readonly #meter = new Meter("worker");
+  readonly #desks = new Map<string, Desk>();
+
+  constructor(services: Services, workerId: string, kill: AbortSignal) {
+    this.#services = services;
+    this.#workerId = workerId;
+    this.#kill = kill;
+  }
+
+  of({ org_id, generation }: { org_id: string; generation: number }): Desk {
+    const key = `${org_id} ${generation}`;
+    const known = this.#desks.get(key);
+    if (known !== undefined) return known;
+    const lease = { org_id, generation, worker_id: this.#workerId };
+    const desk = new Desk(this.#services, lease, this.#meter, this.#kill);
+    this.#desks.set(key, desk);
+    return desk;
+  }
+}

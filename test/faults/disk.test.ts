@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext as NodeTest, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { AppError } from "../../src/errors.ts";
+import type { ObjectStore } from "../../src/objects/store.ts";
+import type { Cleaner } from "../support/context.ts";
+import { jobState, openLab, startWorker, until } from "../support/worker.ts";
+import { settled, skipPauses } from "./support/settle.ts";
+import { submit } from "./support/submit.ts";
+import { tidy } from "./support/tidy.ts";
+
+type Disk = {
+  root: string;
+  fill(): Promise<void>;
+  free(): Promise<void>;
+  /** The store as a worker sees it. */
+  seen(store: ObjectStore): ObjectStore;
+};
+
+/** A disk of one megabyte where we may mount one, else a store that says what a full disk says. */
+function smallDisk(t: NodeTest, all: Cleaner): Disk {
+  const root = mkdtempSync(join(tmpdir(), "aliquot-disk-"));
+  const ballast = join(root, "ballast");
+  let full = false;
+  let mounted = true;
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", root], { stdio: "ignore" });
+  } catch {
+    mounted = false;
+  }
+  t.diagnostic(mounted ? "a disk of one megabyte" : "may not mount: a store that says what a full disk says");
+  all.after(async () => {
+    if (mounted) execFileSync("umount", [root]);
+    await rm(root, { recursive: true, force: true });
+  });
+  return {
+    root,
+    fill: async () => {
+      full = true;
+      if (mounted) await writeFile(ballast, Buffer.alloc(2 ** 21)).catch(() => {});
+    },
+    free: async () => {
+      full = false;
+      await rm(ballast, { force: true });
+    },
+    seen: (store) => ({
+      ...store,
+      put: async (org, bytes) => {
+        if (full && !mounted)
+          throw new AppError("store_unavailable", "the object store can't be used (ENOSPC)");
+        return store.put(org, bytes);
+      },
+    }),
+  };
+}
+
+test("a full disk costs no job: tasks wait, nothing is half-written, and with room again they complete", async (t) => {
+  const all = tidy(t);
+  const disk = smallDisk(t, all);
+  const lab = await openLab(all, { env: { STORAGE_URL: pathToFileURL(disk.root).href } });
+  const { org, scientist } = lab;
+  const context = { ...lab.context, objects: disk.seen(lab.context.objects) };
+  const script = "head -c 20000 /dev/urandom | base64 -w0 >&2; echo -1.5";
+  const jobs = [await submit(context, scientist, { script }), await submit(context, scientist, { script })];
+  await disk.fill();
+  startWorker(all, context, { slots: 2 });
+  const tries = async (job: string) => (await jobState(context, org.org_id, job)).executions.length;
+  // More often than a task may fail: a full disk is nothing that a task did.
+  await until("five tries of each", async () => {
+    await skipPauses(context);
+    const states = await Promise.all(jobs.map((job) => jobState(context, org.org_id, job)));
+    assert.ok(
+      states.every(({ status }) => status !== "failed"),
+      "the disk is full, and a job was failed for it",
+    );
+    return (await Promise.all(jobs.map(tries))).every((count) => count >= 5);
+  });
+  const half = await context.superuser(
+    `SELECT 'output' FROM job_outputs UNION ALL SELECT 'result' FROM task_results
+     UNION ALL SELECT 'calculation' FROM calculations`,
+    [],
+    org.database_name,
+  );
+  assert.deepEqual(half, []);
+  const files = await readdir(disk.root, { recursive: true });
+  assert.deepEqual(
+    files.filter((name) => name.split("/").at(-1)?.startsWith(".")),
+    [],
+    "what was begun aside is gone",
+  );
+  await disk.free();
+  await settled(context, { jobs });
+  for (const job of jobs) assert.equal((await jobState(context, org.org_id, job)).status, "completed");
+});

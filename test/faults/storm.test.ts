@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startTestServer } from "../support/server.ts";
+import { storm, table } from "./support/storm.ts";
+import { tidy } from "./support/tidy.ts";
+
+const linux = process.platform === "linux" ? false : "needs /proc";
+
+test("workers, relays and PostgreSQL killed outright while jobs run: nothing lost, nothing twice", {
+  skip: linux,
+}, async (t) => {
+  const all = tidy(t);
+  const server = await startTestServer();
+  all.after(server.stop);
+  const plan = { seed: 6, jobs: 80, items: 20, kills: 12, server_kills: 1, limit_ms: 120_000 };
+  const report = await storm(all, server, plan);
+  for (const line of table(plan, report)) t.diagnostic(line);
+  assert.deepEqual(report.violations, []);
+  assert.deepEqual(report.surprises, []);
+});
