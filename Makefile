@@ -10,6 +10,9 @@ STEP_COUNT := $(if $(STEPS),--steps $(STEPS))
 # Taking back is of one branch: an organization's when one is named, else the shared database's.
 DOWN_BRANCH := $(if $(ORG_ID),results,metadata)
 
+# Cases of the fault tests that take longer: with the slow tests, so that `make test` stays within five minutes.
+LONG_FAULTS := test/faults/{away,clock,older,organization,relay}.test.ts
+
 .DEFAULT_GOAL := help
 .PHONY: help install engines services demo test test-reference test-slow test-faults test-pg15 test-migrations bench bench-fleet check format types schema docs \
   up down restart status health health-continuous clean reset quick-reset dev-setup \
@@ -37,13 +40,13 @@ demo: install engines ## a first session: amprenavir into its protein, seven mor
 	@$(ALIQUOT) demo
 
 test: install engines ## every test but the slow references
-	@node scripts/test.mjs "src/**/*.test.ts" "test/**/*.test.ts" "!test/reference/**" "!test/slow/**"
+	@node scripts/test.mjs "src/**/*.test.ts" "test/**/*.test.ts" "!test/reference/**" "!test/slow/**" "!$(LONG_FAULTS)"
 
 test-reference: install engines ## numbers held against published ones (slow)
 	@node scripts/test.mjs "test/reference/**/*.test.ts"
 
 test-slow: install engines ## the package installed elsewhere, whole runs, killed processes, the demo
-	@node scripts/test.mjs "test/slow/**/*.test.ts"
+	@node scripts/test.mjs "test/slow/**/*.test.ts" "$(LONG_FAULTS)"
 
 test-faults: install engines ## killed processes, lost leases, servers that go away; then 200 kills while 500 jobs run (SEED= KILLS= JOBS=)
 	@node scripts/test.mjs "test/faults/*.test.ts" "test/slow/faults.test.ts"

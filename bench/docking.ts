@@ -95,6 +95,7 @@ async function planOf(
     owner_id: principal.user_id,
     visibility: "organization",
     params: { site_id, exhaustiveness },
+    site_ids: [site_id],
     inputs: [{ key: "ligand", molecule_id, structure_id: null }],
   };
   const { engines } = await findEngines(context.config);

@@ -1,3 +1,4 @@
+-- breaking
 -- One row tells what one transaction did, or of the birth of up to a thousand jobs: a row a fact cost more than the fact.
 ALTER TABLE outbox DROP CONSTRAINT outbox_topic_check;
 ALTER TABLE outbox ADD CONSTRAINT outbox_topic_check

@@ -1,4 +1,10 @@
+DROP TRIGGER task_executions_step ON task_executions;
+DROP FUNCTION check_execution_step();
+DROP POLICY task_executions_member_stop ON task_executions;
+REVOKE INSERT (job_id, task_name, engine, status, depends_left, max_attempts) ON tasks FROM {member};
+GRANT INSERT ON tasks TO {member};
 REVOKE DELETE ON result_cache FROM {member};
 DROP POLICY result_cache_member_delete ON result_cache;
 DROP INDEX result_cache_task;
+DROP INDEX result_cache_created;
 ALTER TABLE result_cache DROP COLUMN source, DROP COLUMN checks_passed, DROP COLUMN result_hash, DROP COLUMN signed_document;

@@ -5,17 +5,16 @@ import { countOpenTasks, selectNextRank } from "../jobs/births-store.ts";
 import { newTasks } from "../jobs/submit.ts";
 import { insertOutbox } from "../outbox.ts";
 import { answeredBefore } from "../result-cache/answered.ts";
+import { forgetMissing } from "../result-cache/forget-missing.ts";
 import { policyOf } from "../result-cache/policy.ts";
 import type { CachePolicy } from "../result-cache/schema.ts";
 import type { Services } from "../services.ts";
 import { endBatch } from "./end.ts";
-import { type Limits, readLimits } from "./limits.ts";
+import { type Limits, placesForBatches, readLimits, WINDOW } from "./limits.ts";
 import { selectCounts } from "./progress-store.ts";
 import { type Batch, selectOptionalBatch, tryGate, updateBatch } from "./store.ts";
-import { answerItems, insertWindow, selectOpenBatches, selectQuestions, skipItems } from "./windows-store.ts";
+import { insertWindow, selectOpenBatches, selectQuestions, skipItems } from "./windows-store.ts";
 
-/** Jobs of one batch that are open at once: a queue of all would be longer than anybody needs. */
-export const WINDOW = 10_000;
 /** Items of one transaction: small enough that the queue hears of the first while the next are made. */
 const PORTION = 2500;
 /** A window is refilled when this share of it is free: one job at a time would cost more than the job. */
@@ -53,6 +52,7 @@ export async function advanceBatches(
   for (const batchId of open) {
     for (let more = true; more; ) {
       const before = report.jobs;
+      await forgetBehind(services, orgId, batchId, { limits, policy, report, settings });
       more = await services.results.forMachinery(orgId, (scope) =>
         advance(scope, batchId, { limits, policy, report, settings }),
       );
@@ -88,6 +88,32 @@ async function advance(scope: ResultsScope, batchId: string, round: Round): Prom
   return false;
 }
 
+/** Entries whose bytes are gone answer no item of the next window: looked for before its transaction. */
+async function forgetBehind(services: Services, orgId: string, batchId: string, round: Round): Promise<void> {
+  const asked = await services.results.forMachinery(orgId, async (scope) => {
+    const batch = await selectOptionalBatch(scope.tx, batchId);
+    if (batch === undefined || !batch.reuse || batch.next_item > batch.total_items) return undefined;
+    if (batch.status !== "pending" && batch.status !== "in_progress") return undefined;
+    const range = await nextRange(scope, batch, newTasks(batch.plan.pipeline.spec).length, round);
+    if (range === null) return undefined;
+    return { user_id: batch.owner_id, questions: await selectQuestions(scope.tx, batchId, range) };
+  });
+  if (asked === undefined) return;
+  await forgetMissing({ services, principal: { org_id: orgId, user_id: asked.user_id } }, asked.questions);
+}
+
+/** Items that may get jobs now, the end not among them; null: none. */
+async function nextRange(
+  scope: ResultsScope,
+  batch: Batch,
+  tasksEach: number,
+  round: Round,
+): Promise<[number, number] | null> {
+  const room = Math.min(await roomOf(scope, batch, tasksEach, round), round.settings.portion ?? PORTION);
+  if (room === 0) return null;
+  return [batch.next_item, Math.min(batch.next_item + room, batch.total_items + 1)];
+}
+
 async function leaveOut({ tx }: ResultsScope, batch: Batch, { settings }: Round): Promise<boolean> {
   const to = Math.min(batch.next_item + (settings.portion ?? PORTION), batch.total_items + 1);
   await skipItems(tx, batch.batch_id, [batch.next_item, to]);
@@ -97,20 +123,18 @@ async function leaveOut({ tx }: ResultsScope, batch: Batch, { settings }: Round)
 
 async function openWindow(scope: ResultsScope, batch: Batch, round: Round): Promise<boolean> {
   const { tx } = scope;
-  const { batch_id, next_item, total_items, plan } = batch;
+  const { batch_id, plan } = batch;
   const tasks = newTasks(plan.pipeline.spec);
-  const room = Math.min(await roomOf(scope, batch, tasks.length, round), round.settings.portion ?? PORTION);
-  if (room === 0) return false;
-  const range: [number, number] = [next_item, Math.min(next_item + room, total_items + 1)];
-  if (batch.reuse) {
-    const asker = { owner_id: batch.owner_id, visibility: plan.visibility };
-    const answers = await answeredBefore(tx, await selectQuestions(tx, batch_id, range), asker, round.policy);
-    round.report.answered += await answerItems(tx, batch_id, range, answers);
-  }
+  const range = await nextRange(scope, batch, tasks.length, round);
+  if (range === null) return false;
+  const asker = { owner_id: batch.owner_id, visibility: plan.visibility };
+  const questions = batch.reuse ? await selectQuestions(tx, batch_id, range) : [];
+  const answers = await answeredBefore(tx, questions, asker, round.policy);
   const ready = tasks.filter((task) => task.status === "ready");
   const first_rank = await selectNextRank(tx, batch_id, ready[0]?.engine ?? "", batch.priority);
   const now = new Date().toISOString();
-  const job_ids = await insertWindow(tx, batch, range, first_rank, tasks);
+  const { job_ids, answered } = await insertWindow(tx, batch, range, first_rank, tasks, answers);
+  round.report.answered += answered;
   await updateBatch(tx, batch_id, {
     next_item: range[1],
     status: "in_progress",
@@ -148,7 +172,7 @@ async function roomOf(
 ): Promise<number> {
   const counts = (await selectCounts(scope.tx, [batch.batch_id])).get(batch.batch_id);
   const left = batch.total_items - batch.next_item + 1;
-  const most = scope.queued_tasks;
+  const most = scope.queued_tasks === null ? null : placesForBatches(scope.queued_tasks);
   const quota =
     most === null ? left : Math.floor((most - (await countOpenTasks(scope.tx, most))) / tasksEach);
   const window = settings.window ?? WINDOW;

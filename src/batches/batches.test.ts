@@ -1,102 +1,27 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { inResults, person } from "../../test/support/context.ts";
-import { openLab } from "../../test/support/worker.ts";
+import { chains, kind, openBatches } from "../../test/support/batches.ts";
+import { inResults } from "../../test/support/context.ts";
+import { until } from "../../test/support/worker.ts";
 import type { ResultsTx } from "../db/results.ts";
-import { AppError } from "../errors.ts";
-import { newId, sha256 } from "../ids.ts";
+import { retryJobOperation } from "../jobs/operations.ts";
 import { perform } from "../perform.ts";
 import { advanceBatches } from "./advance.ts";
 import { listFailures, retryFailures } from "./failure-operations.ts";
+import { cancelBatch } from "./life.ts";
 import {
   addToBatchOperation,
   cancelBatchOperation,
-  createBatchOperation,
-  listItems,
   pauseBatchOperation,
   resumeBatchOperation,
   retryBatchOperation,
-  sealBatchOperation,
-  showBatch,
 } from "./operations.ts";
 import { recountBatch } from "./repair.ts";
-import type { AddedItems, CreateBatch } from "./schema.ts";
-import { type EndedJob, settleItems } from "./settle.ts";
+import { retryFailed } from "./retry.ts";
+import { settleItems } from "./settle.ts";
 
-const { context, org, scientist } = await openLab({ after });
-const colleague = await person(context, org, "scientist");
-const sql = <R extends object>(text: string, values: unknown[] = []) =>
-  context.superuser<R>(text, values, org.database_name);
-
-/** Molecules that no two tests share, and that are all small. */
-const chains = (count: number, from = 1) =>
-  Array.from({ length: count }, (_, n) => {
-    const end = ["", "O", "N", "F", "Cl", "S", "OC(=O)"][Math.floor((from + n) / 15)] ?? "Br";
-    return { text: `${"C".repeat(1 + ((from + n) % 15))}${end}`, format: "smiles" as const };
-  });
-const create = (input: Partial<CreateBatch>, options = {}): Promise<AddedItems> =>
-  perform(context, createBatchOperation, scientist, { pipeline: "xtb-singlepoint", ...input }, options);
-const show = (batch_id: string) => perform(context, showBatch, scientist, { batch_id });
-const items = async (batch_id: string) =>
-  (await perform(context, listItems, scientist, { batch_id, limit: 1000 })).items;
-const kind = (name: string) => (error: unknown) => error instanceof AppError && error.kind === name;
-
-/** Ends jobs as a worker does, without running anything. */
-async function end(jobs: (string | null)[], status: "completed" | "failed", code = "crashed"): Promise<void> {
-  const ids = jobs.map((id) => id ?? "");
-  await inResults(context, org, async ({ tx }) => {
-    await tx.updateTable("tasks").set({ status }).where("job_id", "in", ids).execute();
-    const error = status === "failed" ? JSON.stringify({ code, kind: code, message: "it broke" }) : null;
-    await tx.updateTable("jobs").set({ status, error }).where("job_id", "in", ids).execute();
-    if (status === "completed") await keepResults(tx, ids);
-    const ended = { status, ...(status === "failed" ? { error: { code, message: "it broke" } } : {}) };
-    await settleItems(
-      tx,
-      ids.map((job_id): EndedJob => ({ job_id, ...ended })),
-    );
-  });
-}
-
-/** What a worker keeps of completed jobs for others: without it nothing answers. */
-async function keepResults(tx: ResultsTx, ids: string[]): Promise<void> {
-  for (const job_id of ids) {
-    const signature = sha256(job_id);
-    const exec_id = newId();
-    const task = { job_id, task_name: "singlepoint" };
-    await tx.updateTable("tasks").set({ signature }).where("job_id", "=", job_id).execute();
-    const run = { attempt: 1, status: "completed", fence: 1, ended_at: new Date().toISOString() };
-    await tx
-      .insertInto("task_executions")
-      .values({ exec_id, ...task, ...run, signature })
-      .execute();
-    const result = {
-      service_name: "xtb 6",
-      schema_version: "1",
-      confidence_score: 1,
-      checks: "[]",
-      result_data: "{}",
-    };
-    await tx
-      .insertInto("task_results")
-      .values({ exec_id, ...task, ...result })
-      .execute();
-    const entry = { cache_key: signature, signature, pipeline_version: "1", task_name: "singlepoint" };
-    await tx
-      .insertInto("result_cache")
-      .values({ ...entry, canonical_job_id: job_id, canonical_exec_id: exec_id, confidence_score: 1 })
-      .execute();
-  }
-}
-
-/** Everything of a batch that must agree with something else. */
-async function checkCounters(batch_id: string): Promise<void> {
-  assert.equal(await inResults(context, org, (scope) => recountBatch(scope, batch_id)), undefined);
-  const twice = await sql(
-    "SELECT job_id FROM jobs WHERE batch_id = $1 AND job_id NOT IN (SELECT job_id FROM batch_items WHERE job_id IS NOT NULL AND batch_id = $1)",
-    [batch_id],
-  );
-  assert.deepEqual(twice, [], "a job that no item has");
-}
+const { context, org, scientist, colleague, sql, create, show, items, end, checkCounters, withoutWindows } =
+  await openBatches({ after });
 
 test("one request becomes items, jobs and places in the queue; the same molecule twice and a bad line are left out", async () => {
   const molecules = [
@@ -149,21 +74,6 @@ test("one request becomes items, jobs and places in the queue; the same molecule
   ]);
   assert.equal(queued.length, 3);
   await checkCounters(answer.batch_id);
-});
-
-test("the first items run before the last is there, and a batch that is not sealed takes more", async () => {
-  const { batch_id } = await create({ molecules: chains(7, 5), seal: false });
-  // What the request itself made, before there was a smaller window.
-  const made = (await items(batch_id)).length;
-  assert.equal(made, 7);
-  await perform(context, addToBatchOperation, scientist, { batch_id, molecules: chains(2, 12) });
-  await end(
-    (await items(batch_id)).slice(0, 4).map(({ job_id }) => job_id),
-    "completed",
-  );
-  const row = await show(batch_id);
-  assert.deepEqual(row.counts, { pending: 0, processing: 5, completed: 4, failed: 0, skipped: 0 });
-  await checkCounters(batch_id);
 });
 
 test("small windows, one after the other: each item gets one job, and the end is stated once", async () => {
@@ -303,96 +213,6 @@ test("cancelled, all of it ends: open jobs, and items that had none; it stays ca
   await checkCounters(batch_id);
 });
 
-test("what a completed job answered is not computed again, unless it was asked to be", async () => {
-  const first = await create({ molecules: chains(2, 75) });
-  const jobs = (await items(first.batch_id)).map(({ job_id }) => job_id);
-  await end(jobs, "completed");
-  const again = await create({ molecules: chains(3, 75) });
-  const known = await items(again.batch_id);
-  assert.deepEqual(
-    known.map(({ job_id }) => jobs.includes(job_id)),
-    [true, true, false],
-  );
-  assert.deepEqual((await show(again.batch_id)).counts, {
-    pending: 0,
-    processing: 1,
-    completed: 2,
-    failed: 0,
-    skipped: 0,
-  });
-  const anew = await create({ molecules: chains(3, 75), reuse: false });
-  assert.equal((await show(anew.batch_id)).counts.processing, 3);
-  for (const id of [again.batch_id, anew.batch_id]) await checkCounters(id);
-});
-
-test("known molecules need no chemistry; those whose row leaves something open are read again", async () => {
-  const texts = ["CCO", "C[C@H](F)Cl", "O=C[O-]", "[O][O]", "CC(F)Cl"];
-  const { batch_id } = await create({
-    molecules: texts.map((text) => ({ text, format: "smiles" })),
-    on_reject: "skip",
-  });
-  const drawn = await items(batch_id);
-  assert.equal(drawn[4]?.status, "skipped");
-  const ids = await sql<{ molecule_id: string; smiles: string }>(
-    "SELECT molecule_id, smiles FROM molecules WHERE smiles = ANY ($1)",
-    [texts],
-  );
-  const known = await create({
-    molecule_ids: ids.map((row) => row.molecule_id),
-    on_reject: "skip",
-    reuse: false,
-  });
-  const of = async (id: string) =>
-    sql(
-      "SELECT i.molecule_id, j.params, j.input_signature FROM jobs j JOIN job_inputs i USING (job_id) WHERE j.batch_id = $1 ORDER BY 1",
-      [id],
-    );
-  assert.deepEqual(await of(known.batch_id), await of(batch_id), "the same questions, as drawn or as known");
-  await assert.rejects(create({ molecule_ids: [batch_id] }), kind("not_found"));
-});
-
-test("a request with a key is answered once; one that is refused leaves nothing", async () => {
-  const key = { idempotencyKey: "a batch" };
-  const first = await create({ molecules: chains(2, 80) }, key);
-  assert.deepEqual(await create({ molecules: chains(2, 80) }, key), first);
-  const before = await sql("SELECT count(*) AS n FROM batch_jobs");
-  await assert.rejects(
-    create({ molecules: [...chains(1), { text: "C1", format: "smiles" }] }),
-    kind("bad_input"),
-  );
-  await assert.rejects(create({}), kind("bad_input"));
-  await assert.rejects(create({ molecules: chains(1), params: { methd: "gfn1" } }), /did you mean method/);
-  await assert.rejects(create({ molecules: chains(1), params: { solvent: "beer" } }), kind("bad_input"));
-  await assert.rejects(create({ molecules: chains(1), pipeline: "dock" }), /--site/);
-  assert.deepEqual(await sql("SELECT count(*) AS n FROM batch_jobs"), before);
-  await context.superuser("UPDATE organizations SET quotas = '{\"batch_items\": 3}' WHERE org_id = $1", [
-    org.org_id,
-  ]);
-  await assert.rejects(create({ molecules: chains(4) }), kind("quota"));
-  await context.superuser("UPDATE organizations SET quotas = '{}' WHERE org_id = $1", [org.org_id]);
-});
-
-test("a private batch is its owner's, and so are its jobs; a colleague's may be seen and not changed", async () => {
-  const { batch_id } = await create({ molecules: chains(1, 85), visibility: "private" });
-  await assert.rejects(perform(context, showBatch, colleague, { batch_id }), kind("not_found"));
-  await assert.rejects(perform(context, cancelBatchOperation, colleague, { batch_id }), kind("not_found"));
-  const [job] = await sql<{ visibility: string; owner_id: string }>(
-    "SELECT visibility, owner_id FROM jobs WHERE batch_id = $1",
-    [batch_id],
-  );
-  assert.deepEqual(job, { visibility: "private", owner_id: scientist.user_id });
-  const shared = await create({ molecules: chains(1, 86) });
-  await perform(context, showBatch, colleague, { batch_id: shared.batch_id });
-  await assert.rejects(
-    perform(context, pauseBatchOperation, colleague, { batch_id: shared.batch_id }),
-    kind("forbidden"),
-  );
-  await assert.rejects(
-    perform(context, sealBatchOperation, colleague, { batch_id: shared.batch_id }),
-    kind("forbidden"),
-  );
-});
-
 test("failures are grouped by code, with examples, and those of one code run again", async () => {
   const { batch_id } = await create({
     molecules: [...chains(5, 90), { text: "C1", format: "smiles", name: "broken" }],
@@ -434,6 +254,25 @@ test("failures are grouped by code, with examples, and those of one code run aga
   await checkCounters(batch_id);
 });
 
+test("no more is retried at once than a window has room for, and each failed job once", async () => {
+  const { batch_id } = await create({ molecules: chains(5, 63) });
+  const jobs = (await items(batch_id)).map(({ job_id }) => job_id);
+  await end(jobs, "failed", "timeout");
+  const retry = (after?: string) =>
+    context.results.transact(scientist, (scope) =>
+      retryFailed(scope, { batch_id, ...(after === undefined ? {} : { after }) }, { window: 3 }),
+    );
+  assert.deepEqual(await retry(), { retried: 3, more: true, next_after: null });
+  assert.deepEqual(await retry(), { retried: 0, more: true, next_after: null }, "no room");
+  const again = (await items(batch_id)).flatMap(({ status, job_id }) =>
+    status === "processing" ? [job_id] : [],
+  );
+  await end(again, "failed", "timeout");
+  const last = await retry(again.toSorted().at(-1) ?? "");
+  assert.deepEqual(last, { retried: 2, more: false, next_after: null }, "those that failed again come later");
+  await checkCounters(batch_id);
+});
+
 test("counters that were changed by hand are repaired, and told of", async () => {
   const { batch_id } = await create({ molecules: chains(3, 97) });
   await sql("UPDATE batch_progress SET completed = 9 WHERE batch_id = $1 AND slot = 2", [batch_id]);
@@ -442,15 +281,74 @@ test("counters that were changed by hand are repaired, and told of", async () =>
   await checkCounters(batch_id);
 });
 
-/** A request after which nobody makes its jobs, as where the process ended there. */
-async function withoutWindows<T>(work: () => Promise<T>): Promise<T> {
-  const { forMachinery } = context.results;
-  context.results.forMachinery = async () => {
-    throw new AppError("unavailable", "the process ended here");
-  };
-  try {
-    return await work();
-  } finally {
-    context.results.forMachinery = forMachinery;
-  }
-}
+test("a window takes the counters once, in order, whatever of it was answered", async () => {
+  const [fresh, known] = chains(2, 110);
+  const before = await create({ molecules: known === undefined ? [] : [known] });
+  await end(
+    (await items(before.batch_id)).map(({ job_id }) => job_id),
+    "completed",
+  );
+  const { batch_id } = await withoutWindows(() =>
+    create({ molecules: [fresh, known].flatMap((one) => one ?? []) }),
+  );
+  const touch = (tx: ResultsTx, slot: number) =>
+    tx
+      .updateTable("batch_progress")
+      .set({ failed: 0 })
+      .where("batch_id", "=", batch_id)
+      .where("slot", "=", slot)
+      .execute();
+  let window: Promise<unknown> = Promise.resolve();
+  await inResults(context, org, async ({ tx }) => {
+    await touch(tx, 1);
+    window = advanceBatches(context, org.org_id);
+    await until("the window at the first counter", async () => {
+      const [row] = await sql<{ n: number }>(
+        "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      );
+      return row?.n === 1;
+    });
+    await touch(tx, 2);
+  });
+  await window;
+  assert.deepEqual(
+    (await items(batch_id)).map(({ status }) => status),
+    ["processing", "completed"],
+  );
+  await checkCounters(batch_id);
+});
+
+test("a retry waits for whoever cancels the batch, and then finds it cancelled", async () => {
+  const { batch_id } = await create({ molecules: chains(2, 105) });
+  const [first = "", second = ""] = (await items(batch_id)).map(({ job_id }) => job_id ?? "");
+  await end([first], "failed", "rare");
+  const holds = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  const cancelling = context.results.transact(scientist, async (scope) => {
+    await cancelBatch(scope, batch_id);
+    held.resolve();
+    await holds.promise;
+  });
+  await held.promise;
+  const retries = [
+    perform(context, retryFailures, scientist, { code: "rare" }),
+    perform(context, retryBatchOperation, scientist, { batch_id }),
+    perform(context, retryJobOperation, scientist, { job_id: first }),
+  ].map((retry) =>
+    retry.then(
+      ({ retried = 1 }: { retried?: number }) => retried,
+      (error) => error.kind,
+    ),
+  );
+  await until("all three at the batch's gate", async () => {
+    const [row] = await sql<{ n: number }>(
+      "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = 7242011",
+    );
+    return row?.n === 3;
+  }).finally(holds.resolve);
+  await cancelling;
+  assert.deepEqual(await Promise.all(retries), [0, "conflict", "conflict"]);
+  const states = await sql("SELECT status FROM jobs WHERE job_id = ANY ($1) ORDER BY 1", [[first, second]]);
+  assert.deepEqual(states, [{ status: "cancelled" }, { status: "failed" }]);
+  await checkCounters(batch_id);
+});

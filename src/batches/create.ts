@@ -4,10 +4,10 @@ import { AppError } from "../errors.ts";
 import { insertSpec } from "../jobs/births-store.ts";
 import { questionSigner, specHash } from "../jobs/question.ts";
 import type { RejectedRecord } from "../molecules/schema.ts";
-import { recipeNamed } from "../pipelines/recipe.ts";
+import { runnableNamed } from "../pipelines/recipe.ts";
 import type { Services } from "../services.ts";
 import { insertItems, type NewItem } from "./items-store.ts";
-import { readLimits } from "./limits.ts";
+import { placesForBatches, readLimits } from "./limits.ts";
 import type { Call, RequestPlan } from "./request-rules.ts";
 import {
   makeItems,
@@ -26,8 +26,7 @@ type Doing<P> = { scope: ResultsScope; services: Services; principal: OrgPrincip
 
 /** Recipe, parameters and the chemistry of the first things. Throws AppError as `prepareThings` does. */
 export async function prepareBatch(call: Call, input: CreateBatch): Promise<PreparedBatch> {
-  const pipeline = await recipeNamed(call, input.pipeline);
-  const plan = await planRequests(call, pipeline, input);
+  const plan = await planRequests(call, await runnableNamed(call, input.pipeline), input);
   if (input.source_file !== undefined) plan.options = { ...plan.options, source_file: input.source_file };
   const things = hasThings(input) ? await prepareThings(call, plan, input) : null;
   if (things === null && input.seal !== false)
@@ -50,6 +49,7 @@ export async function createBatch(call: Doing<PreparedBatch>, input: CreateBatch
   const { scope, principal, prepared } = call;
   const { plan, things } = prepared;
   const { pipeline } = plan;
+  refuseTooLarge(scope, Object.keys(pipeline.spec.tasks).length);
   const spec_hash = specHash(pipeline.spec);
   const { pipeline_id, pipeline_version_id, name, version, spec } = pipeline;
   await insertSpec(scope.tx, { spec_hash, pipeline_id, pipeline_version_id, name, version, spec });
@@ -66,9 +66,21 @@ export async function createBatch(call: Doing<PreparedBatch>, input: CreateBatch
   const nothing = { batch_id, added: 0, skipped: 0, rejected: [], total_items: 0, next_after: null };
   const answer =
     things === null ? nothing : await addThings(scope, principal, batch, things, prepared.most_items);
-  if (input.seal !== false && answer.next_after === null)
+  if (input.seal !== false && answer.next_after === null) {
+    if (answer.total_items === 0)
+      throw new AppError("bad_input", "there is nothing to compute: the organization has no molecule yet");
     await updateBatch(scope.tx, batch_id, { sealed_at: new Date().toISOString() });
+  }
   return answer;
+}
+
+/** A job whose tasks never have room would wait for ever. Throws AppError quota. */
+function refuseTooLarge({ queued_tasks }: ResultsScope, tasksEach: number): void {
+  if (queued_tasks === null || placesForBatches(queued_tasks) >= tasksEach) return;
+  throw new AppError(
+    "quota",
+    `each job has ${tasksEach} tasks, and of this organization's ${queued_tasks} (queued_tasks) batches may have ${placesForBatches(queued_tasks)}: ask the operator for more`,
+  );
 }
 
 /** The same for what is added later, as the batch was asked for. Throws AppError not_found, and as `prepareThings`. */
@@ -131,7 +143,7 @@ async function addThings(
   if (owner_id !== principal.user_id && visibility === "private")
     throw new AppError("forbidden", "only its owner adds to a private batch");
   const made = await makeItems(scope, registrar, plan, things);
-  const items = inSourceOrder(made.map(itemOf(plan)), things.rejected);
+  const items = inSourceOrder(made.map(itemOf(plan)), things);
   const total_items = batch.total_items + items.length;
   if (total_items > most)
     throw new AppError(
@@ -140,7 +152,8 @@ async function addThings(
     );
   const added = await insertItems(scope.tx, batch_id, batch.total_items, items);
   await updateBatch(scope.tx, batch_id, { total_items });
-  const { rejected, next_after } = things;
+  const { next_after } = things;
+  const rejected = [...things.rejected, ...things.refused];
   return { batch_id, added, skipped: items.length - added, rejected, total_items, next_after };
 }
 
@@ -164,15 +177,23 @@ function itemOf(plan: RequestPlan): (item: RequestItem) => NewItem {
 }
 
 /** Records that were refused are items too, each at its place: so the last item tells how far a file was read. */
-function inSourceOrder(items: NewItem[], rejected: RejectedRecord[]): NewItem[] {
-  const refused = rejected.map(
-    ({ line, input, code, message }): NewItem => ({
-      ...{ molecule_id: null, structure_id: null, input_key: null, params: {}, input_signature: null },
-      name: input === "" ? null : input,
-      source_row: line,
-      error: { code, message },
-    }),
-  );
-  if (refused.length === 0) return items;
-  return [...items, ...refused].sort((a, b) => (a.source_row ?? 0) - (b.source_row ?? 0));
+function inSourceOrder(items: NewItem[], { rejected, refused }: PreparedThings): NewItem[] {
+  const leftOut = (source_row: number | null, { input, code, message }: RejectedRecord): NewItem => ({
+    ...{ molecule_id: null, structure_id: null, input_key: null, params: {}, input_signature: null },
+    name: input === "" ? null : input,
+    source_row,
+    error: { code, message },
+  });
+  const all = [
+    ...items,
+    ...rejected.map((record) => leftOut(record.line, record)),
+    ...refused.map((record) => leftOut(null, record)),
+  ];
+  if (all.length === items.length) return items;
+  // What came by its id stands in no file: after what does.
+  const last = Number.POSITIVE_INFINITY;
+  return all.sort((a, b) => {
+    const [one, other] = [a.source_row ?? last, b.source_row ?? last];
+    return one === other ? 0 : one - other;
+  });
 }

@@ -13,7 +13,16 @@ const FILTER = {
   engine: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
 };
 const FailureQuery = Type.Object(FILTER, { additionalProperties: false });
-type FailureQuery = Static<typeof FailureQuery>;
+/** With the last job of an earlier call, so that what fails at once is not run again and again. */
+const RetryQuery = Type.Object({ ...FILTER, after: Type.Optional(Uuid) }, { additionalProperties: false });
+type RetryQuery = Static<typeof RetryQuery>;
+
+const Retried = Type.Object({
+  retried: Type.Integer({ minimum: 0 }),
+  more: Type.Boolean(),
+  /** Job to go on after at once; null: that was all, or the queue has no room for more now. */
+  next_after: Type.Union([Uuid, Type.Null()]),
+});
 
 export const listFailures = operation({
   name: "failure.list",
@@ -35,8 +44,8 @@ export const retryFailures = operation({
   permission: "jobs:manage",
   http: { method: "POST", path: "/failures/retry" },
   tx: "results",
-  input: FailureQuery,
-  output: Type.Object({ retried: Type.Integer({ minimum: 0 }), more: Type.Boolean() }),
+  input: RetryQuery,
+  output: Retried,
   run: ({ scope }, query) => retryFailed(scope, checkTime(query)),
   told: ({ batch_id, code }, { retried }) => ({
     entity_type: "job",
@@ -48,9 +57,11 @@ export const retryFailures = operation({
   }),
 });
 
-/** Throws AppError bad_input where the time is none. */
-function checkTime(query: FailureQuery): FailureQuery {
-  if (query.since === undefined || !Number.isNaN(Date.parse(query.since))) return query;
+/** With the time as the database reads it, whatever form it was said in. Throws AppError bad_input where it is none. */
+function checkTime(query: RetryQuery): RetryQuery {
+  if (query.since === undefined) return query;
+  const time = Date.parse(query.since);
+  if (!Number.isNaN(time)) return { ...query, since: new Date(time).toISOString() };
   throw new AppError("bad_input", "since must be a time such as 2026-01-31T09:00:00Z", {
     fields: [{ path: "/since", rule: "must be a time" }],
   });

@@ -59,12 +59,14 @@ export async function insertItems(
   return result.rows[0]?.added ?? 0;
 }
 
-/** Line or record that was added last; null where nothing was, or nothing came from a file. */
+/** The last line or record that was added; null where nothing was, or nothing came from a file. */
 export async function selectLastSourceRow(db: ResultsDb, batchId: string): Promise<number | null> {
   const row = await db
     .selectFrom("batch_items")
     .select("source_row")
     .where("batch_id", "=", batchId)
+    // Of the last item that has one: what was known before may come after a file. Its rows come in their order.
+    .where("source_row", "is not", null)
     .orderBy("item_no", "desc")
     .limit(1)
     .executeTakeFirst();

@@ -5,7 +5,12 @@ import type { Identified, Identity } from "../toolkit/toolkit.ts";
 export type KnownSpecies = Pick<
   Identity,
   "identity_key" | "formula" | "charge" | "stereo_status" | "heavy_atoms"
-> & { molecule_id: string; smiles: string | null };
+> & {
+  molecule_id: string;
+  smiles: string | null;
+  /** True: the organization does not see it. */
+  is_private: boolean;
+};
 
 /** What decides the parameters of one species. */
 export type WantedSpecies = Pick<Identity, "charge" | "radical_electrons">;

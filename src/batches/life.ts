@@ -1,6 +1,7 @@
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import { cancelJobs } from "../jobs/change.ts";
+import { laterRanks } from "../jobs/ranks.ts";
 import { insertEvents, type LockedJob, lockJobs, updateJobs } from "../jobs/store.ts";
 import { type Fact, insertOutbox } from "../outbox.ts";
 import { ownBatch } from "./create.ts";
@@ -35,10 +36,13 @@ export async function resumeBatch(scope: ResultsScope, batch_id: string): Promis
   if (batch.status !== "paused") return { batch_id, status: batch.status, jobs: 0 };
   const { tx } = scope;
   const jobs = await lockOpenJobs(tx, batch_id, "pending");
-  const facts = await moveJobs(tx, jobs, "queued", "its batch goes on");
+  const ready = await selectReadyTasks(tx, idsOf(jobs));
+  // Before they are queued again: their own old ranks must not count.
+  const ranks = await laterRanks(tx, jobs, ready);
+  const facts = await moveJobs(tx, jobs, "queued", "its batch goes on", ranks);
   const status = batch.started_at === null ? "pending" : "in_progress";
   await updateBatch(tx, batch_id, { status });
-  await insertOutbox(tx, [...facts, ...readyFacts(jobs, await selectReadyTasks(tx, idsOf(jobs)))]);
+  await insertOutbox(tx, [...facts, ...readyFacts(jobs, ready, ranks)]);
   return { batch_id, status, jobs: jobs.length };
 }
 
@@ -88,6 +92,7 @@ async function moveJobs(
   jobs: LockedJob[],
   status: "pending" | "queued",
   detail: string,
+  ranks: ReadonlyMap<string, number> = new Map(),
 ): Promise<Fact[]> {
   await insertEvents(
     tx,
@@ -95,17 +100,18 @@ async function moveJobs(
   );
   const facts = await updateJobs(
     tx,
-    jobs.map((job) => ({ job, status, seq: job.seq + 1 })),
+    jobs.map((job) => ({ job, status, seq: job.seq + 1, rank: ranks.get(job.job_id) ?? job.rank })),
   );
   return facts.map((payload): Fact => ({ topic: "job", payload }));
 }
 
 /** What the queue is told of tasks that are ready again. */
-function readyFacts(jobs: LockedJob[], ready: ReadyTask[]): Fact[] {
+function readyFacts(jobs: LockedJob[], ready: ReadyTask[], ranks: ReadonlyMap<string, number>): Fact[] {
   const byId = new Map(jobs.map((job) => [job.job_id, job]));
   return ready.flatMap((task): Fact[] => {
     const job = byId.get(task.job_id);
     if (job === undefined) return [];
-    return [{ topic: "task_ready", payload: { ...task, priority: job.priority, rank: job.rank } }];
+    const rank = ranks.get(job.job_id) ?? job.rank;
+    return [{ topic: "task_ready", payload: { ...task, priority: job.priority, rank } }];
   });
 }

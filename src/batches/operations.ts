@@ -200,8 +200,17 @@ export const retryBatchOperation = operation({
   permission: "jobs:manage",
   http: { method: "POST", path: "/batches/{batch_id}/retry" },
   tx: "results",
-  input: Type.Object({ batch_id: Uuid, code: Type.Optional(Code) }, { additionalProperties: false }),
-  output: Type.Object({ batch_id: Uuid, retried: Type.Integer({ minimum: 0 }), more: Type.Boolean() }),
+  input: Type.Object(
+    { batch_id: Uuid, code: Type.Optional(Code), after: Type.Optional(Uuid) },
+    { additionalProperties: false },
+  ),
+  output: Type.Object({
+    batch_id: Uuid,
+    retried: Type.Integer({ minimum: 0 }),
+    more: Type.Boolean(),
+    /** Job to go on after at once; null: that was all, or the queue has no room for more now. */
+    next_after: Type.Union([Uuid, Type.Null()]),
+  }),
   run: async ({ scope }, filter) => ({ batch_id: filter.batch_id, ...(await retryFailed(scope, filter)) }),
   told: ({ batch_id, code }, { retried }) => ({
     entity_type: "batch",

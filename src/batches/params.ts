@@ -18,21 +18,14 @@ export function paramName(spec: PipelineSpec, task: string, key: string): string
 }
 
 /**
- * Parameters as they were asked, by the names that the pipeline declares or else by the engine's. Throws
- * AppError bad_input that names the first that is not known, is wrong, or is missing.
+ * Parameters as they were asked. A pipeline that declares none takes of its first engine what may be chosen, which
+ * is less than its tasks take: what these settle among themselves is nobody's choice. Throws AppError bad_input.
  */
-export function checkedParams(
-  { name, spec }: PublishedPipeline,
-  task: string,
-  choices: Choices,
-  given: Params,
-): Params {
-  const rules = new Map(
-    Object.entries(spec.params === undefined ? choices : declaredChoices(spec, task, choices)),
-  );
+export function checkedParams({ name, spec }: PublishedPipeline, choices: Choices, given: Params): Params {
+  if (spec.params !== undefined) return given;
   for (const [key, value] of Object.entries(given)) {
-    const schema = rules.get(key);
-    if (schema === undefined) throw unknownParam(name, key, [...rules.keys()]);
+    const schema = choices[key];
+    if (schema === undefined) throw unknownParam(name, key, Object.keys(choices));
     const [error] = Value.Errors(schema, value);
     if (error !== undefined)
       throw new AppError("bad_input", `parameter ${key} of pipeline ${name} ${error.message}`, {
@@ -40,18 +33,6 @@ export function checkedParams(
       });
   }
   return given;
-}
-
-/** Each declared parameter with the schema of what it is bound to; any value where that is no engine's of ours. */
-function declaredChoices(spec: PipelineSpec, task: string, choices: Choices): Choices {
-  const own = spec.tasks[task]?.params ?? {};
-  const bound = new Map(
-    Object.entries(own).flatMap(([key, value]) => {
-      const declared = referenceIn(value, "$param");
-      return declared === undefined || choices[key] === undefined ? [] : [[declared, choices[key]] as const];
-    }),
-  );
-  return Object.fromEntries(Object.keys(spec.params ?? {}).map((key) => [key, bound.get(key) ?? {}]));
 }
 
 /** Throws AppError bad_input where a declared parameter has neither a value nor a default. */

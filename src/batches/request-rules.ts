@@ -46,10 +46,12 @@ export type EngineRequests = {
   /** Its names of what it computes. */
   molecule_key: string;
   structure_key: string | null;
+  /** Of what may be chosen: says how things are read, and is no parameter of its tasks. */
+  reading: readonly string[];
   /** Whether stereo that is not drawn is enumerated; else it is refused by `refuse`. */
   expands_stereo: boolean;
-  /** Shared parameters and inputs. Throws AppError bad_input, not_found (a site). */
-  plan(call: Call, pipeline: PublishedPipeline, task: string, asked: AskedOfPipeline): Promise<RequestPlan>;
+  /** Shared parameters and options, of what was asked with the sites as parameters. Throws AppError bad_input. */
+  plan(pipeline: PublishedPipeline, task: string, asked: AskedOfPipeline): RequestPlan;
   /** Why a species can't be computed; undefined where it can. */
   refuse(species: IdentifiedRecord["found"], options: ReadingOptions): Refusal | undefined;
   /** Parameters of one species alone. */

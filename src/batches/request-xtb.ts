@@ -5,9 +5,8 @@ import {
   structureElectrons,
 } from "../calculations/species.ts";
 import { commonParams, SubmitCalculations } from "../calculations/submit.ts";
-import { AppError } from "../errors.ts";
 import { readStructure } from "../structures/read.ts";
-import { asJobParams, checkComplete, checkedParams, engineParams } from "./params.ts";
+import { asJobParams, checkedParams, engineParams } from "./params.ts";
 import type { EngineRequests } from "./request-rules.ts";
 
 const {
@@ -31,13 +30,11 @@ const CHOICES = {
 export const XTB_REQUESTS: EngineRequests = {
   molecule_key: "molecule",
   structure_key: "structure",
+  reading: ["vertical"],
   expands_stereo: false,
-  async plan(_call, pipeline, task, asked) {
+  plan(pipeline, task, asked) {
     const { spec } = pipeline;
-    if (asked.site !== undefined)
-      throw new AppError("bad_input", `pipeline ${pipeline.name} docks nowhere: leave the site out`);
-    const given = checkedParams(pipeline, task, CHOICES, asked.params ?? {});
-    checkComplete(pipeline, given);
+    const given = checkedParams(pipeline, CHOICES, asked.params ?? {});
     const { charge, multiplicity, vertical, seed, ...shared } = engineParams(spec, task, CHOICES, given);
     const kind = spec.tasks[task]?.params["task"] === "single_point" ? "single_point" : "optimize";
     const params =

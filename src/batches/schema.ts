@@ -31,7 +31,10 @@ export const BATCH_THINGS = {
   molecules: Type.Optional(Type.Array(MoleculeRecord, { maxItems: MOST_RECORDS })),
   molecule_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_KNOWN })),
   structure_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_RECORDS })),
-  /** Molecules that you may see, in the order of their ids: up to `limit` after `after`. */
+  /**
+   * The organization's molecules, for a private batch also your own, in the order of their ids: up to `limit` after
+   * `after`.
+   */
   registered: Type.Optional(
     Type.Object(
       {

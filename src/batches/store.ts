@@ -11,7 +11,7 @@ import type { BatchCounts, BatchStatus } from "./schema.ts";
 /** First half of the key of the lock that a batch's life is changed under. */
 const GATE = 7_242_011;
 
-const gate = (batchId: string) => sql`${sql.lit(GATE)}, hashtext(${batchId}::text)`;
+const gate = (batchId: string) => sql`${sql.lit(GATE)}, hashtext(${batchId}::uuid::text)`;
 
 /**
  * Waits until nobody else makes jobs of a batch, adds to it or changes its state. It is taken before any row is
@@ -19,6 +19,25 @@ const gate = (batchId: string) => sql`${sql.lit(GATE)}, hashtext(${batchId}::tex
  */
 export async function lockGate(tx: ResultsTx, batchId: string): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(${gate(batchId)})`.execute(tx);
+}
+
+/** The same for several, in one order. */
+export async function lockGates(tx: ResultsTx, batchIds: string[]): Promise<void> {
+  if (batchIds.length === 0) return;
+  await sql`SELECT pg_advisory_xact_lock(${sql.lit(GATE)}, g.key) FROM (SELECT DISTINCT hashtext(b::text) AS key
+    FROM unnest(${batchIds}::uuid[]) AS b ORDER BY 1) AS g`.execute(tx);
+}
+
+/** Those of these batches of which nothing may run now. */
+export async function selectResting(tx: ResultsTx, batchIds: string[]): Promise<Set<string>> {
+  if (batchIds.length === 0) return new Set();
+  const rows = await tx
+    .selectFrom("batch_jobs")
+    .select("batch_id")
+    .where(sql<boolean>`batch_id = ANY (${batchIds}::uuid[])`)
+    .where("status", "in", ["paused", "cancelled"])
+    .execute();
+  return new Set(rows.map(({ batch_id }) => batch_id));
 }
 
 /** The same without waiting: false where somebody else is at it. */

@@ -33,29 +33,11 @@ export async function selectQuestions(
   return rows.map((row) => row.input_signature ?? "");
 }
 
-/** Completes items whose question a completed job answers. Returns how many. */
-export async function answerItems(
-  tx: ResultsTx,
-  batchId: string,
-  [from, to]: [number, number],
-  answers: { input_signature: string; job_id: string }[],
-): Promise<number> {
-  if (answers.length === 0) return 0;
-  const result = await sql<{ count: number }>`
-    WITH answered AS (
-      UPDATE batch_items i SET status = 'completed', job_id = a.job_id
-      FROM jsonb_to_recordset(${JSON.stringify(answers)}::jsonb) AS a(input_signature text, job_id uuid)
-      WHERE i.batch_id = ${batchId} AND i.item_no >= ${from} AND i.item_no < ${to} AND i.status = 'pending'
-        AND i.input_signature = a.input_signature
-      RETURNING i.batch_id, i.item_no, 'pending' AS was, i.status
-    ), counted AS (${sql.raw(counting("answered"))})
-    SELECT count(*)::int AS count FROM answered`.execute(tx);
-  return result.rows[0]?.count ?? 0;
-}
-
 /**
- * Makes the jobs of the items that have none, from one number to below another: job, inputs, tasks, first event,
- * and the item's word of it, as one statement inside the database. Returns the jobs by rank.
+ * Completes the items whose question a completed job answers, from one number to below another, and makes the jobs of
+ * the others: job, inputs, tasks, first event, and the item's word of it. One statement inside the database: whoever
+ * counted twice would hold the last counters while taking the first again, against the order of all others. Returns
+ * the jobs by rank, and how many items were answered.
  */
 export async function insertWindow(
   tx: ResultsTx,
@@ -63,16 +45,25 @@ export async function insertWindow(
   [from, to]: [number, number],
   first_rank: number,
   tasks: NewTask[],
-): Promise<string[]> {
+  answers: { input_signature: string; job_id: string }[],
+): Promise<{ job_ids: string[]; answered: number }> {
   const { batch_id, plan, spec_hash, priority, reuse, project_id, owner_id } = batch;
   const { pipeline, visibility } = plan;
   // Made here: a call of new_id() for each cost more than the list.
   const ids = Array.from({ length: to - from }, newId);
-  const result = await sql<{ count: number }>`
-    WITH picked AS MATERIALIZED (
+  const questions = answers.map(({ input_signature }) => input_signature);
+  const result = await sql<{ count: number; answered: number }>`
+    WITH answered AS (
+      UPDATE batch_items i SET status = 'completed', job_id = a.job_id
+      FROM unnest(${questions}::text[], ${answers.map(({ job_id }) => job_id)}::uuid[]) AS a(input_signature, job_id)
+      WHERE i.batch_id = ${batch_id} AND i.item_no >= ${from} AND i.item_no < ${to} AND i.status = 'pending'
+        AND i.input_signature = a.input_signature
+      RETURNING i.batch_id, i.item_no, 'pending' AS was, i.status
+    ), picked AS MATERIALIZED (
       SELECT i.item_no, i.molecule_id, i.structure_id, i.input_key, i.params, i.input_signature, ids.job_id, i.k
       FROM (SELECT *, row_number() OVER (ORDER BY item_no) AS k FROM batch_items
-        WHERE batch_id = ${batch_id} AND item_no >= ${from} AND item_no < ${to} AND status = 'pending') AS i
+        WHERE batch_id = ${batch_id} AND item_no >= ${from} AND item_no < ${to} AND status = 'pending'
+          AND (input_signature IS NULL OR input_signature <> ALL (${questions}::text[]))) AS i
       JOIN unnest(${ids}::uuid[]) WITH ORDINALITY AS ids(job_id, k) ON ids.k = i.k
     ), born AS (
       INSERT INTO jobs (job_id, spec_hash, pipeline_id, pipeline_version_id, pipeline_version, status, input_signature,
@@ -98,9 +89,12 @@ export async function insertWindow(
       UPDATE batch_items i SET status = 'processing', job_id = p.job_id FROM picked p
       WHERE i.batch_id = ${batch_id} AND i.item_no = p.item_no
       RETURNING i.batch_id, i.item_no, 'pending' AS was, i.status
-    ), counted AS (${sql.raw(counting("taken"))})
-    SELECT count(*)::int AS count FROM picked`.execute(tx);
-  return ids.slice(0, result.rows[0]?.count ?? 0);
+    ), counted AS (${sql.raw(counting("(SELECT * FROM answered UNION ALL SELECT * FROM taken)"))})
+    SELECT (SELECT count(*)::int FROM picked) AS count, (SELECT count(*)::int FROM answered) AS answered`.execute(
+    tx,
+  );
+  const [{ count, answered } = { count: 0, answered: 0 }] = result.rows;
+  return { job_ids: ids.slice(0, count), answered };
 }
 
 /** Leaves out the items of a cancelled batch that have no job, from one number to below another. */

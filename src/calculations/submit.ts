@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import type { OrgPrincipal } from "../access/principal.ts";
+import { readStructures } from "../batches/named.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { ALPB_SOLVENTS, OPTIMIZATION_LEVELS, XTB_METHODS } from "../engines/xtb/schema.ts";
 import { AppError } from "../errors.ts";
@@ -16,7 +17,7 @@ import { policyOf } from "../result-cache/policy.ts";
 import type { CachePolicy } from "../result-cache/schema.ts";
 import type { Services } from "../services.ts";
 import { readStructure } from "../structures/read.ts";
-import { type StructureRow, selectStructuresByIds } from "../structures/store.ts";
+import type { StructureRow } from "../structures/store.ts";
 import type { Identity } from "../toolkit/toolkit.ts";
 import { checkStructure, refuseSpecies, speciesElectrons, structureElectrons } from "./species.ts";
 
@@ -174,18 +175,8 @@ async function structuresOf(
   call: { services: Services; principal: OrgPrincipal },
   input: SubmitCalculations,
 ): Promise<StructureRow[]> {
-  const ids = (input.structure_ids ?? []).map((id) => id.toLowerCase());
-  if (ids.length === 0) return [];
-  const rows = await call.services.results.read(call.principal, (scope) =>
-    selectStructuresByIds(scope.tx, ids),
-  );
-  const byId = new Map(rows.map((row) => [row.structure_id, row]));
-  const named = ids.map((id) => {
-    const row = byId.get(id);
-    if (row === undefined) throw new AppError("not_found", "no such structure");
-    return row;
-  });
-  for (const row of byId.values()) {
+  const named = await readStructures(call, input.visibility ?? "organization", input.structure_ids ?? []);
+  for (const row of new Set(named)) {
     const bytes = await call.services.objects.get(call.principal.org_id, row.uri);
     checkStructure(row, readStructure(row.format, bytes, row.record).geometry.elements, input);
   }

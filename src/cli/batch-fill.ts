@@ -8,6 +8,7 @@ import {
 } from "../batches/operations.ts";
 import { type AddedItems, type BatchRow, type CreateBatch, MOST_RECORDS } from "../batches/schema.ts";
 import { type AppError, toAppError } from "../errors.ts";
+import { newId } from "../ids.ts";
 import type { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
 import { portionsOf } from "../molecules/stream-file.ts";
 import { perform } from "../perform.ts";
@@ -25,7 +26,7 @@ export type BatchSource = {
   into: Request | { batch_id: string; after: number };
   records: AsyncIterable<MoleculeRecord> | Iterable<MoleculeRecord>;
   structure_ids?: string[];
-  /** Also every molecule that the asker may see. */
+  /** Also every molecule of the organization, in a private batch the asker's own as well. */
   registered?: boolean;
   on_reject: "skip" | "refuse";
   /** May be given for a test: fewer in one call. */
@@ -79,6 +80,8 @@ class Filling {
   readonly #cli: Cli;
   readonly #principal: Principal;
   readonly #source: BatchSource;
+  /** Of this command: what it makes is made once. */
+  readonly #key = newId();
   #batchId: string | undefined;
   /** Kept back, so that what fits into one call is one request. */
   #first: Portion | undefined;
@@ -119,11 +122,17 @@ class Filling {
     const batch_id = this.#batchId;
     const refuses = this.#source.on_reject === "refuse" && !("batch_id" in this.#source.into);
     const context = await this.#cli.context();
-    if (refuses) await perform(context, cancelBatchOperation, this.#principal, { batch_id });
+    const cancelled =
+      refuses &&
+      (await perform(context, cancelBatchOperation, this.#principal, { batch_id }).then(
+        () => true,
+        // What went wrong first is what is to be told.
+        () => false,
+      ));
     const { code, message, fields } = error;
     const row = await this.show().catch(() => ({ batch_id }));
     this.#cli.out.result({ ...row, error: { code, message, fields } }, () => "");
-    const next = refuses ? "its batch was cancelled" : this.#wayOn(batch_id);
+    const next = cancelled ? "its batch was cancelled" : this.#wayOn(batch_id);
     this.#cli.out.say(`aliquot: ${message}; ${next}`);
     throw new ExitWith(error.exit);
   }
@@ -141,7 +150,14 @@ class Filling {
     const { into, on_reject } = this.#source;
     if ("batch_id" in into) return;
     const input = { ...into, ...portion, on_reject, seal };
-    const answer = await perform(await this.#cli.context(), createBatchOperation, this.#principal, input);
+    const context = await this.#cli.context();
+    const create = () =>
+      perform(context, createBatchOperation, this.#principal, input, { idempotencyKey: this.#key });
+    // An answer that was lost may have made the batch: asked again with the same key, it is the same one.
+    const answer = await create().catch((thrown: unknown) => {
+      if (toAppError(thrown).kind !== "unavailable") throw thrown;
+      return create();
+    });
     this.#batchId = answer.batch_id;
     await this.#take(answer);
   }

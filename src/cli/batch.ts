@@ -24,6 +24,7 @@ import { isFile } from "./docking-parts.ts";
 import { ExitWith } from "./exit.ts";
 import { limit, type Params, param, priority, ranged } from "./options.ts";
 import { table } from "./out.ts";
+import { describeRetried, retryAll } from "./retry-all.ts";
 import { Interrupted } from "./wait.ts";
 
 type CreateOptions = {
@@ -49,7 +50,7 @@ export function register(program: Command, cli: Cli): void {
     .description("run a pipeline on up to a million molecules: one job for each, made as others end")
     .option("--molecules <file>", "SMILES list, SDF or MOL, of any length")
     .option("--structure <id...>", "structures that were added before", [])
-    .option("--registered", "every molecule that you may see")
+    .option("--registered", "every molecule of the organization; with --private your own as well")
     .option(
       "--resume <batch>",
       "go on with a batch that was broken off, after its last record of the same file",
@@ -171,13 +172,10 @@ function registerLife(batch: Command, cli: Cli): void {
     .action(async (batch_id: string, options: { code?: string }) => {
       const { principal } = await cli.member();
       const context = await cli.context();
-      let retried = 0;
-      for (let more = true; more; ) {
-        const part = await perform(context, retryBatchOperation, principal, { batch_id, ...options });
-        retried += part.retried;
-        more = part.more;
-      }
-      cli.out.result({ batch_id, retried }, () => `${retried} jobs run again`);
+      const done = await retryAll((on) =>
+        perform(context, retryBatchOperation, principal, { batch_id, ...options, ...on }),
+      );
+      cli.out.result({ batch_id, ...done }, describeRetried);
     });
 }
 

@@ -4,14 +4,14 @@ import { listEvents } from "../events/operations.ts";
 import { EVENT_TYPES, type EventRow } from "../events/schema.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
+import { EventFeed } from "./event-feed.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { limit } from "./options.ts";
 import { table } from "./out.ts";
 import { since } from "./since.ts";
+import { patiently } from "./wait.ts";
 
 const LOOK_MS = 1000;
-/** An event bears the time at which its transaction began: one that took longer comes after younger ones. */
-const OVERLAP_MS = 60_000;
 
 type Options = {
   type?: string;
@@ -54,30 +54,30 @@ async function listPage(cli: Cli, filter: object): Promise<void> {
   );
 }
 
-async function followEvents(cli: Cli, filter: Options): Promise<void> {
+/** Until Ctrl-C. A database that goes away for a while is waited for. */
+async function followEvents(cli: Cli, { since, limit, cursor: _, ...filter }: Options): Promise<void> {
   const { principal } = await cli.member();
   const context = await cli.context();
   using interrupted = onInterrupt(cli.out, "ending");
-  const begun = Date.now();
-  const seen = new Map<string, number>();
-  for (;;) {
-    const from = new Date(Math.max(begun, Date.now() - OVERLAP_MS)).toISOString();
-    const page = await perform(context, listEvents, principal, {
-      ...filter,
-      since: filter.since ?? from,
-      limit: filter.limit ?? 1000,
-    });
-    delete filter.since;
-    for (const row of page.items.toReversed()) {
-      if (seen.has(row.event_id)) continue;
-      seen.set(row.event_id, Date.now());
+  const feed = new EventFeed((wish) =>
+    patiently(cli, context, () => perform(context, listEvents, principal, { ...filter, ...wish })),
+  );
+  const print = (rows: EventRow[]) => {
+    for (const row of rows)
       cli.out.line(row, (event) =>
         cells(event)
           .filter((cell) => cell !== null)
           .join("  "),
       );
-    }
-    for (const [id, when] of seen) if (when < Date.now() - 2 * OVERLAP_MS) seen.delete(id);
+  };
+  print(
+    await feed.begin({
+      ...(since === undefined ? {} : { since }),
+      ...(limit === undefined ? {} : { limit }),
+    }),
+  );
+  for (;;) {
+    print(await feed.next());
     await sleep(LOOK_MS, undefined, { signal: interrupted.signal }).catch(() => {});
     if (interrupted.signal.aborted) return;
   }

@@ -5,6 +5,7 @@ import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { id } from "./options.ts";
+import { describeRetried, retryAll } from "./retry-all.ts";
 import { since } from "./since.ts";
 
 type Filter = { batch?: string; since?: string; engine?: string; code?: string };
@@ -69,13 +70,10 @@ async function retry(cli: Cli, options: Options): Promise<void> {
     );
   const { principal } = await cli.member();
   const context = await cli.context();
-  let retried = 0;
-  for (let more = true; more; ) {
-    const part = await perform(context, retryFailures, principal, queryOf(options));
-    retried += part.retried;
-    more = part.more;
-  }
-  cli.out.result({ retried }, () => `${retried} jobs run again`);
+  const done = await retryAll((on) =>
+    perform(context, retryFailures, principal, { ...queryOf(options), ...on }),
+  );
+  cli.out.result(done, describeRetried);
 }
 
 function queryOf({ batch, engine, code, ...rest }: Filter) {

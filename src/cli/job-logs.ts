@@ -25,14 +25,18 @@ export async function printLogs(
       (attempt === undefined || row["attempt"] === attempt),
   );
   const last = asked.findLast((row) => row["logs_uri"] != null);
-  if (last === undefined) throw noLog(id, detail.status, asked.at(-1));
+  if (last === undefined) throw noLog(id, detail, asked.at(-1));
   const bytes = await context.objects.get(org.org_id, String(last["logs_uri"]));
   const log = (await decompress(bytes)).toString("utf8");
   const { exec_id, task_name, attempt: which } = last;
   cli.out.result({ job_id: id, task_name, exec_id, attempt: which, log }, () => log.trimEnd());
 }
 
-function noLog(id: string, status: string, last: Record<string, unknown> | undefined): AppError {
+function noLog(
+  id: string,
+  { status, executions }: { status: string; executions: unknown[] },
+  last: Record<string, unknown> | undefined,
+): AppError {
   const from = last?.["cached_from_job_id"];
   if (from != null)
     return new AppError(
@@ -44,5 +48,10 @@ function noLog(id: string, status: string, last: Record<string, unknown> | undef
       "not_found",
       `job ${id} has no log yet: the program runs, and its log comes when it ends`,
     );
-  return new AppError("not_found", `job ${id} has no such log: it is ${status}`);
+  if (last === undefined && executions.length > 0)
+    return new AppError(
+      "not_found",
+      `job ${id} has no such task or attempt: \`aliquot job show ${id}\` lists them`,
+    );
+  return new AppError("not_found", `job ${id} has no log: it is ${status}`);
 }

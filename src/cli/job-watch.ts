@@ -32,7 +32,7 @@ export async function watchJobs(cli: Cli, ids: string[]): Promise<void> {
       );
       for (const event of items) {
         cli.out.line(event, (row) => describe(row, wanted.length > 1));
-        seen.set(event.job_id, event.seq_no);
+        seen.set(event.job_id, Math.max(event.seq_no, seen.get(event.job_id) ?? 0));
       }
       if (items.length > 0) pause = SOON_MS;
       else if (jobs.every(({ status }) => TERMINAL.includes(status))) {

@@ -83,6 +83,12 @@ export function isServerFull(error: unknown): boolean {
   return (error as { code?: string } | null)?.code === "53300";
 }
 
+/** True where a transaction met another one (a deadlock, a lock not had in time) and is worth doing again at once. */
+export function isCollision(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : error;
+  return /^(40|55P03)/.test((cause as { code?: string } | undefined)?.code ?? "");
+}
+
 /** True where an error is the violation of the named constraint or unique index. */
 export function violates(error: unknown, constraint: string): boolean {
   return error instanceof Error && (error as { constraint?: string }).constraint === constraint;

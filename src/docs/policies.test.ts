@@ -43,6 +43,12 @@ test("policies as PostgreSQL prints them are told in words", () => {
     ),
     "whose row in `jobs` is one's own (all, for an admin)",
   );
+  assert.equal(
+    words(
+      `(EXISTS ( SELECT 1\n   FROM jobs j\n  WHERE ((j.job_id = tasks.job_id) AND ((j.owner_id = ${USER}) OR ${ADMIN}))))`,
+    ),
+    "whose row in `jobs` is one's own (all, for an admin)",
+  );
 });
 
 test("a policy that was loosened is no longer told in words, but shown", () => {
@@ -54,6 +60,7 @@ test("a policy that was loosened is no longer told in words, but shown", () => {
     "(EXISTS ( SELECT 1 FROM jobs j))",
     "(EXISTS ( SELECT 1 FROM jobs j WHERE (j.job_id = j.job_id)))",
     "(EXISTS ( SELECT 1 FROM jobs j WHERE ((j.job_id = tasks.job_id) OR true)))",
+    `(EXISTS ( SELECT 1 FROM jobs j WHERE ((j.job_id = tasks.job_id) AND ((j.owner_id = ${USER}) OR true))))`,
   ])
     assert.match(conditionWords(loose), /`[^`]+[=<(]/, `${loose} is told in words`);
   assert.match(conditionWords(`(${ORG} OR (a = 1))`), /^`in_own_org\(\) OR a = 1`$/);

@@ -65,7 +65,9 @@ const WORDS: readonly (readonly [part: RegExp, words: string])[] = [
 /** A row of another table that this row's column names: its alias, its column, and ours, which is not of the alias. */
 const HEAD = String.raw`EXISTS \( SELECT 1 FROM (?<table>\w+) (?<alias>\w+) WHERE \(*\k<alias>\.(?<key>\w+) = (?!\k<alias>\.)(?:\w+\.)?(?<column>\w+)\)?`;
 const SEEN = new RegExp(`^${HEAD}\\)$`);
-const WRITTEN = new RegExp(String.raw`^${HEAD} AND may_write\(\k<alias>\.owner_id\)\)*$`);
+const WRITTEN = new RegExp(
+  String.raw`^${HEAD} AND (?:may_write\(\k<alias>\.owner_id\)|\(\k<alias>\.owner_id = app_user\(\) OR app_is_admin\(\)\))\)*$`,
+);
 const OPTIONAL = /^(\w+) IS NULL OR \(?(EXISTS .*?\))\)?$/;
 
 /** A policy's condition in words; what has none stands as SQL. */

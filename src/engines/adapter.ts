@@ -15,6 +15,8 @@ export type TaskContext = {
   /** Parameters of the recipe's node under those of the job. */
   params: Record<string, unknown>;
   inputs: { key: string; molecule_id: string | null; structure_id: string | null }[];
+  /** Binding sites among the job's inputs: whoever asked for it may see them, and parameters say only which. */
+  site_ids: string[];
 };
 
 /** What an engine computes from: validated parameters, its input, and where that came from. */
@@ -48,6 +50,8 @@ export type Recorded = {
   outputs: TaskOutputs;
   /** SHA-256 of the numbers that the same signature must give again. */
   result_hash: string;
+  /** Hashes that the same numbers may have as well, by the noise of their last digits. */
+  near_hashes?: string[];
   wall_seconds: number;
   cpu_seconds: number | null;
 };

@@ -23,7 +23,11 @@ export class Meter {
 
   /** Adds to what was counted, and a time to each stage. */
   add(orgId: string, counts: Record<string, number>, stages: Record<string, number> = {}): void {
-    const window = this.#windows.get(orgId) ?? { since: Date.now(), counts: new Map(), stages: new Map() };
+    const window = this.#windows.get(orgId) ?? {
+      since: performance.now(),
+      counts: new Map(),
+      stages: new Map(),
+    };
     this.#windows.set(orgId, window);
     for (const [name, count] of Object.entries(counts))
       window.counts.set(name, (window.counts.get(name) ?? 0) + count);
@@ -38,7 +42,7 @@ export class Meter {
   /** The summary that is due, and begins the next window; nothing while the minute is not over. */
   due(orgId: string): NewEvent[] {
     const window = this.#windows.get(orgId);
-    if (window === undefined || Date.now() - window.since < this.#everyMs) return [];
+    if (window === undefined || performance.now() - window.since < this.#everyMs) return [];
     this.#windows.delete(orgId);
     const stages = [...window.stages].map(([name, times]) => [name, summary(times)] as const);
     return [
@@ -47,7 +51,7 @@ export class Meter {
         entity_type: "service",
         entity_id: this.#service,
         service: this.#service,
-        duration_ms: Date.now() - window.since,
+        duration_ms: Math.round(performance.now() - window.since),
         context: { ...Object.fromEntries(window.counts), stages: Object.fromEntries(stages) },
       },
     ];

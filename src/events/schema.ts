@@ -21,6 +21,8 @@ export type EventType = (typeof EVENT_TYPES)[number];
 /** `error_code` of what the relay set aside, and of what the reconciler put right; others are an error's own. */
 export const FACT_REFUSED = "fact_refused";
 export const REPAIRED = "repaired";
+/** `status` of the `performance_metric` that tells of a reindex. */
+export const REINDEXED = "reindexed";
 
 export const EventFilter = Type.Object(
   {

@@ -50,7 +50,7 @@ test("an organization that is being made, or waits for its migration, is degrade
     "degraded",
     "its database is not in use (frozen)",
   ]);
-  await set("state = 'active', schema_version = 1");
+  await set("state = 'active', schema_version = 1, breaking_version = 0");
   const waiting = await seen();
   assert.deepEqual(waiting.slice(0, 3), ["degraded", "1 degraded", "degraded"]);
   assert.match(String(waiting[3]), /waits for its migration/);

@@ -4,10 +4,10 @@ import type { Context } from "../context.ts";
 import { type Check, type Finding, type Status, timed } from "./check.ts";
 import { checkOrganizations } from "./organizations.ts";
 import {
+  countAlive,
   type EngineHealth,
   selectConnections,
   selectEngineHealth,
-  selectQueueHealth,
   selectServerVersion,
 } from "./store.ts";
 
@@ -45,13 +45,16 @@ async function pingMetadata(context: Context): Promise<Finding> {
 }
 
 async function queue(context: Context): Promise<Finding> {
-  const { total, engines: parts } = await context.metadata.system(async (tx) => ({
-    total: await selectQueueHealth(tx, ALIVE_SECONDS),
-    engines: await selectEngineHealth(tx, ALIVE_SECONDS),
+  const { workers, parts } = await context.metadata.system(async (tx) => ({
+    workers: await countAlive(tx, ALIVE_SECONDS),
+    parts: await selectEngineHealth(tx, ALIVE_SECONDS),
   }));
-  const { queued, leased, oldest_seconds, workers, engines } = total;
+  const sum = (of: (part: EngineHealth) => number) => parts.reduce((total, part) => total + of(part), 0);
+  const [queued, leased] = [sum((part) => part.queued), sum((part) => part.leased)];
+  const oldest_seconds = Math.max(...parts.map((part) => part.oldest_seconds ?? 0), 0);
+  const engines = parts.filter((part) => part.workers > 0).map((part) => part.engine);
   const starved = queued > leased && workers === 0;
-  const old = (oldest_seconds ?? 0) > OLD_TASK_SECONDS;
+  const old = oldest_seconds > OLD_TASK_SECONDS;
   const head = `${queued} tasks, ${leased} of them running, ${workers} workers (${engines.join(", ") || "no engine"})`;
   const busy = parts.filter((part) => part.queued > 0 || part.resting > 0);
   const detail = [head, ...busy.map(describeEngine)].join("; ");

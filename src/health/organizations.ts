@@ -1,5 +1,5 @@
 import { toAppError } from "../errors.ts";
-import { FACT_REFUSED, REPAIRED } from "../events/schema.ts";
+import { FACT_REFUSED, REINDEXED, REPAIRED } from "../events/schema.ts";
 import type { OrgPlace } from "../orgs/place.ts";
 import { selectPlaces } from "../orgs/store.ts";
 import type { Services } from "../services.ts";
@@ -49,7 +49,7 @@ async function look({ results }: Doors, { org_id, state, schema_version }: OrgPl
   if (state !== "active") return { status: "degraded", detail: `its database is not in use (${state})` };
   try {
     const { waiting, oldest_seconds, refused, repaired } = await results.forMachinery(org_id, (scope) =>
-      selectOutboxHealth(scope, { refused: FACT_REFUSED, repaired: REPAIRED }),
+      selectOutboxHealth(scope, { refused: FACT_REFUSED, repaired: REPAIRED, reindexed: REINDEXED }),
     );
     const seconds = Math.round(oldest_seconds ?? 0);
     const late = seconds > OLD_FACT_SECONDS;

@@ -2,23 +2,14 @@ import { sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { ResultsScope } from "../db/results.ts";
 
-export type QueueHealth = {
-  queued: number;
-  leased: number;
-  oldest_seconds: number | null;
-  workers: number;
-  engines: string[];
-};
-
-/** Depth and age of the queue, and who was there to work on it within `alive_seconds`. */
-export async function selectQueueHealth(tx: MetadataTx, alive_seconds: number): Promise<QueueHealth> {
-  const row = await sql<QueueHealth>`
-    SELECT count(*) AS queued, count(lease_owner) AS leased,
-      extract(epoch FROM now() - min(available_at) FILTER (WHERE lease_owner IS NULL))::float8 AS oldest_seconds,
-      (SELECT count(*) FROM workers WHERE last_seen_at > now() - make_interval(secs => ${alive_seconds})) AS workers,
-      (SELECT coalesce(array_agg(DISTINCT e), '{}') FROM workers, unnest(engines) e WHERE last_seen_at > now() - make_interval(secs => ${alive_seconds})) AS engines
-    FROM task_queue`.execute(tx);
-  return row.rows[0] ?? { queued: 0, leased: 0, oldest_seconds: null, workers: 0, engines: [] };
+/** Workers that were seen within `alive_seconds`. */
+export async function countAlive(tx: MetadataTx, alive_seconds: number): Promise<number> {
+  const row = await tx
+    .selectFrom("workers")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("last_seen_at", ">", sql<string>`now() - make_interval(secs => ${alive_seconds})`)
+    .executeTakeFirstOrThrow();
+  return row.count;
 }
 
 export async function selectServerVersion(tx: MetadataTx): Promise<string | undefined> {
@@ -29,7 +20,7 @@ export async function selectServerVersion(tx: MetadataTx): Promise<string | unde
 export type OutboxHealth = {
   waiting: number;
   oldest_seconds: number | null;
-  /** Rows that were set aside, and repairs that were made, within a day. */
+  /** Rows that were set aside since the last reindex, and repairs that were made, within a day. */
   refused: number;
   repaired: number;
 };
@@ -37,15 +28,20 @@ export type OutboxHealth = {
 /** Facts of an organization that nobody took to the metadata database yet, and what went wrong with them lately. */
 export async function selectOutboxHealth(
   { tx }: ResultsScope,
-  codes: { refused: string; repaired: string },
+  words: { refused: string; repaired: string; reindexed: string },
 ): Promise<OutboxHealth> {
   const row = await sql<OutboxHealth>`
     SELECT o.waiting, o.oldest_seconds, e.refused, e.repaired
     FROM (SELECT count(*) AS waiting, extract(epoch FROM now() - min(created_at))::float8 AS oldest_seconds
         FROM outbox WHERE relayed_at IS NULL) AS o,
-      (SELECT count(*) FILTER (WHERE error_code = ${codes.refused}) AS refused,
-          count(*) FILTER (WHERE error_code = ${codes.repaired}) AS repaired
-        FROM event_logs WHERE event_type = 'error' AND ts > now() - interval '1 day') AS e`.execute(tx);
+      (SELECT count(*) FILTER (WHERE error_code = ${words.refused} AND ts > (
+          SELECT coalesce(max(ts), '-infinity') FROM event_logs WHERE event_type = 'performance_metric'
+            AND status = ${words.reindexed} AND user_id IS NULL AND ts > now() - interval '1 day')) AS refused,
+          count(*) FILTER (WHERE error_code = ${words.repaired}) AS repaired
+        -- People may write events too, in their own name.
+        FROM event_logs WHERE event_type = 'error' AND user_id IS NULL AND ts > now() - interval '1 day') AS e`.execute(
+    tx,
+  );
   return row.rows[0] ?? { waiting: 0, oldest_seconds: null, refused: 0, repaired: 0 };
 }
 

@@ -1,6 +1,9 @@
 import { sql } from "kysely";
 import type { ResultsTx } from "../db/results.ts";
 
+/** Of a recipe that says none. */
+const ATTEMPTS = 3;
+
 export type EndedTask = { job_id: string; task_name: string; fence: number };
 export type ReadyTask = EndedTask & { engine: string; available_at: string };
 
@@ -23,15 +26,27 @@ export async function cancelTasks(tx: ResultsTx, jobIds: string[]): Promise<Ende
 }
 
 /**
- * Makes failed tasks of locked jobs ready again, with as many attempts left as a new one has. Those behind them
+ * Makes failed tasks of locked jobs ready again, with as many attempts left as their recipe gives a new one. Those behind them
  * still wait: a task that failed has counted off nothing.
  */
 export async function reviveTasks(tx: ResultsTx, jobIds: string[]): Promise<ReadyTask[]> {
   const revived = await sql<ReadyTask>`
-    UPDATE tasks SET status = 'ready', available_at = now(), max_attempts = attempt + greatest(max_attempts - attempt, 3)
-    WHERE job_id = ANY (${jobIds}::uuid[]) AND status = 'failed'
-    RETURNING job_id, task_name, engine, fence, available_at`.execute(tx);
+    UPDATE tasks t SET status = 'ready', available_at = now(),
+      max_attempts = t.attempt + coalesce((s.spec -> 'tasks' -> t.task_name ->> 'max_attempts')::int, ${ATTEMPTS})
+    FROM jobs j JOIN pipeline_specs s ON s.spec_hash = j.spec_hash
+    WHERE j.job_id = t.job_id AND t.job_id = ANY (${jobIds}::uuid[]) AND t.status = 'failed'
+    RETURNING t.job_id, t.task_name, t.engine, t.fence, t.available_at`.execute(tx);
   return revived.rows;
+}
+
+/** Status of the batch that a job belongs to; undefined where the caller does not see it. */
+export async function selectBatchStatus(tx: ResultsTx, batchId: string): Promise<string | undefined> {
+  const row = await tx
+    .selectFrom("batch_jobs")
+    .select("status")
+    .where("batch_id", "=", batchId)
+    .executeTakeFirst();
+  return row?.status;
 }
 
 /** How often each of these jobs was retried before. */

@@ -133,3 +133,48 @@ test("events of several jobs come each after the one that is known, and states w
     (error: unknown) => error instanceof AppError && error.kind === "not_found",
   );
 });
+
+test("a retried job comes back behind what others queued meanwhile, not with its place of long ago", async () => {
+  const old = await submitScript(context, scientist);
+  await failNext();
+  await context.superuser("UPDATE jobs SET rank = 5 WHERE job_id = $1", [old], org.database_name);
+  const colleague = await person(context, org, "scientist");
+  const theirs = await submitScript(context, colleague);
+  await perform(context, retryJobOperation, scientist, { job_id: old });
+  await context.results.relay(org.org_id);
+  const ranks = await context.superuser<{ job_id: string; rank: number }>(
+    "SELECT job_id, rank FROM task_queue WHERE org_id = $1",
+    [org.org_id],
+  );
+  const of = (job: string) => ranks.find((row) => row.job_id === job)?.rank ?? 0;
+  assert.ok(of(old) >= of(theirs), JSON.stringify(ranks));
+  const [kept] = await context.superuser<{ rank: number }>(
+    "SELECT rank FROM jobs WHERE job_id = $1",
+    [old],
+    org.database_name,
+  );
+  assert.equal(kept?.rank, of(old));
+});
+
+test("no job of a paused or cancelled batch is retried alone, and an answer says what to do", async () => {
+  const job = await submitScript(context, scientist);
+  await failNext();
+  const change = (text: string) => context.superuser(text, [job], org.database_name);
+  await change(`WITH b AS (INSERT INTO batch_jobs (spec_hash, name, status, owner_id, total_items)
+      SELECT spec_hash, 'b', 'paused', owner_id, 1 FROM jobs WHERE job_id = $1 RETURNING batch_id)
+    UPDATE jobs SET batch_id = (SELECT batch_id FROM b) WHERE job_id = $1`);
+  const retry = () => perform(context, retryJobOperation, scientist, { job_id: job });
+  await assert.rejects(retry(), { kind: "conflict", message: /paused, .*: resume it first/ });
+  await change("UPDATE jobs SET batch_id = NULL WHERE job_id = $1");
+  await retry();
+});
+
+test("events of a job come by their numbers also where their times do not", async () => {
+  const job = await submitScript(context, scientist);
+  await context.superuser(
+    "INSERT INTO job_events (job_id, seq_no, event, ts) SELECT $1, n, 'queued', now() - n * interval '1 minute' FROM generate_series(2, 4) n",
+    [job],
+    org.database_name,
+  );
+  isDense((await perform(context, jobEvents, scientist, { job_ids: [job] })).items, 4);
+});

@@ -1,8 +1,10 @@
 import { settleItems } from "../batches/settle.ts";
+import { lockGate } from "../batches/store.ts";
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import { type Fact, insertOutbox } from "../outbox.ts";
-import { cancelTasks, reviveTasks, selectRetries } from "./change-store.ts";
+import { cancelTasks, reviveTasks, selectBatchStatus, selectRetries } from "./change-store.ts";
+import { laterRanks } from "./ranks.ts";
 import { selectOptionalJob } from "./read-store.ts";
 import { type JobStatus, TERMINAL } from "./schema.ts";
 import { insertEvents, type LockedJob, lockJobs, lockOptionalJob, updateJobs } from "./store.ts";
@@ -64,15 +66,23 @@ export async function cancelJobs(
 /**
  * Runs what failed of a job again, with as many attempts as a new one has. Completed tasks stay as they
  * are, and what comes after goes on waiting. Throws AppError not_found, forbidden, conflict (only a failed job is
- * retried).
+ * retried, and none of a batch that is paused or cancelled).
  */
 export async function retryJob(scope: ResultsScope, jobId: string): Promise<Changed> {
+  // Before the job's row, as whoever cancels or pauses its batch takes them, and to the end: what is read holds then.
+  const batchId = (await selectOptionalJob(scope.tx, jobId))?.batch_id ?? null;
+  if (batchId !== null) await lockGate(scope.tx, batchId);
   const job = await lockOwnJob(scope.tx, jobId);
   if (job.status !== "failed") {
     throw new AppError(
       "conflict",
       `this job is ${job.status}: only a failed one is retried (\`job submit --from\` makes a new one)`,
     );
+  }
+  const batch = job.batch_id === null ? undefined : await selectBatchStatus(scope.tx, job.batch_id);
+  if (batch === "paused" || batch === "cancelled") {
+    const way = batch === "paused" ? "resume it first" : "`job submit --from` makes a new job of it";
+    throw new AppError("conflict", `this job's batch is ${batch}, and nothing of it runs again: ${way}`);
   }
   await retryJobs(scope.tx, [jobId]);
   return { job_id: jobId, status: "queued" };
@@ -84,6 +94,7 @@ export async function retryJobs(tx: ResultsTx, jobIds: string[]): Promise<Locked
   if (jobs.length === 0) return [];
   const ids = jobs.map((job) => job.job_id);
   const tasks = await reviveTasks(tx, ids);
+  const ranks = await laterRanks(tx, jobs, tasks);
   const before = await selectRetries(tx, ids);
   const retried = (job: LockedJob) => (before.get(job.job_id) ?? 0) + 1;
   await insertEvents(
@@ -102,6 +113,7 @@ export async function retryJobs(tx: ResultsTx, jobIds: string[]): Promise<Locked
       job,
       status: "queued",
       seq: job.seq + 1,
+      rank: ranks.get(job.job_id) ?? job.rank,
       error: null,
       metrics: { retried: retried(job) },
     })),
@@ -116,7 +128,12 @@ export async function retryJobs(tx: ResultsTx, jobIds: string[]): Promise<Locked
   const ready = tasks.flatMap((task): Fact[] => {
     const job = byId.get(task.job_id);
     if (job === undefined) return [];
-    return [{ topic: "task_ready", payload: { ...task, priority: job.priority, rank: job.rank } }];
+    return [
+      {
+        topic: "task_ready",
+        payload: { ...task, priority: job.priority, rank: ranks.get(job.job_id) ?? job.rank },
+      },
+    ];
   });
   await insertOutbox(tx, [...facts.map((payload): Fact => ({ topic: "job", payload })), ...ready]);
   return jobs;

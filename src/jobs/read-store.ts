@@ -133,7 +133,10 @@ export async function selectStates(
   return rows as { job_id: string; status: JobStatus }[];
 }
 
-/** Events of jobs, each after the number that is known of it, in the order in which they happened. */
+/**
+ * Events of jobs, each after the number that is known of it, in the order in which they happened. Of one job that is
+ * the order of their numbers: a time is that of a transaction's begin, and may be earlier than the one before.
+ */
 export async function selectEventsAfter(
   db: ResultsDb,
   jobIds: string[],
@@ -143,6 +146,8 @@ export async function selectEventsAfter(
     SELECT e.job_id, e.seq_no, e.ts, e.event, e.detail, e.metadata
     FROM unnest(${jobIds}::uuid[], ${after}::bigint[]) AS k(job_id, seq_no)
     JOIN job_events e ON e.job_id = k.job_id AND e.seq_no > k.seq_no
-    ORDER BY e.ts, e.job_id, e.seq_no LIMIT 10000`.execute(db);
+    ORDER BY max(e.ts) OVER (PARTITION BY e.job_id ORDER BY e.seq_no), e.job_id, e.seq_no LIMIT 10000`.execute(
+    db,
+  );
   return found.rows;
 }

@@ -92,6 +92,8 @@ export type JobChange = {
   job: LockedJob;
   status: JobStatus;
   seq: number;
+  /** Its tasks' new place in the queue; left out: as it is. */
+  rank?: number;
   /** Null: none any more; left out: as it is. */
   error?: object | null;
   timings?: object;
@@ -115,20 +117,21 @@ export async function updateJob(
  */
 export async function updateJobs(tx: ResultsTx, changes: JobChange[]): Promise<JobFact[]> {
   if (changes.length === 0) return [];
-  const rows = changes.map(({ job, status, seq, error, timings, metrics }) => ({
+  const rows = changes.map(({ job, status, seq, rank, error, timings, metrics }) => ({
     job_id: job.job_id,
     status,
     seq,
+    rank,
     keeps_error: error === undefined,
     error,
     timings: timings ?? {},
     metrics: metrics ?? {},
   }));
   const written = await sql<{ job_id: string; updated_at: string }>`
-    UPDATE jobs j SET status = c.status, seq = c.seq,
+    UPDATE jobs j SET status = c.status, seq = c.seq, rank = coalesce(c.rank, j.rank),
       error = CASE WHEN c.keeps_error THEN j.error ELSE c.error END,
       timings = j.timings || c.timings, metrics = j.metrics || c.metrics
-    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS c(job_id uuid, status text, seq bigint,
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS c(job_id uuid, status text, seq bigint, rank bigint,
       keeps_error boolean, error jsonb, timings jsonb, metrics jsonb)
     WHERE j.job_id = c.job_id RETURNING j.job_id, j.updated_at`.execute(tx);
   const times = new Map(written.rows.map((row) => [row.job_id, row.updated_at]));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
+import { sql } from "kysely";
 import { person, submitSmiles } from "../../test/support/context.ts";
 import { submitScript } from "../../test/support/engine.ts";
 import { claimAndStart, openLab, projected, queueOf, record } from "../../test/support/worker.ts";
@@ -121,4 +122,21 @@ test("a job like another is always a new one, with the wished priority, and its 
     org.database_name,
   );
   assert.deepEqual(rows, [{ reuse: false, tasks: ["a ready", "b waiting"] }]);
+});
+
+test("the greatest rank that somebody can write delays nobody, and a task that only says it runs is refused", async () => {
+  const mine = await submitScript(context, scientist);
+  const write = (text: string) => context.results.transact(scientist, ({ tx }) => sql.raw(text).execute(tx));
+  await write(`UPDATE jobs SET rank = ${2 ** 52} WHERE job_id = '${mine}'`);
+  await assert.rejects(
+    write(
+      `INSERT INTO tasks (job_id, task_name, engine, status) VALUES ('${mine}', 'more', 'fake', 'running')`,
+    ),
+  );
+  // Her own next one, and one of a colleague who finds nothing else in the queue.
+  for (const who of [scientist, await person(context, org, "scientist")]) {
+    const next = await submitScript(context, who);
+    const [row] = (await queued()).filter(({ job_id }) => job_id === next);
+    assert.ok(row !== undefined && row.rank < 4e12, `${row?.rank}`);
+  }
 });

@@ -15,6 +15,8 @@ const AT_ONCE = 64;
 /** One species to compute: a record as it was drawn, or one isomer of what it left open. */
 export type IsomerRecord = {
   drawn: IdentifiedRecord;
+  /** The molecule that was drawn, where it came by its id: it is there, and is not registered again. */
+  molecule_id?: string;
   /** What is computed; the drawn record itself where its stereo is defined. */
   chosen: IdentifiedRecord;
   /** Its number and of how many; null where the drawing left nothing open. */
@@ -72,19 +74,25 @@ function openStereo(species: Identity): string {
 
 /**
  * Registers the drawn species and, as relatives of it, the isomers that are computed. Answers one a given
- * item, in order: the species that is computed.
+ * item, in order: the species that is computed. A molecule that came by its id stays as it is registered.
  */
 export async function registerIsomers(
   scope: ResultsScope,
   registrar: Registrar,
   items: IsomerRecord[],
 ): Promise<Registered[]> {
-  const drawn = [...new Set(items.map((item) => item.drawn))];
+  const drawn = [
+    ...new Set(items.filter((item) => item.molecule_id === undefined).map((item) => item.drawn)),
+  ];
   const isomers = items.filter((item) => item.isomer !== null);
   const records = [...drawn, ...isomers.map(nameIsomer)];
   const registered = await registerRecords(scope, registrar, records);
   const idOf = new Map(records.map((record, index) => [record, registered[index]] as const));
-  const ofDrawn = (item: IsomerRecord) => idOf.get(item.drawn);
+  const ofDrawn = (item: IsomerRecord): Registered | undefined => {
+    const { molecule_id, drawn: given } = item;
+    if (molecule_id === undefined) return idOf.get(given);
+    return { molecule_id, created: false, species: given.found.species, line: given.line };
+  };
   const ofIsomer = new Map(isomers.map((item, index) => [item, registered[drawn.length + index]] as const));
   const relations = isomers.flatMap((item) => {
     const [parent, child] = [ofDrawn(item), ofIsomer.get(item)];

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -61,6 +63,7 @@ test("an organization finds nothing of another's", async (t) => {
   const { store } = open(t);
   const { uri } = await store.put(org, Buffer.from("mine"));
   const other = newId();
+  await store.put(other, Buffer.from("theirs"));
   assert.equal(await store.has(org, uri), true);
   assert.equal(await store.has(other, uri), false);
   await assert.rejects(store.get(other, uri), kind("not_found"));
@@ -76,7 +79,7 @@ test("an organization's objects are removed for good, twice if need be, and nobo
   ];
   await store.removeOrganization(org);
   await store.removeOrganization(org);
-  for (const { uri } of [mine, more]) assert.equal(await store.has(org, uri), false);
+  for (const { uri } of [mine, more]) await assert.rejects(store.get(org, uri), kind("not_found"));
   assert.equal(await store.has(other, theirs.uri), true);
   assert.equal(files(root).length, 1);
   for (const id of ["", ".", "..", `${other}/..`])
@@ -201,4 +204,27 @@ test("a process killed at any moment leaves no wrong bytes under a name, and all
   }
   for (const path of files(root).filter((one) => !isAside(one)))
     assert.equal(sha256(readFileSync(path)), path.split("/").slice(-2).join(""));
+});
+
+test("a store whose disk is not mounted lacks no object: it can't say", async (t) => {
+  const { root, store } = open(t);
+  const { uri } = await store.put(org, Buffer.from("mine"));
+  rmSync(join(root, org), { recursive: true });
+  await assert.rejects(store.has(org, uri), kind("store_unavailable"));
+  rmSync(root, { recursive: true });
+  await assert.rejects(store.has(org, uri), kind("store_unavailable"));
+});
+
+test("what a killed put left aside goes after a day, and nothing else", async (t) => {
+  const { root, store } = open(t);
+  const { uri } = await store.put(org, Buffer.from("mine"));
+  const folder = join(files(root)[0] ?? "", "..");
+  const [old, young] = [join(folder, ".old"), join(folder, ".young")];
+  for (const path of [old, young]) writeFileSync(path, "half");
+  utimesSync(old, 0, 0);
+  utimesSync(files(root).find((path) => !path.includes("/.")) ?? "", 0, 0);
+  assert.equal(await store.sweep(org), 1);
+  assert.deepEqual([existsSync(old), existsSync(young)], [false, true]);
+  assert.equal(await store.has(org, uri), true);
+  assert.equal(await store.sweep(newId()), 0, "one that put nothing yet");
 });

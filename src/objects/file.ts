@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readFile, rename, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AppError } from "../errors.ts";
 import { isUuid, sha256 } from "../ids.ts";
@@ -15,6 +15,8 @@ import { type SyncAll, Syncs } from "./syncs.ts";
 export function openFileStore(root: string, all?: SyncAll | null): ObjectStore {
   const folders = new Folders();
   const known = new Map<string, Syncs>();
+  /** Until when there is nothing to sweep: it reads every folder. */
+  const swept = new Map<string, number>();
   const syncsOf = (orgId: string): Syncs => {
     const syncs = known.get(orgId) ?? new Syncs(folderOf(root, orgId), all);
     known.set(orgId, syncs);
@@ -23,7 +25,14 @@ export function openFileStore(root: string, all?: SyncAll | null): ObjectStore {
   return {
     put: (orgId, bytes) => guarded(async () => put({ root, folders, syncs: syncsOf(orgId) }, orgId, bytes)),
     get: (orgId, uri) => guarded(() => get(root, orgId, uri)),
-    has: (orgId, uri) => guarded(async () => (await sizeOf(pathOf(root, orgId, uri))) !== null),
+    has: (orgId, uri) => guarded(() => has(root, orgId, uri)),
+    sweep: (orgId) =>
+      guarded(async () => {
+        if (performance.now() < (swept.get(orgId) ?? 0)) return 0;
+        const count = await sweep(folderOf(root, orgId));
+        swept.set(orgId, performance.now() + LEFT_MS);
+        return count;
+      }),
     removeOrganization: (orgId) =>
       guarded(async () => {
         folders.forget(folderOf(root, orgId));
@@ -89,6 +98,35 @@ async function get(root: string, orgId: string, uri: string): Promise<Uint8Array
   const bytes = await readFile(pathOf(root, orgId, uri));
   if (`object:${sha256(bytes)}` === uri) return bytes;
   throw new AppError("store_unavailable", `object ${uri} is damaged: its bytes are not what its name says`);
+}
+
+/** An organization without a folder is one whose store is not mounted: nobody asks for what was never put. */
+async function has(root: string, orgId: string, uri: string): Promise<boolean> {
+  if ((await sizeOf(pathOf(root, orgId, uri))) !== null) return true;
+  if ((await sizeOf(folderOf(root, orgId))) !== null) return false;
+  throw new AppError(
+    "store_unavailable",
+    "the object store has no folder of this organization: is its disk mounted?",
+  );
+}
+
+/** What a put that was killed left aside. Younger ones may be under way. */
+const LEFT_MS = 24 * 3600 * 1000;
+
+async function sweep(folder: string): Promise<number> {
+  let swept = 0;
+  const below = await readdir(folder).catch(() => []);
+  for (const name of below) {
+    const aside = (await readdir(join(folder, name)).catch(() => [])).filter((one) => one.startsWith("."));
+    for (const one of aside) {
+      const path = join(folder, name, one);
+      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+      if (Date.now() - mtimeMs < LEFT_MS) continue;
+      await rm(path, { force: true });
+      swept++;
+    }
+  }
+  return swept;
 }
 
 async function sizeOf(path: string): Promise<number | null> {

@@ -10,7 +10,10 @@ export type ObjectStore = {
   put(orgId: string, bytes: Uint8Array): Promise<StoredObject>;
   /** The bytes, checked against their name. Throws AppError not_found, store_unavailable. */
   get(orgId: string, uri: string): Promise<Uint8Array>;
+  /** False only where the store is there without it. Throws AppError not_found (no address), store_unavailable. */
   has(orgId: string, uri: string): Promise<boolean>;
+  /** Takes away what puts that were killed more than a day ago left aside, and returns how many. Throws AppError store_unavailable. */
+  sweep(orgId: string): Promise<number>;
   /** Every object of an organization, gone for good; none is fine too. Throws AppError store_unavailable. */
   removeOrganization(orgId: string): Promise<void>;
 };

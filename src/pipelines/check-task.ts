@@ -1,7 +1,7 @@
 import { definitionOf, type TaskConfig, type TaskDefinition } from "./definition.ts";
 import { type Fault, fault, hint, schemaFaults } from "./faults.ts";
 import { ancestors, dependsOn } from "./graph.ts";
-import type { InputRef, PipelineSpec, TaskRef, TaskSpec } from "./schema.ts";
+import { type InputRef, type PipelineSpec, SITE_PARAM, type TaskRef, type TaskSpec } from "./schema.ts";
 
 type Definitions = readonly TaskDefinition[];
 type Place = { spec: PipelineSpec; name: string; task: TaskSpec; definitions: Definitions };
@@ -129,6 +129,12 @@ function paramFault(
   if (known !== undefined && schema === undefined)
     return [fault(at, `${place.task.task} has no parameter ${key}: ${hint(key, Object.keys(known))}`)];
   const reference = referenceOf(value);
+  const declares = typeof reference === "object" && "$param" in reference ? reference.$param : undefined;
+  // A site is somebody's: whoever runs the graph says which, and is asked whether they may see it.
+  if (key === SITE_PARAM && (declares === undefined || hasDefault(place.spec, declares)))
+    return [
+      fault(at, `must be {"$param": name} of a parameter without a default: jobs say where with --site`),
+    ];
   if (reference === undefined) return schema === undefined ? [] : schemaFaults(schema, value, at);
   if (reference === "odd")
     return [fault(at, 'is no reference: write {"$param": name} or {"$task": name, "output": name}')];
@@ -154,6 +160,10 @@ function paramFault(
     ];
   if (schema === undefined || !Object.hasOwn(param, "default")) return [];
   return schemaFaults(schema, param.default, ["params", reference.$param, "default"]);
+}
+
+function hasDefault({ params = {} }: PipelineSpec, name: string): boolean {
+  return Object.hasOwn(params, name) && Object.hasOwn(params[name] ?? {}, "default");
 }
 
 /** A parameter's value as a reference; undefined for a plain value, odd for what only looks like one. */

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
-import { createSite, prepareHpv } from "../../test/support/docking.ts";
+import { inResults, makeOrg, openTestContext, person } from "../../test/support/context.ts";
+import { BOX, createSite, prepareHpv } from "../../test/support/docking.ts";
+import { keepResults } from "../../test/support/kept-results.ts";
 import type { Principal } from "../access/principal.ts";
+import { loadVina } from "../engines/vina/prepare.ts";
 import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
 import { readSeeds } from "../seeds/files.ts";
@@ -297,4 +299,100 @@ test("what a graph declares has its own defaults: no engine's stand over them", 
   // Charge is what the drawing says, and the graph asks for it.
   assert.deepEqual(await paramsOf("point", point, {}), { charge: -1 });
   await refuses(paramsOf("docking", docking, {}), "bad_input", /docking docks: say where with --site/);
+});
+
+test("a later task docks only where the asker may look, and a private site makes the job private", async () => {
+  const receptor = await prepareHpv(context, ann);
+  const open = await createSite(context, ann, receptor);
+  const secret = await createSite(context, ann, receptor, { ...BOX, name: "secret", visibility: "private" });
+  const graph = spec((it) => {
+    const { dock, refine } = it.tasks;
+    it.tasks = {
+      first: { ...refine, after: [], inputs: { molecule: { $input: "ligand" } } },
+      dock: { ...dock, after: ["first"] },
+    };
+    it.tasks.first.params = { task: "single_point" };
+    it.tasks.dock.params.site_id = { $param: "where" };
+    it.params = { where: {}, exhaustiveness: { default: 1 }, seed: { default: 42 } };
+  });
+  await create(ann, { name: "late", spec: graph });
+  await publish(ann, { pipeline: "late" });
+  const run = async (who: typeof ann, more: object) => {
+    const molecules = [{ text: "CCOC", format: "smiles" }];
+    const { jobs } = await perform(context, runPipelineOperation, who, {
+      pipeline: "late",
+      molecules,
+      ...more,
+    });
+    return context.superuser<{ visibility: string; params: object; site_id: string }>(
+      `SELECT j.visibility, j.params, i.site_id FROM jobs j JOIN job_inputs i USING (job_id)
+        WHERE j.job_id = $1 AND i.site_id IS NOT NULL`,
+      [jobs[0]?.job_id],
+      org.database_name,
+    );
+  };
+  const [shown] = await run(ann, { site: open.site_id });
+  assert.deepEqual([shown?.visibility, shown?.site_id], ["organization", open.site_id]);
+  const [hidden] = await run(ann, { params: { where: secret.site_id } });
+  assert.deepEqual([hidden?.visibility, hidden?.site_id], ["private", secret.site_id]);
+  await refuses(run(bob, { params: { where: secret.site_id } }), "not_found", /no binding site/);
+  await refuses(run(bob, {}), "bad_input", /late docks: say where with --site/);
+  const task = {
+    ...{ job_id: "", task_name: "dock", exec_id: "", owner_id: bob.user_id },
+    org_id: org.org_id,
+  };
+  const ligand = { key: "ligand", molecule_id: ann.user_id, structure_id: null };
+  await inResults(context, org, (scope) =>
+    refuses(
+      loadVina(scope, {
+        ...{ ...task, visibility: "organization", inputs: [ligand] },
+        ...{ params: { site_id: secret.site_id }, site_ids: [open.site_id] },
+      }),
+      "bad_input",
+      /not among this job's inputs/,
+    ),
+  );
+});
+
+test("an input that a graph needs and nothing is given as is refused before any job is made", async () => {
+  const point = (inputs: object, taken: object): Loose => ({
+    inputs,
+    tasks: {
+      point: {
+        ...{ task: "xtb", task_version: "1", engine: "xtb", after: [], max_attempts: 1 },
+        ...{ inputs: taken, params: { task: "single_point" } },
+      },
+    },
+  });
+  const geometry = { geometry: { kind: "structure" } };
+  await create(ann, { name: "geometries", spec: point(geometry, { structure: { $input: "geometry" } }) });
+  await publish(ann, { pipeline: "geometries" });
+  const molecules = [{ text: "O", format: "smiles" }];
+  const run = (pipeline: string) => perform(context, runPipelineOperation, ann, { pipeline, molecules });
+  await refuses(run("geometries"), "bad_input", /is given a structure, and this is a molecule/);
+});
+
+test("a completed job whose files are gone answers nothing", async () => {
+  const molecules = [{ text: "CCSCC", format: "smiles" as const }];
+  const run = async () => {
+    const { jobs } = await perform(context, runPipelineOperation, ann, {
+      pipeline: "xtb-singlepoint",
+      molecules,
+    });
+    return jobs[0];
+  };
+  const first = await run();
+  const job_id = first?.job_id ?? "";
+  await inResults(context, org, async ({ tx }) => {
+    await tx.updateTable("tasks").set({ status: "completed" }).where("job_id", "=", job_id).execute();
+    await tx.updateTable("jobs").set({ status: "completed" }).where("job_id", "=", job_id).execute();
+    await keepResults(tx, [job_id]);
+  });
+  assert.deepEqual(await run(), { job_id, status: "completed", cached: true });
+  await context.superuser(
+    "UPDATE result_cache SET artifact_map = $2 WHERE canonical_job_id = $1",
+    [job_id, { "singlepoint/out": `object:${"0".repeat(64)}` }],
+    org.database_name,
+  );
+  assert.equal((await run())?.cached, false);
 });

@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { type OrgPrincipal, viewerOf } from "../access/principal.ts";
+import type { OrgPrincipal } from "../access/principal.ts";
 import { makeRequests, type PreparedRequests, prepareRequests } from "../batches/requests.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { STEREO_MODES } from "../docking/schema.ts";
@@ -10,10 +10,8 @@ import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
 import { policyOf } from "../result-cache/policy.ts";
 import type { CachePolicy } from "../result-cache/schema.ts";
 import type { Services } from "../services.ts";
-import { noPipeline } from "./find.ts";
-import { refuseJobParams } from "./job-params.ts";
+import { runnableNamed } from "./recipe.ts";
 import { PipelineText, VersionText } from "./schema.ts";
-import { selectDefinitions, selectOptionalPipeline, selectOptionalPublished } from "./store.ts";
 
 const MOST = 1000;
 
@@ -66,24 +64,9 @@ export async function prepareRun(
       "bad_input",
       `${count} inputs are more than ${MOST} in one call: \`aliquot batch create ${text}\` takes up to a million`,
     );
-  const { pipeline, definitions } = await call.services.metadata.member(
-    viewerOf(call.principal),
-    async (tx) => {
-      const found = await selectOptionalPublished(tx, text, version);
-      if (found !== undefined) return { pipeline: found, definitions: await selectDefinitions(tx) };
-      const there = await selectOptionalPipeline(tx, text);
-      if (there === undefined) throw noPipeline(text);
-      if (version !== undefined)
-        throw new AppError("not_found", `pipeline ${there.name} has no published version ${version}`);
-      throw new AppError(
-        "conflict",
-        `pipeline ${there.name} has a draft only: \`aliquot pipeline publish ${there.name}\` comes first`,
-      );
-    },
-  );
-  refuseJobParams(pipeline, input.params ?? {}, definitions);
+  const runnable = await runnableNamed(call, text, version);
   const policy = await policyOf(call.services, call.principal.org_id);
-  return { ...(await prepareRequests(call, pipeline, input)), policy };
+  return { ...(await prepareRequests(call, runnable, input)), policy };
 }
 
 /** Registers what is new and births one job for each molecule or structure, in one transaction. */
@@ -109,6 +92,6 @@ export async function runPipeline(
     pipeline_version: pipeline.version,
     engines: [...new Set(Object.values(pipeline.spec.tasks).map(({ engine }) => engine))],
     jobs: await submitJobs(scope, submission, requests),
-    rejected: prepared.things.rejected,
+    rejected: [...prepared.things.rejected, ...prepared.things.refused],
   };
 }

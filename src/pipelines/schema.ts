@@ -9,6 +9,9 @@ export const MOST_NAMES = 100;
 /** A graph is written by hand: what is longer as JSON is none. */
 export const MOST_SPEC_BYTES = 262_144;
 
+/** The engine's parameter that says where it docks. */
+export const SITE_PARAM = "site_id";
+
 /** What a job is given under a name, or what a finished task hands on. */
 export const INPUT_KINDS = ["molecule", "structure"] as const;
 export type InputKind = (typeof INPUT_KINDS)[number];

@@ -23,17 +23,33 @@ export async function selectOptionalPublished(
   text: string,
   version?: string,
 ): Promise<PublishedPipeline | undefined> {
-  const row = await tx
-    .selectFrom("pipelines as p")
-    .innerJoin("pipeline_versions as v", "v.pipeline_id", "p.pipeline_id")
-    .select(["p.pipeline_id", "v.pipeline_version_id", "p.name", "v.version", "v.spec"])
+  const row = await published(tx)
     .where(isNamed(text))
     .where("v.version", "=", version ?? sql.ref<string>("p.latest_version"))
-    .where("v.published", "=", true)
     .orderBy("p.org_id", (order) => order.asc().nullsLast())
     .executeTakeFirst();
   return row === undefined ? undefined : { ...row, spec: row.spec as unknown as PipelineSpec };
 }
+
+/** The latest version of the system's own pipeline of a name, whatever an organization calls so. */
+export async function selectOptionalSystems(
+  tx: MetadataTx,
+  name: string,
+): Promise<PublishedPipeline | undefined> {
+  const row = await published(tx)
+    .where("p.name", "=", name)
+    .where("p.org_id", "is", null)
+    .whereRef("v.version", "=", "p.latest_version")
+    .executeTakeFirst();
+  return row === undefined ? undefined : { ...row, spec: row.spec as unknown as PipelineSpec };
+}
+
+const published = (tx: MetadataTx) =>
+  tx
+    .selectFrom("pipelines as p")
+    .innerJoin("pipeline_versions as v", "v.pipeline_id", "p.pipeline_id")
+    .select(["p.pipeline_id", "v.pipeline_version_id", "p.name", "v.version", "v.spec"])
+    .where("v.published", "=", true);
 
 /** Another organization's public pipeline may be named by its id, but never stands in for a name. */
 function isNamed(text: string) {

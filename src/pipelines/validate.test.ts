@@ -188,6 +188,17 @@ const BROKEN: [about: string, change: (spec: Loose) => void, says: string[]][] =
     ],
   ],
   [
+    "a site of its own, which nobody who runs it was asked about",
+    (it) => {
+      it.tasks.again = { ...structuredClone(it.tasks.dock), params: { site_id: "0197c4a0" } };
+      it.params.site_id = { default: "0197c4a0" };
+    },
+    [
+      '/tasks/dock/params/site_id must be {"$param": name} of a parameter without a default: jobs say where with --site',
+      '/tasks/again/params/site_id must be {"$param": name} of a parameter without a default: jobs say where with --site',
+    ],
+  ],
+  [
     "parameters that the engine does not know, or not so",
     (it) => {
       const { params } = it.tasks.refine;

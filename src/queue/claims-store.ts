@@ -32,6 +32,7 @@ export type Claimer = { worker_id: string; engines: string[]; lease_seconds: num
  * again, and where it was begun the results database knows a fence that is not lower, which the next claim meets.
  */
 const LOSABLE = "soon";
+
 /** Lanes of an engine that one claim looks into. */
 const LANES = 50;
 const PATIENCE_MS = 500;
@@ -167,14 +168,14 @@ export async function takeTasks(
 }
 
 /**
- * Renews the leases of a worker and says that it lives. Returns the claims it still holds, as keys, and whether
- * somebody told it to take no more.
+ * Renews the leases of a worker and says that it lives. Returns the claims it still holds, as keys, whether
+ * somebody told it to take no more, and whether it is announced at all: one that was silent for long is forgotten.
  */
 export async function renewLeases(
   metadata: MetadataDoor,
   worker: { worker_id: string; lease_seconds: number },
   claims: Claim[],
-): Promise<{ held: Set<string>; draining: boolean }> {
+): Promise<{ held: Set<string>; draining: boolean; known: boolean }> {
   return metadata.system(async (tx) => {
     const row = await tx
       .updateTable("workers")
@@ -182,15 +183,15 @@ export async function renewLeases(
       .where("worker_id", "=", worker.worker_id)
       .returning("draining")
       .executeTakeFirst();
-    const draining = row?.draining ?? false;
-    if (claims.length === 0) return { held: new Set<string>(), draining };
+    const [draining, known] = [row?.draining ?? false, row !== undefined];
+    if (claims.length === 0) return { held: new Set<string>(), draining, known };
     const rows = await sql<Claim>`
       UPDATE task_queue q SET lease_expires_at = now() + make_interval(secs => ${worker.lease_seconds})
       FROM jsonb_to_recordset(${JSON.stringify(claims)}::jsonb) AS h(org_id uuid, job_id uuid, task_name text, fence bigint)
       WHERE q.org_id = h.org_id AND q.job_id = h.job_id AND q.task_name = h.task_name AND q.fence = h.fence
         AND q.lease_owner = ${worker.worker_id}
       RETURNING q.org_id, q.job_id, q.task_name, q.fence`.execute(tx);
-    return { held: new Set(rows.rows.map(claimKey)), draining };
+    return { held: new Set(rows.rows.map(claimKey)), draining, known };
   }, LOSABLE);
 }
 
@@ -205,7 +206,7 @@ export async function releaseClaims(
   delay_seconds: number,
 ): Promise<void> {
   if (claims.length === 0) return;
-  await metadata.system(async (tx) => wakeLanes(tx, await release(tx, claims, delay_seconds)));
+  await metadata.system(async (tx) => wakeLanes(tx, await release(tx, claims, delay_seconds)), LOSABLE);
 }
 
 /** The same for one claim. */
@@ -229,7 +230,7 @@ export async function restLane(metadata: MetadataDoor, claims: Claim[], seconds 
     // All lanes at once and in order; those that got rows back are among them, and are woken under that lock.
     await restLanes(tx, [...new Set(claims.map((claim) => claim.org_id))], seconds);
     await wakeLanes(tx, released);
-  });
+  }, LOSABLE);
 }
 
 /** Gives claims back and returns their lanes, which the caller wakes, last of all. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
 import fc from "fast-check";
+import { sql } from "kysely";
 import { openTestContext } from "../../test/support/context.ts";
 import { asked } from "../../test/support/plan.ts";
 import { bareOrgs, claimRows, enqueueTasks, perOrg, QUEUED } from "../../test/support/queue.ts";
@@ -327,3 +328,66 @@ async function plan(work: (tx: MetadataTx) => Promise<unknown>): Promise<string>
   const rows = await context.superuser(`EXPLAIN ${text}`, [...values]);
   return rows.map((row) => row["QUERY PLAN"]).join("\n");
 }
+
+test("a clock that is ahead delays no birth, and none keeps a task away for good", async () => {
+  const [org_id = ""] = await bareOrgs(context, 1);
+  const [job_id, other] = [newId(), newId()];
+  const ahead = new Date(Date.now() + 3_600_000).toISOString();
+  const born = {
+    pipeline_id: null,
+    pipeline_version_id: null,
+    submitted_by: org_id,
+    status: "queued",
+  } as const;
+  const births = {
+    ...born,
+    ...{ priority: 5, private_to: null, created_at: ahead, first_rank: 1 },
+    tasks: [{ task_name: "run", engine: QUEUED }],
+    job_ids: [job_id],
+  };
+  const far = {
+    task_name: "run",
+    engine: QUEUED,
+    priority: 5,
+    rank: 2,
+    available_at: "2999-01-01T00:00:00Z",
+  };
+  await context.metadata.system((tx) =>
+    projectQueue(
+      tx,
+      { org_id, generation: 1 },
+      { births: [births], ready: [{ job_id: other, ...far, fence: 0 }] },
+    ),
+  );
+  assert.deepEqual(
+    (await claimRows(context, 5)).map((claim) => claim.job_id),
+    [job_id],
+  );
+  const late = await context.superuser(
+    "SELECT FROM task_queue WHERE available_at > now() + interval '1 day'",
+  );
+  assert.equal(late.length, 0);
+});
+
+test("a rest waits for the first of an organization's lanes with none of the others in its hands", async () => {
+  const [org = ""] = await bareOrgs(context, 1);
+  await enqueueTasks(context, org, 2, { engine: "a" });
+  await enqueueTasks(context, org, 2, { engine: "b" });
+  const claims = await claimRows(context, 1, ["b"]);
+  let rest = Promise.resolve();
+  await context.metadata.system(async (tx) => {
+    const lock = (engine: string, how = sql``) =>
+      sql`SELECT FROM queue_lanes WHERE org_id = ${org} AND engine = ${engine} FOR UPDATE ${how}`.execute(tx);
+    await lock("a");
+    rest = restLane(context.metadata, claims);
+    await until("it waits", async () => {
+      const waiting = await context.superuser(
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%queue_lanes%' AND datname = current_database()",
+      );
+      return waiting.length > 0;
+    });
+    await lock("b", sql`NOWAIT`);
+  });
+  await rest;
+  assert.ok((await lane(org, "a")).rest > 0 && (await lane(org, "b")).rest > 0);
+});

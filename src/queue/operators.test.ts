@@ -20,8 +20,7 @@ const { metadata } = context;
 const admin = context.admin_principal.user_id;
 beforeEach(() => context.superuser("DELETE FROM task_queue; DELETE FROM queue_lanes; DELETE FROM workers"));
 
-async function announce(pid = process.pid): Promise<string> {
-  const worker_id = newId();
+async function announce(pid = process.pid, worker_id = newId()): Promise<string> {
   const worker = {
     worker_id,
     host: "here",
@@ -101,12 +100,12 @@ test("a worker hears at its heartbeat that it shall drain, and only the one that
   const [worker_id, other] = [await announce(), await announce()];
   const heard: string[] = [];
   const never = new AbortController().signal;
-  using _first = new LeaseKeeper(context, { worker_id, lease_seconds: 0.1 }, never, () =>
-    heard.push("meant"),
-  );
-  using _second = new LeaseKeeper(context, { worker_id: other, lease_seconds: 0.1 }, never, () =>
-    heard.push("other"),
-  );
+  using _first = new LeaseKeeper(context, { worker_id, lease_seconds: 0.1 }, never, {
+    draining: () => heard.push("meant"),
+  });
+  using _second = new LeaseKeeper(context, { worker_id: other, lease_seconds: 0.1 }, never, {
+    draining: () => heard.push("other"),
+  });
   assert.deepEqual(await drainWorker(metadata, worker_id, admin), [worker_id]);
   await until("the heartbeat", async () => heard.includes("meant"));
   assert.ok(!heard.includes("other"));
@@ -141,4 +140,16 @@ test("an operator sets share and quota of a lane, also before it has had tasks, 
     "SELECT metadata FROM audit_logs WHERE action = 'lane.set' ORDER BY seq",
   );
   assert.equal(told.length, 3);
+});
+
+test("a worker whose row is gone announces itself again at its next heartbeat", async () => {
+  const worker_id = await announce();
+  const never = new AbortController().signal;
+  using _keeper = new LeaseKeeper(context, { worker_id, lease_seconds: 0.1 }, never, {
+    forgotten: async () => void (await announce(process.pid, worker_id)),
+  });
+  await dismissWorker(metadata, worker_id);
+  await until("its row", async () =>
+    (await listWorkers(metadata)).some((row) => row.worker_id === worker_id),
+  );
 });

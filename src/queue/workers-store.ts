@@ -14,14 +14,18 @@ export type WorkerRow = {
   slots: number;
 };
 
-/** Says that a worker is here and what it found; engines' versions go to `task_services`. */
+/** Says that a worker is here and what it found, also again; engines' versions go to `task_services`. */
 export async function announceWorker(
   metadata: MetadataDoor,
   worker: WorkerRow,
   probes: EngineProbe[],
 ): Promise<void> {
   await metadata.system(async (tx) => {
-    await tx.insertInto("workers").values(worker).execute();
+    await tx
+      .insertInto("workers")
+      .values(worker)
+      .onConflict((on) => on.column("worker_id").doUpdateSet({ last_seen_at: sql`now()` }))
+      .execute();
     for (const probe of probes) {
       await tx
         .updateTable("task_services")

@@ -50,7 +50,7 @@ export function readFacts(rows: OutboxRow[], orgId: string): { told: Told; refus
 
 /** How many facts a row holds: those of births count as many as their jobs. */
 export function countFacts(row: OutboxRow): number {
-  const { facts, job_ids } = row.payload as { facts?: unknown; job_ids?: unknown };
+  const { facts, job_ids } = (row.payload ?? {}) as { facts?: unknown; job_ids?: unknown };
   if (row.topic === "facts" && Array.isArray(facts)) return facts.length;
   return row.topic === "births" && Array.isArray(job_ids) ? job_ids.length : 1;
 }
@@ -58,7 +58,7 @@ export function countFacts(row: OutboxRow): number {
 /** The facts of a row; undefined where it is none of ours. */
 function factsOf({ topic, payload }: OutboxRow): One[] | undefined {
   if (topic !== "facts") return [{ topic, payload }];
-  const { facts } = payload as { facts?: unknown };
+  const { facts } = (payload ?? {}) as { facts?: unknown };
   if (!Array.isArray(facts)) return undefined;
   const grouped = facts.every((fact: Partial<One> | null) => GROUPED.includes(fact?.topic ?? ""));
   return grouped ? (facts as One[]) : undefined;

@@ -10,10 +10,12 @@ import { ageCache } from "../result-cache/prune.ts";
 import type { Services } from "../services.ts";
 import { Hands } from "./hands.ts";
 import { repairOrg } from "./repair.ts";
-import { deleteOldAnswers, upkeep } from "./upkeep.ts";
+import { deleteOldAnswers, takeTurn, upkeep } from "./upkeep.ts";
 
 const TOUCHED_SECONDS = 600;
 const ALL_EVERY_MS = 15 * 60 * 1000;
+/** A little less than a round: whichever worker comes first in the next one may have it. */
+const REPAIR_SECONDS = (0.9 * ALL_EVERY_MS) / 1000;
 const BATCHES_EVERY_MS = 1000;
 /** So many rounds with organizations known to have open batches, then one that looks for others. */
 const ROUNDS_BETWEEN = 5;
@@ -56,35 +58,46 @@ async function keepUp(services: Services, hands: Hands): Promise<void> {
   await hands.each(
     orgs,
     async (org_id) => {
-      await services.results.forMachinery(org_id, upkeep);
+      const isOurs = await services.results.forMachinery(org_id, async (scope) => {
+        await upkeep(scope);
+        return takeTurn(scope, REPAIR_SECONDS);
+      });
       await ageCache(services, org_id);
-      await repairOrg(services, org_id);
+      if (isOurs) await services.objects.sweep(org_id);
+      if (isOurs) await repairOrg(services, org_id);
     },
     (org_id, error) =>
       services.log.warn({ err: toAppError(error).message, org_id }, "the upkeep of a database failed"),
   );
 }
 
+/** Organizations known to have open batches, and those that are still to be asked. */
+export type BatchOrgs = { open: Set<string>; unasked: Set<string> };
+
 /**
- * Makes the next jobs of open batches. `open` are the organizations known to have some: each of `orgIds` is asked,
- * and stays or goes. One whose database is away is met again when all are asked.
+ * Makes the next jobs of open batches: each of `orgIds` is asked, and is one of the `open` then or is not. One that
+ * can't be asked, as its database is away, is to be asked again; one that is gone is forgotten.
  */
 export async function advanceOpen(
   services: Services,
   orgIds: string[],
-  open: Set<string>,
+  { open, unasked }: BatchOrgs,
   hands = new Hands(),
 ): Promise<void> {
   await hands.each(
     orgIds,
     async (org_id) => {
       const batches = await services.results.forMachinery(org_id, ({ tx }) => selectOpenBatches(tx));
+      unasked.delete(org_id);
       if (batches.length === 0) return void open.delete(org_id);
       open.add(org_id);
       await advanceBatches(services, org_id);
     },
     (org_id, error) => {
+      const { kind } = toAppError(error);
       open.delete(org_id);
+      if (kind === "not_found") unasked.delete(org_id);
+      else unasked.add(org_id);
       services.log.warn({ err: toAppError(error).message, org_id }, "batches wait: trying again");
     },
   );
@@ -128,8 +141,8 @@ export async function runReconciler(
     }
   };
   const [relaying, keeping, advancing] = [new Hands(), new Hands(), new Hands()];
-  const open = new Set<string>();
-  let [allAt, rounds] = [0, 0];
+  const known: BatchOrgs = { open: new Set(), unasked: new Set() };
+  let [allAt, askAllAt, rounds] = [0, 0, 0];
   const relay = async () => {
     const all = performance.now() >= allAt;
     const orgs = await services.metadata.system((tx) =>
@@ -142,14 +155,16 @@ export async function runReconciler(
     return soonMs;
   };
   const batches = async () => {
-    const first = rounds === 0;
-    const looks = rounds++ % ROUNDS_BETWEEN === 0;
-    const orgs = looks
-      ? await services.metadata.system((tx) =>
-          first ? selectActive(tx) : selectTouchedOrgs(tx, TOUCHED_SECONDS),
-        )
-      : [...open];
-    await advanceOpen(services, orgs, open, advancing);
+    if (performance.now() >= askAllAt) {
+      for (const org_id of await services.metadata.system(selectActive)) known.unasked.add(org_id);
+      askAllAt = performance.now() + ALL_EVERY_MS;
+    }
+    const orgs = new Set(known.open);
+    if (rounds++ % ROUNDS_BETWEEN === 0) {
+      const touched = await services.metadata.system((tx) => selectTouchedOrgs(tx, TOUCHED_SECONDS));
+      for (const org_id of [...touched, ...known.unasked]) orgs.add(org_id);
+    }
+    await advanceOpen(services, [...orgs], known, advancing);
     return BATCHES_EVERY_MS;
   };
   const purge = async () => {

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, beforeEach, test } from "node:test";
 import { sql } from "kysely";
 import { submitScript } from "../../test/support/engine.ts";
 import { claimOne, openLab, projected, queueOf } from "../../test/support/worker.ts";
+import { logEvents } from "../events/log.ts";
+import { FACT_REFUSED } from "../events/schema.ts";
 import { checkHealth } from "../health/checks.ts";
 import { newId } from "../ids.ts";
 import { SILENT } from "../log.ts";
 import { type BirthsFact, type Fact, insertOutbox, type JobFact } from "../outbox.ts";
 import { MOST_COUNT } from "./fact-rules.ts";
 import { readFacts } from "./facts.ts";
+import { reindexOrg } from "./reindex.ts";
 import { relayOrg } from "./relay.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
@@ -119,6 +123,21 @@ test("facts that no projection can take are set aside, told of, and hold up noth
   const check = checks.find(({ name }) => name === `organization ${org.slug}`);
   assert.equal(check?.status, "degraded");
   assert.match(check?.detail ?? "", new RegExp(`, ${LIES.length} facts set aside in a day`));
+  await reindexOrg(context, org.org_id, null);
+  const forged = { event_type: "error", entity_type: "outbox", error_code: FACT_REFUSED } as const;
+  await context.results.transact(scientist, ({ tx }) =>
+    logEvents(tx, [{ ...forged, user_id: scientist.user_id }]),
+  );
+  const after = (await checkHealth(context)).checks.find(({ name }) => name === check?.name);
+  assert.equal(after?.status, "ok", after?.detail);
+});
+
+test("a row that is larger than any of ours is not read, whatever it says", async () => {
+  const [told] = [job()];
+  const filling = randomBytes(1.2e6).toString("base64");
+  await lie([["facts", { facts: [{ topic: "job", payload: told }], filling }]]);
+  assert.equal(await relayOrg(context.metadata, context.results, org.org_id), 1);
+  assert.equal(await projected(context, told.job_id), undefined);
 });
 
 test("a fact of the right shape that a table refuses all the same is found among the others", async () => {

@@ -3,8 +3,9 @@ import type { AuditEntry } from "../audit/entry.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { ResultsTx } from "../db/results.ts";
 import { announceTasks, noLater } from "../queue/queue-store.ts";
+import { PAYLOAD } from "./outbox-store.ts";
 import type { FactSource } from "./projection-store.ts";
-import { isFar, isLate } from "./stuck.ts";
+import { isFar, isLate } from "./stuck-store.ts";
 
 /** A job, or a task that should be in the queue, as the results database has it. */
 export type Truth = { kind: "job" | "task"; fact: object };
@@ -36,11 +37,11 @@ export async function fetchTruth(tx: ResultsTx, count: number): Promise<Truth[]>
 /** The audit facts that are still kept, oldest first. */
 export async function openAudit(tx: ResultsTx): Promise<void> {
   await sql`DECLARE reindex_audit NO SCROLL CURSOR FOR
-    SELECT payload FROM outbox WHERE topic = 'audit' ORDER BY outbox_id`.execute(tx);
+    SELECT ${PAYLOAD} AS payload FROM outbox WHERE topic = 'audit' ORDER BY outbox_id`.execute(tx);
 }
 
-export async function fetchAudit(tx: ResultsTx, count: number): Promise<AuditEntry[]> {
-  const rows = await sql<{ payload: AuditEntry }>`
+export async function fetchAudit(tx: ResultsTx, count: number): Promise<(AuditEntry | null)[]> {
+  const rows = await sql<{ payload: AuditEntry | null }>`
     FETCH FORWARD ${sql.raw(String(count))} FROM reindex_audit`.execute(tx);
   return rows.rows.map((row) => row.payload);
 }

@@ -5,6 +5,8 @@ import { repairBatches } from "../batches/repair.ts";
 import type { MetadataDoor, MetadataTx } from "../db/metadata.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
+import { logEvents, type NewEvent } from "../events/log.ts";
+import { REINDEXED } from "../events/schema.ts";
 import type { ResultsDoor } from "../orgs/door.ts";
 import { lockRelay } from "./outbox-store.ts";
 import { holdOrganization } from "./projection-store.ts";
@@ -58,9 +60,14 @@ export async function reindexOrg(
   for (let tries = 1; ; tries++) {
     try {
       return await services.results.forMachinery(orgId, async (scope) => {
-        await lockRelay(scope.tx);
+        // The other database may work on millions of rows meanwhile.
+        await lockRelay(scope.tx, { patience: "60s", idle: "30min" });
         const batches_recounted = (await repairBatches(scope, { all: true })).length;
-        return services.metadata.system((tx) => rewrite(tx, scope, { userId, batches_recounted }));
+        const report = await services.metadata.system((tx) =>
+          rewrite(tx, scope, { userId, batches_recounted }),
+        );
+        await logEvents(scope.tx, [reindexed(report)]);
+        return report;
       });
     } catch (error) {
       // Heartbeats lock leases in another order than we do; PostgreSQL ends one of the two, and we come again.
@@ -68,6 +75,18 @@ export async function reindexOrg(
       await sleep(50 * tries);
     }
   }
+}
+
+/** Kept where facts that were set aside are kept: those before it are made good. */
+function reindexed({ org_id, ...context }: Reindexed): NewEvent {
+  return {
+    event_type: "performance_metric",
+    entity_type: "organization",
+    entity_id: org_id,
+    status: REINDEXED,
+    service: "reindex",
+    context,
+  };
 }
 
 function isDeadlock(error: unknown): boolean {
@@ -137,7 +156,7 @@ async function copyAudit(tx: MetadataTx, scope: ResultsScope): Promise<number> {
     if (entries.length === 0) return added;
     added += await appendAudit(
       tx,
-      entries.filter((entry) => belongsToChain(entry, scope.org_id)),
+      entries.flatMap((entry) => (entry !== null && belongsToChain(entry, scope.org_id) ? [entry] : [])),
     );
   }
 }

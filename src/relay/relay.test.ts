@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import { makeOrg, person } from "../../test/support/context.ts";
 import { submitScript } from "../../test/support/engine.ts";
@@ -20,14 +21,17 @@ import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { cancelJob } from "../jobs/change.ts";
 import { SILENT } from "../log.ts";
+import type { ResultsDoor } from "../orgs/door.ts";
 import { type Fact, insertOutbox, type JobFact } from "../outbox.ts";
 import { type Claim, dropClaim } from "../queue/claims-store.ts";
 import { enqueue } from "../queue/queue-store.ts";
 import { Hands } from "./hands.ts";
+import { lockRelay } from "./outbox-store.ts";
 import { upsertJobs } from "./projection-store.ts";
-import { reconcileOnce } from "./reconcile.ts";
+import { advanceOpen, reconcileOnce } from "./reconcile.ts";
 import { reindexOrg } from "./reindex.ts";
-import { relayOrg } from "./relay.ts";
+import { relayOrg, shareRelay } from "./relay.ts";
+import { takeTurn } from "./upkeep.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
 /** Last fact of the tests before. */
@@ -363,4 +367,64 @@ test("a job that starts before it is relayed keeps its pipeline version in the p
   await relay();
   const [row] = await context.superuser("SELECT pipeline_version_id FROM jobs_meta WHERE job_id = $1", [job]);
   assert.notEqual(row?.["pipeline_version_id"], null);
+});
+
+test("a shared relay is idle when no run is under way any more, also where nobody waits and one fails", async () => {
+  const runs: PromiseWithResolvers<void>[] = [];
+  const share = shareRelay(() => {
+    const run = Promise.withResolvers<void>();
+    runs.push(run);
+    return run.promise;
+  });
+  await share.idle();
+  const [first, second] = [share("a"), share("a")];
+  first.catch(() => {});
+  let isIdle = false;
+  const idle = share.idle().then(() => {
+    isIdle = true;
+  });
+  runs[0]?.reject(new Error("away"));
+  await assert.rejects(first, /away/);
+  while (runs.length < 2) await new Promise(setImmediate);
+  assert.equal(isIdle, false);
+  runs[1]?.resolve();
+  await Promise.all([second, idle]);
+});
+
+test("an organization that could not be asked for its batches is asked again, and one that is gone is not", async () => {
+  const [away, gone] = [newId(), newId()];
+  const known = { open: new Set([away, gone]), unasked: new Set([away, gone]) };
+  const results = {
+    ...context.results,
+    forMachinery: async (org_id: string) => {
+      throw new AppError(org_id === away ? "unavailable" : "not_found", "no");
+    },
+  } as unknown as ResultsDoor;
+  await advanceOpen({ ...context, results }, [away, gone], known);
+  assert.deepEqual([[...known.open], [...known.unasked]], [[], [away]]);
+  known.unasked.add(org.org_id);
+  await advanceOpen(context, [org.org_id], known);
+  assert.deepEqual([...known.unasked], [away]);
+});
+
+test("of several workers that keep a database up in one round, one compares it", async () => {
+  const turn = () => context.results.forMachinery(org.org_id, (scope) => takeTurn(scope, 60));
+  assert.equal((await Promise.all([turn(), turn(), turn()])).filter(Boolean).length, 1);
+});
+
+test("a process that is stopped in its relay holds up the others for a while and not for ever", async () => {
+  const kindOf = (error: AppError) => error.kind;
+  const holding = Promise.withResolvers<void>();
+  const stopped = context.results.forMachinery(org.org_id, async ({ tx }) => {
+    await lockRelay(tx, { idle: "300ms" });
+    holding.resolve();
+    await sleep(1000);
+    await sql`SELECT 1`.execute(tx);
+  });
+  const ended = stopped.then(() => "went on", kindOf);
+  await holding.promise;
+  const waiting = context.results.forMachinery(org.org_id, ({ tx }) => lockRelay(tx, { patience: "50ms" }));
+  assert.equal(await waiting.then(() => "got it", kindOf), "unavailable");
+  await context.results.relay(org.org_id);
+  assert.equal(await ended, "unavailable");
 });

@@ -4,6 +4,7 @@ import { submitScript } from "../../test/support/engine.ts";
 import { claimAndStart, jobState, openLab, projected, queueOf, record } from "../../test/support/worker.ts";
 import { checkHealth } from "../health/checks.ts";
 import { cancelJob } from "../jobs/change.ts";
+import { reindexOrg } from "./reindex.ts";
 import { repairOrg } from "./repair.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
@@ -71,4 +72,42 @@ test("a projection that says something else than the jobs is rewritten; facts on
   ]);
   assert.deepEqual(await repair(), { ...NOTHING, jobs: 1 });
   assert.equal((await projected(context, job))?.status, "queued");
+});
+
+/** Rows that nobody could claim: one for its time, one for a fence that a fact made up. */
+async function damage(): Promise<void> {
+  await context.superuser("UPDATE task_queue SET available_at = '2999-01-01' WHERE task_name = 'a'");
+  await context.superuser(`UPDATE task_queue SET fence = ${2 ** 52} WHERE task_name = 'b'`);
+}
+
+test("a time or a fence that no claim would ever come over is set back, by a repair and by a reindex", async () => {
+  await submitScript(context, scientist, { graph: { a: [], b: [], c: [] } });
+  await grow();
+  const repairs = [
+    async () => (await repair()).tasks,
+    async () => (await reindexOrg(context, org.org_id, null)).queue_changed,
+  ];
+  for (const mend of repairs) {
+    await damage();
+    assert.equal(await mend(), 2);
+    const rows = await queueOf(context, org.org_id);
+    assert.ok(
+      rows.every((row) => row.fence === 0 && new Date(row.available_at).getTime() <= Date.now() + 5000),
+    );
+    assert.equal(await mend(), 0);
+  }
+});
+
+test("a job that the projection has otherwise is found also while facts of others are on their way", async () => {
+  const [wrong, gone] = [await submitScript(context, scientist), await submitScript(context, scientist)];
+  await submitScript(context, scientist, { relay: false });
+  const old = "updated_at = now() - interval '1 hour' WHERE job_id = ANY ($1)";
+  await context.superuser(`UPDATE jobs_meta SET last_seq = 77, ${old}`, [[wrong]]);
+  await context.superuser("DELETE FROM jobs_meta WHERE job_id = $1", [gone]);
+  await context.superuser("ALTER TABLE jobs DISABLE TRIGGER USER", [], org.database_name);
+  await context.superuser(`UPDATE jobs SET ${old}`, [[wrong, gone]], org.database_name);
+  await context.superuser("ALTER TABLE jobs ENABLE TRIGGER USER", [], org.database_name);
+  assert.deepEqual(await repair(), { ...NOTHING, jobs: 2 });
+  assert.equal((await projected(context, wrong))?.last_seq, 1);
+  assert.deepEqual(await repair(), NOTHING);
 });

@@ -8,14 +8,21 @@ import {
   type Counts,
   countJobs,
   countProjected,
+  digestJobs,
+  digestProjected,
+  type JobMark,
   lockUnchanged,
+  resetStuck,
+  selectMarks,
   selectMissing,
   selectOpenTasks,
+  selectProjectedMarks,
+  selectSettled,
 } from "./repair-store.ts";
 
 /** What was not as it should be in one organization, and is now. */
 export type Repaired = {
-  /** Tasks that the queue had lost. */
+  /** Tasks that the queue had lost, or would have given to nobody for long. */
   tasks: number;
   /** Jobs that the projection did not have as they are. */
   jobs: number;
@@ -56,7 +63,7 @@ export async function repairOrg(services: Services, orgId: string): Promise<Repa
   return repaired;
 }
 
-/** Tells again of tasks that should be in the queue and are not. */
+/** Tells again of tasks that should be in the queue and are not, and sets back those that nobody could claim. */
 async function repairQueue({ metadata, results }: Services, orgId: string): Promise<number> {
   let after = FIRST;
   let told = 0;
@@ -65,6 +72,7 @@ async function repairQueue({ metadata, results }: Services, orgId: string): Prom
     const last = open.at(-1);
     if (last === undefined) return told;
     after = last;
+    told += await metadata.system((tx) => resetStuck(tx, orgId, open));
     const missing = await metadata.system((tx) => selectMissing(tx, orgId, open));
     if (missing.length > 0) {
       told += await results.forMachinery(orgId, async ({ tx }) => {
@@ -80,9 +88,13 @@ async function repairQueue({ metadata, results }: Services, orgId: string): Prom
   }
 }
 
-/** Rewrites the projection where its jobs by status are not those of the results database, asked twice. */
+/**
+ * Rewrites the projection where its jobs by status are not those of the results database, asked twice, or where one
+ * of them that did not change for a minute is another there: that is seen also while jobs come and go.
+ */
 async function repairProjection(services: Services, orgId: string): Promise<number> {
-  if (!(await differs(services, orgId)) || !(await differs(services, orgId))) return 0;
+  const counted = (await differs(services, orgId)) && (await differs(services, orgId));
+  if (!counted && !(await differsByJob(services, orgId))) return 0;
   const { jobs_added, jobs_changed, jobs_removed } = await reindexOrg(services, orgId, null);
   return jobs_added + jobs_changed + jobs_removed;
 }
@@ -94,6 +106,48 @@ async function differs({ metadata, results }: Services, orgId: string): Promise<
   const projected = await metadata.system((tx) => countProjected(tx, orgId));
   const after = await count();
   return before !== null && after !== null && same(before, after) && !same(after, projected);
+}
+
+/** Jobs in portions by their ids: two sums a portion, and only where these differ its jobs one by one. */
+async function differsByJob({ metadata, results }: Services, orgId: string): Promise<boolean> {
+  const settled = await results.forMachinery(orgId, ({ tx }) => selectSettled(tx));
+  for (let after = FIRST.job_id; ; ) {
+    const { last, ...ours } = await results.forMachinery(orgId, ({ tx }) => digestJobs(tx, after, settled));
+    const theirs = await metadata.system((tx) => digestProjected(tx, orgId, { after, last, settled }));
+    const equal = ours.count === theirs.count && ours.digest === theirs.digest;
+    if (!equal && (await differsInPortion({ metadata, results }, orgId, [after, last]))) return true;
+    if (last === null) return false;
+    after = last;
+  }
+}
+
+/** Whether a job of a portion is another in the projection, and stays so after all that is told was taken. */
+async function differsInPortion(
+  { metadata, results }: Pick<Services, "metadata" | "results">,
+  orgId: string,
+  [after, last]: [string, string | null],
+): Promise<boolean> {
+  const marks = async () => {
+    const ours = await results.forMachinery(orgId, ({ tx }) => selectMarks(tx, after, last));
+    const theirs = await metadata.system((tx) => selectProjectedMarks(tx, orgId, after, last));
+    return different(ours, theirs);
+  };
+  const before = await marks();
+  if (before.size === 0) return false;
+  await results.relay(orgId);
+  const still = await marks();
+  // What moved between the two looks is on its way; what says the same twice is wrong.
+  return [...still].some(([job, mark]) => before.get(job) === mark);
+}
+
+/** Jobs that are not the same on both sides, each with what both say of it. */
+function different(ours: JobMark[], theirs: JobMark[]): Map<string, string> {
+  const said = ({ seq, status }: JobMark) => `${seq} ${status}`;
+  const [a, b] = [ours, theirs].map((marks) => new Map(marks.map((mark) => [mark.job_id, said(mark)])));
+  const found = new Map<string, string>();
+  for (const job of new Set([...(a?.keys() ?? []), ...(b?.keys() ?? [])]))
+    if (a?.get(job) !== b?.get(job)) found.set(job, `${a?.get(job)}, ${b?.get(job)}`);
+  return found;
 }
 
 function same(a: Counts, b: Counts): boolean {

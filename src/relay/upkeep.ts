@@ -12,6 +12,20 @@ export async function upkeep({ tx }: ResultsScope): Promise<void> {
   await sql`DELETE FROM idempotency_keys WHERE expires_at < now()`.execute(tx);
 }
 
+const NOBODY = "00000000-0000-0000-0000-000000000000";
+
+/**
+ * Whether the dear part of a round is this worker's to do: of all that ask for a database within `seconds` the first
+ * one's. It is kept as a request that was answered, which `upkeep` forgets when the time is over.
+ */
+export async function takeTurn({ tx }: ResultsScope, seconds: number): Promise<boolean> {
+  const taken = await sql`
+    INSERT INTO idempotency_keys (principal_id, operation, key, request_hash, expires_at)
+    VALUES (${NOBODY}, 'reconciler.repair', 'turn', repeat('0', 64), now() + make_interval(secs => ${seconds}))
+    ON CONFLICT DO NOTHING`.execute(tx);
+  return (taken.numAffectedRows ?? 0n) > 0n;
+}
+
 /** The shared database's answers that no request can get any more. */
 export async function deleteOldAnswers(tx: MetadataTx): Promise<void> {
   await sql`DELETE FROM idempotency_keys WHERE expires_at < now()`.execute(tx);

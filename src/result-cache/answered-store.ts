@@ -15,7 +15,8 @@ export type AnsweringJob = {
  * Completed jobs that asked the same questions and may answer this asker, the latest of each: the organization's,
  * and for a private submission the asker's own; never a colleague's private one, also where an admin could see it.
  * Each of their tasks must be one that the cache would answer now, by a result of the program's version that workers
- * have: what was pruned, disputed or lost its bytes answers no job either.
+ * have: what was pruned, disputed or lost its bytes answers no job either. The task's own execution says of which:
+ * a person may write a task, and only a worker an execution.
  */
 export async function selectAnsweringJobs(
   db: ResultsDb,
@@ -29,7 +30,10 @@ export async function selectAnsweringJobs(
     CROSS JOIN LATERAL (SELECT array_agg(e.cache_key) AS cache_keys, bool_and(e.cache_key IS NOT NULL) AS answered
       FROM tasks t LEFT JOIN LATERAL (SELECT c.cache_key FROM result_cache c
         JOIN task_results r ON r.exec_id = c.canonical_exec_id
-        WHERE c.cache_key IN (t.signature, t.signature || ':' || ${own}::text) AND ${mayAnswer(policy)}
+        JOIN task_executions x ON x.exec_id = t.current_exec_id AND x.job_id = t.job_id AND x.task_name = t.task_name
+          AND x.status = 'completed'
+          AND (x.signature = c.signature OR coalesce(x.cached_from, x.exec_id) = c.canonical_exec_id)
+        WHERE t.status = 'completed' AND c.cache_key IN (t.signature, t.signature || ':' || ${own}::text) AND ${mayAnswer(policy)}
           AND r.service_name = coalesce(${JSON.stringify(policy.programs)}::jsonb ->> t.engine, r.service_name)
         ORDER BY c.cache_key LIMIT 1) AS e ON true
       WHERE t.job_id = j.job_id) AS k

@@ -1,6 +1,7 @@
 import type { ResultsTx } from "../db/results.ts";
 import { selectAnsweringJobs } from "./answered-store.ts";
 import { countHits } from "./entries-store.ts";
+import { countedKeys } from "./reserve.ts";
 import type { Asker, CachePolicy } from "./schema.ts";
 
 /**
@@ -17,7 +18,7 @@ export async function answeredBefore(
   const jobs = await selectAnsweringJobs(tx, signatures, asker, policy);
   await countHits(
     tx,
-    jobs.flatMap(({ cache_keys }) => cache_keys),
+    jobs.flatMap(({ cache_keys }) => countedKeys(asker, cache_keys)),
   );
   return jobs.map(({ input_signature, job_id }) => ({ input_signature, job_id }));
 }

@@ -6,15 +6,22 @@ import { hasBytes } from "./present.ts";
 
 /**
  * Takes out the entries behind these questions whose bytes are gone, so that `answeredBefore` gives no job without
- * its files. Before the transaction that submits, as it looks at files. Throws AppError store_unavailable, unavailable.
+ * its files. Before the transaction that submits, as it looks at files: all that stand behind them, whoever sees which.
+ * Throws AppError store_unavailable, unavailable.
  */
 export async function forgetMissing(
-  { services, principal }: { services: Pick<Services, "objects" | "results">; principal: OrgPrincipal },
+  {
+    services,
+    principal,
+  }: {
+    services: Pick<Services, "objects" | "results">;
+    principal: Pick<OrgPrincipal, "org_id" | "user_id">;
+  },
   signatures: string[],
 ): Promise<void> {
   if (signatures.length === 0) return;
   const { org_id } = principal;
-  const entries = await services.results.read(principal, ({ tx }) =>
+  const entries = await services.results.forMachinery(org_id, ({ tx }) =>
     selectEntriesOfQuestions(tx, signatures, principal.user_id),
   );
   const there = await Promise.all(entries.map((entry) => hasBytes(services, org_id, entry)));

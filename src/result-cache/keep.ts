@@ -24,6 +24,7 @@ export type KeepItem = Asker & {
   document: { [key: string]: Canonical };
   recorded: Pick<Recorded, "checks" | "confidence_score" | "wall_seconds" | "cpu_seconds"> & {
     result_hash: string;
+    near_hashes?: string[];
   };
   outputs: { key: string; uri: string }[];
 };
@@ -82,7 +83,9 @@ async function keepRound(
   { ttl_days }: Pick<CachePolicy, "ttl_days">,
 ): Promise<Irreproducible[]> {
   const fresh = items.map((item) => ({ ...entryOf(item), irreproducible: false }));
-  const disputed = await disputesOfPrivate(tx, fresh, ttl_days);
+  const near = new Map(items.map((item) => [item.exec_id, item.recorded.near_hashes ?? []]));
+  const nearOf = (entry: NewEntry) => near.get(entry.canonical_exec_id) ?? [];
+  const disputed = await disputesOfPrivate(tx, fresh, nearOf, ttl_days);
   for (const entry of fresh) entry.irreproducible = disputed.has(entry.cache_key);
   const made = await insertEntries(tx, fresh);
   const others = fresh.filter(({ cache_key }) => !made.has(cache_key));
@@ -96,8 +99,9 @@ async function keepRound(
   for (const entry of others) {
     const old = standing.get(entry.cache_key);
     if (old === undefined) continue; // pruned between the two statements: the next one makes it
-    const verdict = weigh(old, entry);
-    if (verdict === "keep") continue;
+    const verdict = weigh(old, entry, nearOf(entry));
+    // One's own that says the same as before is disputed by the organization's all the same.
+    if (verdict === "keep" && !entry.irreproducible) continue;
     replacing.push({ ...entry, irreproducible: verdict === "dispute" || entry.irreproducible });
     if (verdict === "dispute") found.push(dispute(old, entry));
   }
@@ -109,7 +113,7 @@ async function keepRound(
  * What becomes of a standing entry when the same signature gives a result again. Another result disputes it and
  * takes its place unserved, so that the next run that agrees with the last one settles it. The same result takes the
  * place where it is worth more: computed here and not read from files, more checks passed, surer; or where the old
- * one has expired. Else the older one stays.
+ * one has expired. Else the older one stays. `near` are hashes that the same result may have as well.
  */
 export function weigh(
   old: Pick<
@@ -117,8 +121,9 @@ export function weigh(
     "result_hash" | "irreproducible" | "expired" | "source" | "checks_passed" | "confidence_score"
   >,
   entry: Pick<NewEntry, "result_hash" | "source" | "checks_passed" | "confidence_score">,
+  near: string[] = [],
 ): "keep" | "replace" | "dispute" {
-  if (old.result_hash !== null && old.result_hash !== entry.result_hash) return "dispute";
+  if (differs(old, entry, near)) return "dispute";
   if (old.irreproducible || old.expired || old.result_hash === null) return "replace";
   if (old.source !== entry.source) return entry.source === "run" ? "replace" : "keep";
   if (entry.checks_passed !== old.checks_passed)
@@ -126,10 +131,19 @@ export function weigh(
   return entry.confidence_score > old.confidence_score ? "replace" : "keep";
 }
 
+function differs(
+  old: Pick<StandingEntry, "result_hash">,
+  entry: Pick<NewEntry, "result_hash">,
+  near: string[],
+): boolean {
+  return old.result_hash !== null && ![entry.result_hash, ...near].includes(old.result_hash);
+}
+
 /** A private result that differs from the organization's entry is marked itself; theirs stays as it is, untold. */
 async function disputesOfPrivate(
   tx: ResultsTx,
   entries: NewEntry[],
+  nearOf: (entry: NewEntry) => string[],
   ttl_days: number | null,
 ): Promise<Map<string, Irreproducible>> {
   const own = entries.filter(({ private_to }) => private_to !== null);
@@ -141,8 +155,7 @@ async function disputesOfPrivate(
   const disputed = new Map<string, Irreproducible>();
   for (const entry of own) {
     const other = shared.get(entry.signature);
-    if (other === undefined || other.result_hash === null || other.result_hash === entry.result_hash)
-      continue;
+    if (other === undefined || !differs(other, entry, nearOf(entry))) continue;
     disputed.set(entry.cache_key, dispute(other, entry));
   }
   return disputed;

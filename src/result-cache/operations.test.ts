@@ -188,6 +188,25 @@ test("pruning takes entries and leaves results; the expired where nothing is nam
   assert.ok((await work(({ tx }) => pruneExpired(tx, { ttl_days: 2 }))) > 0, "the upkeep takes everybody's");
 });
 
+test("many entries go in portions, and nobody who takes some out waits for one that is in use", async () => {
+  const { job_id, signature } = await made(openly(ann), { ...base, task: "many" });
+  await sqlIn(
+    `INSERT INTO result_cache (cache_key, signature, pipeline_version, task_name, canonical_job_id, canonical_exec_id, confidence_score)
+     SELECT s, s, '1', 'run', c.canonical_job_id, c.canonical_exec_id, 1
+     FROM (SELECT encode(sha256(n::text::bytea), 'hex') AS s FROM generate_series(1, 2100) n) x,
+       (SELECT * FROM result_cache WHERE canonical_job_id = $1) c`,
+    [job_id],
+  );
+  const pruned = await work(async ({ tx }) => {
+    await countHits(tx, [signature]);
+    return prune(admin, { all: true });
+  });
+  assert.equal(pruned.entries, 2100);
+  assert.deepEqual(await sqlIn("SELECT cache_key FROM result_cache WHERE private_to IS NULL"), [
+    { cache_key: signature },
+  ]);
+});
+
 test("rows of a job that was answered are those behind it, under its own id and marked", async () => {
   const document = { ...base, task: "linked" };
   const { job_id: from } = await made(openly(ann), document);

@@ -4,30 +4,70 @@ import type { Services } from "../services.ts";
 import type { PruneCache, Pruned } from "./operations-schema.ts";
 import { policyOf } from "./policy.ts";
 import { hasBytes } from "./present.ts";
-import { type EntryBytes, pruneEntries, selectEntryBytes } from "./prune-store.ts";
+import {
+  type EntryBytes,
+  NOTHING,
+  PAGE,
+  type PruneCounts,
+  type PruneWish,
+  pruneEntries,
+  selectEntryBytes,
+  sumOf,
+} from "./prune-store.ts";
 import type { CachePolicy } from "./schema.ts";
 
-export type PreparedPrune = { policy: CachePolicy; missing: string[] };
+/** `before`: what went in transactions of its own. */
+export type PreparedPrune = { policy: CachePolicy; missing: string[]; before: PruneCounts };
 
-const PAGE = 1000;
+type Call = { services: Services; principal: OrgPrincipal };
 
-/** What has to be known before the transaction: the organization's settings, and whose bytes are gone. */
-export async function preparePrune(
-  { services, principal }: { services: Services; principal: OrgPrincipal },
-  { missing }: PruneCache,
-): Promise<PreparedPrune> {
-  const policy = await policyOf(services, principal.org_id);
-  if (missing !== true) return { policy, missing: [] };
+/**
+ * What has to be known before the transaction: the organization's settings, and whose bytes are gone. Of very many
+ * entries all but the last page go now, a transaction each: as long as one is open, whoever records may wait for it.
+ */
+export async function preparePrune(call: Call, input: PruneCache): Promise<PreparedPrune> {
+  const policy = await policyOf(call.services, call.principal.org_id);
+  const missing = input.missing === true ? await selectMissing(call) : [];
+  const before = input.dry_run === true ? NOTHING : await pruneMost(call, wishOf(input, missing), policy);
+  return { policy, missing, before };
+}
+
+async function pruneMost(
+  { services, principal }: Call,
+  wish: PruneWish,
+  policy: CachePolicy,
+): Promise<PruneCounts> {
+  const { entries } = await services.results.read(principal, ({ tx }) =>
+    pruneEntries(tx, wish, policy, false),
+  );
+  let gone = NOTHING;
+  for (let left = entries; left > PAGE; left -= PAGE) {
+    const page = await services.results.transact(principal, ({ tx }) => pruneEntries(tx, wish, policy, true));
+    gone = sumOf(gone, page);
+    if (page.entries < PAGE) return gone;
+  }
+  return gone;
+}
+
+async function selectMissing({ services, principal }: Call): Promise<string[]> {
   const gone: string[] = [];
   for (let after = ""; ; ) {
     const page: EntryBytes[] = await services.results.read(principal, ({ tx }) =>
       selectEntryBytes(tx, after, PAGE),
     );
-    for (const entry of page)
-      if (!(await hasBytes(services, principal.org_id, entry))) gone.push(entry.canonical_exec_id);
+    const there = await Promise.all(page.map((entry) => hasBytes(services, principal.org_id, entry)));
+    gone.push(...page.filter((_, at) => there[at] === false).map((entry) => entry.canonical_exec_id));
     after = page.at(-1)?.cache_key ?? "";
-    if (page.length < PAGE) return { policy, missing: gone };
+    if (page.length < PAGE) return gone;
   }
+}
+
+/** Entries that are named, or the expired where none are. */
+function wishOf(input: PruneCache, missing: string[]): PruneWish {
+  const { irreproducible = false, unused_days, all = false } = input;
+  const named = irreproducible || all || unused_days !== undefined || input.missing === true;
+  const expired = input.expired ?? !named;
+  return { expired, irreproducible, unused_days: unused_days ?? null, missing, all };
 }
 
 /**
@@ -37,16 +77,14 @@ export async function preparePrune(
 export async function pruneCache(
   tx: ResultsTx,
   input: PruneCache,
-  { policy, missing }: PreparedPrune,
+  { policy, missing, before }: PreparedPrune,
 ): Promise<Pruned> {
-  const { irreproducible = false, unused_days, all = false, dry_run = false } = input;
-  const named = irreproducible || all || unused_days !== undefined || input.missing === true;
-  const expired = input.expired ?? !named;
-  const wish = { expired, irreproducible, unused_days: unused_days ?? null, missing, all };
-  return { dry_run, ...(await pruneEntries(tx, wish, policy, !dry_run)) };
+  const { dry_run = false } = input;
+  const last = await pruneEntries(tx, wishOf(input, missing), policy, !dry_run);
+  return { dry_run, ...sumOf(before, last) };
 }
 
-/** Takes out what has expired; a small chore of each organization. Returns how many went. */
+/** Takes out a page of what has expired; a small chore of each organization. Returns how many went. */
 export async function pruneExpired(tx: ResultsTx, policy: Pick<CachePolicy, "ttl_days">): Promise<number> {
   const wish = { expired: true, irreproducible: false, unused_days: null, missing: [], all: false };
   return (await pruneEntries(tx, wish, policy, true)).entries;
@@ -58,5 +96,6 @@ export async function ageCache(
   orgId: string,
 ): Promise<void> {
   const policy = await policyOf(services, orgId);
-  await services.results.forMachinery(orgId, ({ tx }) => pruneExpired(tx, policy));
+  const page = () => services.results.forMachinery(orgId, ({ tx }) => pruneExpired(tx, policy));
+  while ((await page()) === PAGE);
 }

@@ -36,26 +36,53 @@ export async function lockSignatures(tx: ResultsTx, signatures: string[]): Promi
   );
 }
 
-export type InFlight = { exec_id: string; signature: string; private_to: string | null };
+export type InFlight = {
+  exec_id: string;
+  signature: string;
+  private_to: string | null;
+  job_id: string;
+  task_name: string;
+  /** It has run for longer than a lone look takes: its worker may have vanished. */
+  is_old: boolean;
+};
 
-/** Executions that run now and have reserved one of these signatures. */
+/** So long a running execution is believed without a look at who has its task. */
+const FRESH = sql`interval '10 s'`;
+
+/**
+ * Executions that run now and have reserved one of these signatures. One that its task does not run by stands for
+ * nothing: nobody will ever end it.
+ */
 export async function selectInFlight(tx: ResultsTx, signatures: string[]): Promise<InFlight[]> {
-  const rows = await tx
-    .selectFrom("task_executions")
-    .select(["exec_id", "signature", "private_to"])
-    .where("status", "=", "running")
-    .where("signature", "in", signatures)
-    .execute();
-  return rows as InFlight[];
+  const { rows } = await sql<InFlight>`
+    SELECT e.exec_id, e.signature, e.private_to, e.job_id, e.task_name, e.started_at < now() - ${FRESH} AS is_old
+    FROM task_executions e
+    JOIN tasks t ON t.job_id = e.job_id AND t.task_name = e.task_name AND t.current_exec_id = e.exec_id
+      AND t.status = 'running'
+    WHERE e.status = 'running' AND e.signature = ANY (${signatures}::text[])`.execute(tx);
+  return rows;
 }
 
-/** Says of running executions what they compute; unique while they run. */
+/** Closes executions that hold one of these signatures while their tasks run by others, or not at all. */
+export async function closeStranded(tx: ResultsTx, signatures: string[]): Promise<void> {
+  if (signatures.length === 0) return;
+  await sql`UPDATE task_executions e SET status = 'lost', ended_at = now(), error_kind = 'lost_lease'
+    WHERE e.exec_id IN (SELECT x.exec_id FROM task_executions x
+      WHERE x.status = 'running' AND x.signature = ANY (${signatures}::text[]) AND NOT EXISTS (SELECT FROM tasks t
+        WHERE t.job_id = x.job_id AND t.task_name = x.task_name AND t.current_exec_id = x.exec_id AND t.status = 'running')
+      ORDER BY x.exec_id FOR UPDATE OF x)`.execute(tx);
+}
+
+/** Says of running executions what they compute, in one order; unique while they run. */
 export async function reserveSignatures(
   tx: ResultsTx,
   asks: { exec_id: string; signature: string }[],
 ): Promise<void> {
   if (asks.length === 0) return;
   await sql`UPDATE task_executions e SET signature = a.signature
-    FROM unnest(${asks.map((ask) => ask.exec_id)}::uuid[], ${asks.map((ask) => ask.signature)}::text[]) AS a(exec_id, signature)
-    WHERE e.exec_id = a.exec_id AND e.status = 'running'`.execute(tx);
+    FROM (SELECT x.exec_id, k.signature FROM task_executions x
+      JOIN unnest(${asks.map((ask) => ask.exec_id)}::uuid[], ${asks.map((ask) => ask.signature)}::text[]) AS k(exec_id, signature)
+        ON k.exec_id = x.exec_id
+      WHERE x.status = 'running' ORDER BY x.exec_id FOR UPDATE OF x) AS a
+    WHERE e.exec_id = a.exec_id`.execute(tx);
 }

@@ -1,10 +1,25 @@
 import type { ResultsTx } from "../db/results.ts";
-import { lockSignatures, reserveSignatures, selectAnswers, selectInFlight } from "./reserve-store.ts";
+import {
+  closeStranded,
+  type InFlight,
+  lockSignatures,
+  reserveSignatures,
+  selectAnswers,
+  selectInFlight,
+} from "./reserve-store.ts";
 import type { Answer, Ask, Asker, CacheEntry, CachePolicy } from "./schema.ts";
 
 /** An organization's entry is found by its signature, a private one by signature and owner. */
 export function cacheKey(signature: string, private_to: string | null): string {
   return private_to === null ? signature : `${signature}:${private_to}`;
+}
+
+/**
+ * Of entries that answered somebody, those on which it counts: everybody in the organization reads how often a shared
+ * one was used, and must not learn that somebody asks in private.
+ */
+export function countedKeys({ visibility }: Pick<Asker, "visibility">, keys: string[]): string[] {
+  return visibility === "private" ? keys.filter((key) => key.includes(":")) : keys;
 }
 
 /** Owner of a private thing; null where the organization may have it. */
@@ -42,25 +57,36 @@ async function waitOrRun(
   policy: CachePolicy,
 ): Promise<void> {
   // What runs first, then what is there: one that ends between the two statements is then found, and not missed.
-  const running = new Map<string, string>();
-  for (const { exec_id, signature, private_to } of await selectInFlight(tx, signaturesOf(asks)))
-    running.set(cacheKey(signature, private_to), exec_id);
+  const running = new Map<string, Pick<InFlight, "exec_id"> & Partial<InFlight>>();
+  for (const one of await selectInFlight(tx, signaturesOf(asks)))
+    running.set(cacheKey(one.signature, one.private_to), one);
   await answerFromEntries(tx, asks, answers, policy);
   const starts: Ask[] = [];
   // Those of the organization first: a private one may wait for them, and they for none.
   const ordered = asks.toSorted((a, b) => Number(privateTo(a) !== null) - Number(privateTo(b) !== null));
   for (const ask of ordered.filter((one) => !answers.has(one))) {
     const runs = keysFor(ask).map((key) => running.get(key));
-    const exec_id = runs.find((id) => id !== undefined);
-    if (exec_id !== undefined && !runs.includes(ask.exec_id)) {
-      answers.set(ask, { kind: "wait", exec_id });
+    const ahead = runs.find((one) => one !== undefined);
+    if (ahead !== undefined && !runs.some((one) => one?.exec_id === ask.exec_id)) {
+      answers.set(ask, waitFor(ahead));
       continue;
     }
-    running.set(cacheKey(ask.signature, privateTo(ask)), ask.exec_id);
+    running.set(cacheKey(ask.signature, privateTo(ask)), { exec_id: ask.exec_id });
     answers.set(ask, { kind: "run" });
     starts.push(ask);
   }
+  await closeStranded(tx, signaturesOf(starts));
   await reserveSignatures(tx, starts);
+}
+
+function waitFor({
+  exec_id,
+  job_id,
+  task_name,
+  is_old,
+}: Pick<InFlight, "exec_id"> & Partial<InFlight>): Answer {
+  if (is_old !== true || job_id === undefined || task_name === undefined) return { kind: "wait", exec_id };
+  return { kind: "wait", exec_id, holder: { job_id, task_name } };
 }
 
 async function answerFromEntries(

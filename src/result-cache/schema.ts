@@ -35,9 +35,13 @@ export type Ask = Asker & { exec_id: string; signature: string };
 
 /**
  * What it hears: an entry answers; an identical task runs (`exec_id`), so wait for it and ask again; or run, and
- * the signature is now reserved by its execution until that ends.
+ * the signature is now reserved by its execution until that ends. `holder` is the task behind one that has run for a
+ * while: whoever waits for it should see that a worker still has it.
  */
-export type Answer = { kind: "hit"; entry: CacheEntry } | { kind: "wait"; exec_id: string } | { kind: "run" };
+export type Answer =
+  | { kind: "hit"; entry: CacheEntry }
+  | { kind: "wait"; exec_id: string; holder?: { job_id: string; task_name: string } }
+  | { kind: "run" };
 
 /** What decided a result, and its SHA-256. */
 export type Signed = { signature: string; document: { [key: string]: Canonical } };

@@ -9,6 +9,7 @@ import { selectMade } from "./executions-store.ts";
 const MOST_BYTES = 1024 ** 2;
 
 const Seconds = Type.Number({ minimum: 0 });
+const Hash = Type.String({ pattern: "^[0-9a-f]{64}$" });
 const Shape = Type.Object({
   schema_version: Type.String({ minLength: 1 }),
   checks: Type.Array(
@@ -30,7 +31,8 @@ const Shape = Type.Object({
       Type.Object({ value: Type.Unknown() }),
     ]),
   ),
-  result_hash: Type.String({ pattern: "^[0-9a-f]{64}$" }),
+  result_hash: Hash,
+  near_hashes: Type.Optional(Type.Array(Hash)),
   wall_seconds: Seconds,
   cpu_seconds: Type.Union([Seconds, Type.Null()]),
 });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isCollision } from "../db/postgres-errors.ts";
 import type { ResultsScope } from "../db/results.ts";
 import type { EngineAtHand, TaskContext } from "../engines/adapter.ts";
 import { AppError, toAppError } from "../errors.ts";
@@ -7,11 +8,14 @@ import { policyOf } from "../result-cache/policy.ts";
 import { reserve } from "../result-cache/reserve.ts";
 import type { Answer, Ask, CachePolicy } from "../result-cache/schema.ts";
 import type { Services } from "../services.ts";
+import { loseAbandoned } from "./abandoned.ts";
 import { Collector, together } from "./collector.ts";
 import { type Finished, recordTasks } from "./record.ts";
 
-/** Pauses before finished runs are written again, in s: hours of computing are worth a minute of waiting. */
-const RECORD_PAUSES = [0.2, 1, 3, 5, 10, 20, 20];
+/** Pauses before finished runs are written again, in s, the last of them again and again. */
+const RECORD_PAUSES = [0.2, 1, 3, 5, 10, 20];
+/** How often a transaction is done again at once that met another one. */
+const MOST_COLLISIONS = 2;
 
 /** A finished task, and the signal of its lease. */
 type Handed = { finished: Finished; signal: AbortSignal };
@@ -36,7 +40,7 @@ export class Desk {
     this.#lease = lease;
     this.#kill = kill;
     this.meter = meter;
-    this.lend = (work) => services.results.forLease(lease, work);
+    this.lend = (work) => afterCollisions(() => services.results.forLease(lease, work));
     this.#loads = new Collector((items) => together(items, (all) => this.#load(all), isCommon));
     this.#asks = new Collector((items) => together(items, (all) => this.#ask(all), isCommon));
     this.#records = new Collector((items) => together(items, (all) => this.#record(all), isCommon));
@@ -52,23 +56,63 @@ export class Desk {
     return this.#asks.add(ask);
   }
 
+  /** Does what may be done again, until it is done, while the database or the store is away and a lease holds. */
+  async patiently<T>(lost: () => boolean, work: () => Promise<T>): Promise<T> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isAway(error) || lost()) throw error;
+        const pause = RECORD_PAUSES[Math.min(tries, RECORD_PAUSES.length - 1)] ?? 0;
+        this.#services.log.warn({ err: toAppError(error).message }, `a result waits ${pause} s to be kept`);
+        await this.#pause(pause, lost);
+      }
+    }
+  }
+
+  /** In steps of a second, so that a lease which is lost, or a worker that is to end, ends it. */
+  async #pause(seconds: number, lost: () => boolean): Promise<void> {
+    const end = performance.now() + seconds * 1000;
+    for (let left = seconds * 1000; left > 0 && !lost(); left = end - performance.now()) {
+      await sleep(Math.min(left, 1000), undefined, { signal: this.#kill }).catch(() => {});
+      if (this.#kill.aborted) return;
+    }
+  }
+
   /** Writes a finished task, again and again while the database is away and its lease holds. */
   record(finished: Finished, signal: AbortSignal): Promise<"recorded" | "lost"> {
     return this.#records.add({ finished, signal });
   }
 
   async #load(items: Load[]): Promise<unknown[]> {
-    const loaded: unknown[] = [];
-    await this.lend(async (scope) => {
+    return this.lend(async (scope) => {
+      const loaded: unknown[] = [];
       for (const { adapter, task } of items) loaded.push(await adapter.load(scope, task));
+      return loaded;
     });
-    return loaded;
   }
 
   async #ask(asks: Ask[]): Promise<Answer[]> {
     const policy = await this.#policy();
     if (policy === null) return asks.map(() => ({ kind: "run" }));
-    return this.lend(({ tx }) => reserve(tx, asks, policy));
+    const ask = () => this.lend(({ tx }) => reserve(tx, asks, policy));
+    const answers = await ask();
+    return (await this.#freed(answers)) ? ask() : answers;
+  }
+
+  /** Whether something that these would wait for turned out to be nobody's. Without the queue it is believed. */
+  async #freed(answers: Answer[]): Promise<boolean> {
+    const holders = answers.flatMap((answer) =>
+      answer.kind === "wait" && answer.holder !== undefined
+        ? [{ ...answer.holder, exec_id: answer.exec_id }]
+        : [],
+    );
+    try {
+      return await loseAbandoned(this.#services, this.lend, this.#lease.org_id, holders);
+    } catch (error) {
+      this.#services.log.warn({ err: toAppError(error).message }, "nobody looked who has a running task");
+      return false;
+    }
   }
 
   async #record(handed: Handed[]): Promise<("recorded" | "lost")[]> {
@@ -76,10 +120,11 @@ export class Desk {
     const policy = await this.#policy();
     const begun = performance.now();
     const lost = () => handed.every(({ signal }) => signal.aborted);
-    const ends = await this.#patiently(lost, () => {
-      const metrics = this.meter.due(this.#lease.org_id);
-      return this.lend((scope) => recordTasks(scope, finished, { policy, metrics }));
-    });
+    // Once: what is taken out of the meter goes with whichever try succeeds.
+    const metrics = this.meter.due(this.#lease.org_id);
+    const ends = await this.patiently(lost, () =>
+      this.lend((scope) => recordTasks(scope, finished, { policy, metrics })),
+    );
     this.meter.add(this.#lease.org_id, { recorded: finished.length }, { record: performance.now() - begun });
     return ends;
   }
@@ -93,30 +138,29 @@ export class Desk {
       return null;
     }
   }
-
-  /** What is recorded is guarded by its fence, so again is harmless. */
-  async #patiently<T>(lost: () => boolean, work: () => Promise<T>): Promise<T> {
-    for (let tries = 0; ; tries++) {
-      try {
-        return await work();
-      } catch (error) {
-        const pause = RECORD_PAUSES[tries];
-        if (!isUnavailable(error) || pause === undefined || lost()) throw error;
-        await sleep(pause * 1000, undefined, { signal: this.#kill }).catch(() => {});
-      }
-    }
-  }
 }
 
 export type Lease = { org_id: string; generation: number; worker_id: string };
 
 /** Would meet each of a group alone too. */
 function isCommon(error: unknown): boolean {
-  return isUnavailable(error) || (error instanceof AppError && error.kind === "lost_lease");
+  if (!(error instanceof AppError) || isCollision(error)) return false;
+  return error.kind === "unavailable" || error.kind === "lost_lease";
 }
 
-function isUnavailable(error: unknown): boolean {
-  return error instanceof AppError && error.kind === "unavailable";
+function isAway(error: unknown): boolean {
+  return error instanceof AppError && ["unavailable", "store_unavailable"].includes(error.kind);
+}
+
+/** A deadlock undoes one of those that met, and is over then. */
+async function afterCollisions<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries >= MOST_COLLISIONS || !isCollision(error)) throw error;
+    }
+  }
 }
 
 /** The desks of a worker. */

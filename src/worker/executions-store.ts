@@ -26,7 +26,9 @@ export async function completeExecutions(tx: ResultsTx, executions: CompletedExe
     closed AS (
       UPDATE task_executions e SET status = 'completed', ended_at = now(), signature = d.signature, logs_uri = d.logs_uri,
         wall_seconds = d.wall_seconds, cpu_seconds = d.cpu_seconds
-      FROM done d WHERE e.exec_id = d.exec_id)
+      FROM (SELECT x.exec_id FROM task_executions x JOIN done USING (exec_id) WHERE x.status = 'running'
+        ORDER BY x.exec_id FOR UPDATE OF x) AS o JOIN done d USING (exec_id)
+      WHERE e.exec_id = o.exec_id)
     INSERT INTO task_results (exec_id, job_id, task_name, service_name, schema_version, confidence_score, checks, result_data)
     SELECT exec_id, job_id, task_name, service_name, schema_version, confidence_score, checks, result_data FROM done`.execute(
     tx,
@@ -46,7 +48,7 @@ export async function completeFromCache(tx: ResultsTx, executions: CachedExecuti
     ${rows.signature}::text[], ${rows.canonical_exec_id}::uuid[]) AS h(job_id, task_name, exec_id, signature, from_exec_id)`;
   await sql`UPDATE task_executions e SET status = 'completed', ended_at = now(), signature = h.signature,
       cached_from = h.from_exec_id, wall_seconds = 0, cpu_seconds = 0
-    FROM ${hits} WHERE e.exec_id = h.exec_id`.execute(tx);
+    FROM ${hits} WHERE e.exec_id = h.exec_id AND e.status = 'running'`.execute(tx);
   await sql`INSERT INTO job_outputs (job_id, key, uri, content_type, size_bytes, checksum, molecule_id, structure_id)
     SELECT h.job_id, h.task_name || substr(o.key, char_length(c.task_name) + 1), o.uri, o.content_type, o.size_bytes,
       o.checksum, o.molecule_id, o.structure_id
@@ -65,6 +67,18 @@ export async function selectMade(
     FROM unnest(${structure_id}::uuid[], ${job_id}::text[]) AS k(structure_id, job_id)
     JOIN structures s ON s.structure_id = k.structure_id AND s.source = 'job:' || k.job_id`.execute(tx);
   return new Set(rows.map((row) => row.structure_id));
+}
+
+/** How many attempts at a task failed or lost their worker. */
+export async function countFailures(tx: ResultsTx, { job_id, task_name }: TaskKey): Promise<number> {
+  const row = await tx
+    .selectFrom("task_executions")
+    .select((e) => e.fn.countAll<number>().as("failures"))
+    .where("job_id", "=", job_id)
+    .where("task_name", "=", task_name)
+    .where("status", "in", ["failed", "lost"])
+    .executeTakeFirstOrThrow();
+  return Number(row.failures);
 }
 
 /** Ends an attempt without a result. Returns the signature by which others may have waited for it. */

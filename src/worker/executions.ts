@@ -7,11 +7,13 @@ import { resolveTask } from "../pipelines/resolve.ts";
 import type { PipelineSpec, TaskOutputs } from "../pipelines/schema.ts";
 import type { Claim } from "../queue/claims-store.ts";
 import { goneFact, type NotStarted, privateTo, readyAgain, type Started } from "./facts.ts";
-import { failLostTasks } from "./fail.ts";
+import { failLostTasks, VANISHED } from "./fail.ts";
 import { Ledger } from "./ledger.ts";
 import {
+  freedBy,
   type JobMaterial,
   type LockedTask,
+  type LostExecution,
   lockTasks,
   loseExecutions,
   type Start,
@@ -20,7 +22,7 @@ import {
   startRows,
   taskKey,
 } from "./tasks-store.ts";
-import { putOff } from "./waiting-store.ts";
+import { type PutOff, putOff, wakeWaiting } from "./waiting-store.ts";
 
 export type StartAnswer = Started | NotStarted;
 
@@ -39,6 +41,8 @@ export async function startTasks(
   const { tx } = scope;
   const ledger = new Ledger(await lockJobs(tx, [...new Set(claims.map((claim) => claim.job_id))]));
   const tasks = await lockTasks(tx, claims);
+  // First, as nothing is waited for after that: who holds what others lose must not lose what they hold.
+  const vanished = await loseVanished(tx, claims, tasks);
   const waiting = await stillWaiting(tx, ledger, claims, tasks);
   const lost: Beginning[] = [];
   const begun: Beginning[] = [];
@@ -51,7 +55,8 @@ export async function startTasks(
       return { kind: "gone" };
     }
     if (task.fence >= claim.fence) return { kind: "newer", fence: task.fence };
-    if (waiting.has(taskKey(claim))) return { kind: "waits" };
+    const behind = waiting.get(taskKey(claim));
+    if (behind !== undefined) return { kind: "waits", holder: behind.holder };
     const beginning = { claim, job, task, exec_id: newId() };
     if (task.attempt >= task.max_attempts) {
       lost.push(beginning);
@@ -64,18 +69,36 @@ export async function startTasks(
     ledger,
     lost.map(({ claim }) => claim),
   );
-  const started = await begin(scope, ledger, begun, workerId);
+  const over = new Set(lost.map(({ claim }) => taskKey(claim)));
+  const free = freedBy(vanished.filter((one) => over.has(taskKey(one))));
+  ledger.fact(...(await wakeWaiting(tx, free)).map(readyAgain));
+  const started = await begin(scope, ledger, begun, { workerId, vanished });
   await ledger.write(tx);
   return answers.map((answer) => (answer.kind === "begun" ? (started[answer.index] as Started) : answer));
 }
 
-/** Keys of ready tasks whose identical one runs on: they go back to the queue without an attempt. */
+/** Closes what earlier claims of these tasks left open. Returns those. */
+async function loseVanished(
+  tx: ResultsTx,
+  claims: Claim[],
+  tasks: Map<string, LockedTask>,
+): Promise<LostExecution[]> {
+  const { code, message } = VANISHED;
+  const over = claims.flatMap(({ job_id, task_name, fence }) => {
+    const task = tasks.get(taskKey({ job_id, task_name }));
+    if (task?.status !== "running" || task.fence >= fence) return [];
+    return [{ job_id, task_name, error: task.attempt >= task.max_attempts ? { code, message } : null }];
+  });
+  return loseExecutions(tx, over);
+}
+
+/** Ready tasks whose identical one runs on, by key: they go back to the queue without an attempt. */
 async function stillWaiting(
   tx: ResultsTx,
   ledger: Ledger,
   claims: Claim[],
   tasks: Map<string, LockedTask>,
-): Promise<Set<string>> {
+): Promise<Map<string, PutOff>> {
   const looks = claims.flatMap((claim) => {
     const [job, task] = [ledger.job(claim.job_id), tasks.get(taskKey(claim))];
     if (job === undefined || task?.status !== "ready" || task.fence >= claim.fence) return [];
@@ -84,22 +107,30 @@ async function stillWaiting(
     return signature === null ? [] : [{ job_id, task_name, fence, signature, private_to: privateTo(job) }];
   });
   const off = await putOff(tx, looks);
-  ledger.fact(...off.map(readyAgain));
-  return new Set(off.map(taskKey));
+  // What of a paused batch was claimed before it was paused leaves the queue: resuming brings it back.
+  ledger.fact(
+    ...off.map(({ told }) =>
+      ledger.job(told.job_id)?.status === "pending" ? goneFact(told) : readyAgain(told),
+    ),
+  );
+  return new Map(off.map((one) => [taskKey(one.told), one]));
 }
 
 async function begin(
   scope: ResultsScope,
   ledger: Ledger,
   begun: Beginning[],
-  workerId: string,
+  { workerId, vanished }: { workerId: string; vanished: LostExecution[] },
 ): Promise<Started[]> {
   if (begun.length === 0) return [];
   const { tx } = scope;
-  // A first attempt has none before it.
-  const again = begun.filter(({ task }) => task.attempt > 0).map(({ claim }) => claim);
-  for (const { job_id, task_name } of await loseExecutions(tx, again, null))
-    ledger.step(job_id, { event: "lost", detail: "the worker vanished", metadata: { task: task_name } });
+  const again = new Set(vanished.map(taskKey));
+  for (const { claim } of begun.filter((one) => again.has(taskKey(one.claim))))
+    ledger.step(claim.job_id, {
+      event: "lost",
+      detail: "the worker vanished",
+      metadata: { task: claim.task_name },
+    });
   await startRows(tx, begun.map(startOf), workerId);
   const material = new Map(
     (await selectMaterial(tx, [...new Set(begun.map(({ job }) => job.job_id))])).map((one) => [
@@ -151,7 +182,9 @@ function startedOf(
   const { params, inputs, time_limit_seconds, refused } = resolved(spec, claim.task_name, material);
   const { job_id, task_name } = claim;
   const { org_id } = scope;
-  const context: TaskContext = { org_id, job_id, task_name, exec_id, owner_id, visibility, params, inputs };
+  const site_ids = material.inputs.flatMap(({ site_id }) => site_id ?? []);
+  const made = { params, inputs, site_ids };
+  const context: TaskContext = { org_id, job_id, task_name, exec_id, owner_id, visibility, ...made };
   return {
     kind: "started",
     task: context,

@@ -4,7 +4,7 @@ import type { LockedJob } from "../jobs/store.ts";
 import type { Fact, TaskReadyFact } from "../outbox.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
 import type { Claim } from "../queue/claims-store.ts";
-import type { ReadyTask } from "./tasks-store.ts";
+import type { ReadyTask, TaskKey } from "./tasks-store.ts";
 
 /** A started attempt. */
 export type Started = {
@@ -26,10 +26,10 @@ export type Started = {
 export type NotStarted =
   | { kind: "newer"; fence: number }
   | { kind: "gone" }
-  | { kind: "waits" }
+  | { kind: "waits"; holder: (TaskKey & { exec_id: string }) | null }
   | { kind: "absent" };
 
-export function goneFact(claim: Claim): Fact {
+export function goneFact(claim: Pick<Claim, "job_id" | "task_name" | "fence">): Fact {
   return {
     topic: "task_gone",
     payload: { job_id: claim.job_id, task_name: claim.task_name, fence: claim.fence },

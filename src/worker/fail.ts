@@ -3,11 +3,11 @@ import type { AppError } from "../errors.ts";
 import { type LockedJob, lockJobs } from "../jobs/store.ts";
 import type { Claim } from "../queue/claims-store.ts";
 import { backoffSeconds } from "./backoff.ts";
-import { endExecution } from "./executions-store.ts";
+import { countFailures, endExecution } from "./executions-store.ts";
 import { goneFact, privateTo, readyAgain, readyFact, type Started } from "./facts.ts";
 import { Ledger } from "./ledger.ts";
 import { jobOutcomes } from "./outcome.ts";
-import { endTask, failTasks, loseExecutions } from "./tasks-store.ts";
+import { endTask, failTasks } from "./tasks-store.ts";
 import { wakeWaiting } from "./waiting-store.ts";
 
 export type Failure = { error: AppError; logs_uri: string | null };
@@ -20,8 +20,8 @@ const MOST_UNCOUNTED = 50;
  * A full disk, a database that is away, a program that can't be started say nothing of the task: the attempt is not
  * held against it, until it has gone on for so long that somebody should hear of it.
  */
-function isCounted(error: AppError, attempt: number): boolean {
-  return attempt >= MOST_UNCOUNTED || !NOT_THE_TASKS.includes(error.kind);
+function isCounted(error: AppError, failures: number): boolean {
+  return failures >= MOST_UNCOUNTED || !NOT_THE_TASKS.includes(error.kind);
 }
 
 /**
@@ -40,9 +40,11 @@ export async function failTask(
   const { exec_id } = started.task;
   const ledger = new Ledger(await lockJobs(tx, [claim.job_id]));
   const job = ledger.job(claim.job_id);
-  const counted = isCounted(error, started.attempt);
+  // Waits and given-back attempts are none of these.
+  const failures = 1 + (await countFailures(tx, claim));
+  const counted = isCounted(error, failures);
   const again = error.retryable && (!counted || started.attempt < started.max_attempts);
-  const seconds = again ? backoffSeconds(started.attempt, Math.random()) : null;
+  const seconds = again ? backoffSeconds(failures, Math.random()) : null;
   const owned = await endTask(tx, { ...claim, exec_id }, { seconds, counted });
   if (job === undefined || owned === undefined) return false;
   await closeFailed(tx, ledger, exec_id, failure);
@@ -66,7 +68,7 @@ export async function failTask(
   return true;
 }
 
-/** Those that waited for it look again: one of them runs instead. */
+/** One of those that waited for it runs instead. */
 async function closeFailed(tx: ResultsTx, ledger: Ledger, execId: string, failure: Failure): Promise<void> {
   const { code, message, kind, fields } = failure.error;
   const signature = await endExecution(tx, execId, {
@@ -75,7 +77,8 @@ async function closeFailed(tx: ResultsTx, ledger: Ledger, execId: string, failur
     error: { code, message, fields },
     logs_uri: failure.logs_uri,
   });
-  if (signature !== null) ledger.fact(...(await wakeWaiting(tx, [signature])).map(readyAgain));
+  if (signature !== null)
+    ledger.fact(...(await wakeWaiting(tx, [{ signature, answers: false }])).map(readyAgain));
 }
 
 /** A fault of ours is told apart from what an input or a program did. */
@@ -106,7 +109,7 @@ async function failJobs(tx: ResultsTx, ledger: Ledger, claims: Claim[]): Promise
   ledger.fact(...claims.map(goneFact));
 }
 
-const VANISHED = {
+export const VANISHED = {
   code: "lost_lease",
   kind: "lost_lease",
   message:
@@ -115,12 +118,12 @@ const VANISHED = {
 
 /**
  * Tasks whose workers all vanished have no attempt left: they fail instead of being started again, or an
- * input that kills its worker would go round for ever. The caller holds the locks and writes the ledger.
+ * input that kills its worker would go round for ever. The caller holds the locks, has closed their executions and
+ * writes the ledger.
  */
 export async function failLostTasks(tx: ResultsTx, ledger: Ledger, claims: Claim[]): Promise<void> {
   if (claims.length === 0) return;
   const { code, message } = VANISHED;
-  await loseExecutions(tx, claims, { code, message });
   await failTasks(tx, claims);
   for (const claim of claims) {
     const job = ledger.job(claim.job_id);

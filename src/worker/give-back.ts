@@ -57,6 +57,7 @@ async function putBack(scope: ResultsScope, claim: Claim, started: Started, reas
   ledger.change(claim.job_id, { status: "running" });
   ledger.fact(readyFact(job, task));
   // Another one that waits for this one's result goes first, as it is to be had at once.
-  if (reserved !== null) ledger.fact(...(await wakeWaiting(tx, [reserved])).map(readyAgain));
+  if (reserved !== null)
+    ledger.fact(...(await wakeWaiting(tx, [{ signature: reserved, answers: false }])).map(readyAgain));
   await ledger.write(tx);
 }

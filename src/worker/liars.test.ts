@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { after, beforeEach, test } from "node:test";
+import { CompiledQuery, sql } from "kysely";
 import { makeOrg } from "../../test/support/context.ts";
 import { submitScript } from "../../test/support/engine.ts";
 import {
   claimAndStart,
   claimOne,
+  deskOf,
   expireLeases,
   finished,
   jobState,
@@ -12,12 +14,14 @@ import {
   openLab,
   start,
   sweepWithoutPause,
+  within,
 } from "../../test/support/worker.ts";
 import type { Recorded } from "../engines/adapter.ts";
 import { AppError } from "../errors.ts";
 import { newId, sha256 } from "../ids.ts";
 import { cancelJob } from "../jobs/change.ts";
 import type { Claim } from "../queue/claims-store.ts";
+import type { Answer } from "../result-cache/schema.ts";
 import { insertStructures } from "../structures/store.ts";
 import type { Started } from "./facts.ts";
 import { failTask } from "./fail.ts";
@@ -51,6 +55,12 @@ async function everything(job: string): Promise<unknown> {
     org.database_name,
   );
   return rows[0];
+}
+
+/** Asks at its worker's desk whether it has to run. */
+function ask({ claim, started }: Held, signature: string): Promise<Answer> {
+  const { exec_id, owner_id, visibility } = started.task;
+  return deskOf(context, claim).ask({ exec_id, owner_id, visibility, signature });
 }
 
 async function held(): Promise<Held & { job: string }> {
@@ -114,6 +124,108 @@ test("one lie in a group is lost alone, wherever it stands in it", async () => {
     "lost",
   ]);
   assert.equal((await state(two.claim.job_id)).status, "running");
+});
+
+test("of two attempts at one task in a group the one that holds it is recorded, whichever stands first", async () => {
+  for (const turned of [false, true]) {
+    const old = await held();
+    await expireLeases(context, old.job);
+    await sweepWithoutPause(context);
+    const fresh = await claimAndStart(context);
+    const both = [old, fresh].map((run) => finished(run));
+    assert.deepEqual(
+      await say(turned ? both.toReversed() : both, fresh.claim),
+      turned ? ["recorded", "lost"] : ["lost", "recorded"],
+    );
+    const { status, executions } = await state(old.job);
+    assert.equal(status, "completed");
+    assert.deepEqual(
+      executions.map((one) => [one.status, one.error_kind]),
+      [
+        ["lost", "lost_lease"],
+        ["completed", null],
+      ],
+    );
+  }
+});
+
+test("a person writes no task's result and revives no attempt", async () => {
+  const run = await held();
+  assert.deepEqual(await say([finished(run)]), ["recorded"]);
+  const tries: [string, unknown[]][] = [
+    ["UPDATE task_executions SET status = 'running', ended_at = NULL WHERE job_id = $1", [run.job]],
+    ["UPDATE task_executions SET status = 'lost' WHERE job_id = $1", [run.job]],
+    [
+      "INSERT INTO tasks (job_id, task_name, engine, status, current_exec_id) VALUES ($1, 'b', 'fake', 'ready', $2)",
+      [run.job, run.started.task.exec_id],
+    ],
+    [
+      "INSERT INTO tasks (job_id, task_name, engine, status, signature) VALUES ($1, 'b', 'fake', 'ready', repeat('0', 64))",
+      [run.job],
+    ],
+  ];
+  for (const [text, values] of tries)
+    await assert.rejects(
+      context.results.transact(scientist, ({ tx }) => tx.executeQuery(CompiledQuery.raw(text, values))),
+      text,
+    );
+});
+
+test("who has to wait for a task that is just being closed does not wait for its lock", async () => {
+  const ahead = await held();
+  const signature = sha256("crossed");
+  await ask(ahead, signature);
+  const behind = await held();
+  await context.results.forLease(leaseOf(behind.claim), (scope) =>
+    waitTask(scope, behind.claim, behind.started, { exec_id: ahead.started.task.exec_id, signature }),
+  );
+  await context.results.relay(org.org_id);
+  await context.superuser("UPDATE task_queue SET available_at = now() WHERE job_id = $1", [behind.job]);
+  const claim = await claimOne(context);
+  assert.ok(claim !== undefined && claim.job_id === behind.job);
+  await context.results.forMachinery(org.org_id, async ({ tx }) => {
+    await sql`SELECT FROM task_executions WHERE job_id = ${ahead.job} FOR UPDATE`.execute(tx);
+    assert.equal((await within(start(context, claim))).kind, "started");
+  });
+});
+
+test("a task that nobody has any more is not waited for, once it has run for a while", async () => {
+  const ahead = await held();
+  const signature = sha256("abandoned");
+  assert.equal((await ask(ahead, signature)).kind, "run");
+  await expireLeases(context, ahead.job);
+  await sweepWithoutPause(context);
+  await context.superuser("UPDATE task_queue SET available_at = now() + interval '1 hour'");
+  const behind = await held();
+  assert.equal((await ask(behind, signature)).kind, "wait", "it is fresh, and nobody looks");
+  await context.superuser(
+    "UPDATE task_executions SET started_at = now() - interval '1 minute' WHERE job_id = $1",
+    [ahead.job],
+    org.database_name,
+  );
+  assert.equal((await ask(behind, signature)).kind, "run");
+  assert.deepEqual(
+    (await state(ahead.job)).executions.map((one) => one.status),
+    ["lost"],
+  );
+  assert.deepEqual(await say([finished(ahead)]), ["lost"], "were it to come back");
+  await context.superuser("UPDATE task_queue SET available_at = now() WHERE job_id = $1", [ahead.job]);
+  const again = await claimAndStart(context);
+  assert.deepEqual(await say([finished(again)]), ["recorded"]);
+});
+
+test("an execution that its task does not run by reserves nothing", async () => {
+  const ended = await held();
+  const signature = sha256("stranded");
+  await ask(ended, signature);
+  assert.deepEqual(await say([finished(ended)]), ["recorded"]);
+  await context.superuser(
+    `SET session_replication_role = replica; UPDATE task_executions SET status = 'running', ended_at = NULL,
+      signature = '${signature}' WHERE job_id = '${ended.job}'; RESET session_replication_role`,
+    [],
+    org.database_name,
+  );
+  assert.equal((await ask(await held(), signature)).kind, "run");
 });
 
 test("recorded twice it counts once", async () => {

@@ -7,7 +7,7 @@ import { newId } from "../ids.ts";
 import { type Claim, claimTasks } from "../queue/claims-store.ts";
 import { LeaseKeeper } from "../queue/lease-keeper.ts";
 import { markOf } from "../queue/process-mark.ts";
-import type { Wakeups } from "../queue/wakeups.ts";
+import { LISTENING_POLL_MS, type Wakeups } from "../queue/wakeups.ts";
 import { announceWorker, dismissWorker } from "../queue/workers-store.ts";
 import { Desks } from "./desk.ts";
 import type { RunTools } from "./run.ts";
@@ -24,9 +24,8 @@ export type WorkerSettings = {
   once?: boolean;
 };
 
-/** How often the queue is asked by one that nobody calls, and at least where somebody does. */
+/** How often the queue is asked by one that nobody calls. */
 const IDLE_MS = 250;
-const MOST_IDLE_MS = 60_000;
 const TROUBLE_MS = 2000;
 /** Tasks whose program has ended and that are still being recorded, beside those that run. */
 const MOST_RECORDING = 200;
@@ -45,23 +44,17 @@ export async function runWorker(
   const worker_id = newId();
   const engines = [...settings.engines.keys()];
   const { version, slots, lease_seconds } = settings;
-  await announceWorker(
-    services.metadata,
-    {
-      worker_id,
-      host: hostname(),
-      pid: process.pid,
-      process: await markOf(process.pid),
-      version,
-      engines,
-      slots,
-    },
-    settings.probes,
-  );
+  const row = { worker_id, host: hostname(), pid: process.pid, process: await markOf(process.pid) };
+  const announce = () =>
+    announceWorker(services.metadata, { ...row, version, engines, slots }, settings.probes);
+  await announce();
   const { kill } = signals;
   const drain = new AbortController();
   const stop = AbortSignal.any([signals.stop, drain.signal]);
-  const keeper = new LeaseKeeper(services, { worker_id, lease_seconds }, kill, () => drain.abort());
+  const keeper = new LeaseKeeper(services, { worker_id, lease_seconds }, kill, {
+    draining: () => drain.abort(),
+    forgotten: announce,
+  });
   const desks = new Desks(services, worker_id, kill);
   const releases = openReleases(services);
   const hall: Hall = { tools, settings, worker_id, keeper, desks, releases, kill };
@@ -88,8 +81,10 @@ async function claimUntilStopped(hall: Hall, bell: Bell, stop: AbortSignal): Pro
         if (busy.delete(claim)) bell.ring();
       }).finally(() => {
         open.delete(run);
+        // Freed slots rang for themselves: only who is full of recordings, or ends with the last one, waits for this.
+        const full = underWay - busy.size >= MOST_RECORDING;
         underWay -= group.length;
-        bell.ring();
+        if (once || full) bell.ring();
       });
       open.add(run);
       underWay += group.length;
@@ -141,7 +136,7 @@ class Bell {
   }
 
   async #tasks(signal: AbortSignal): Promise<void> {
-    if (this.#wakeups !== undefined) return this.#wakeups.next(MOST_IDLE_MS, signal);
+    if (this.#wakeups !== undefined) return this.#wakeups.next(LISTENING_POLL_MS, signal);
     await sleep(IDLE_MS, undefined, { signal }).catch(() => {});
   }
 }

@@ -7,13 +7,14 @@ import { dependants } from "../pipelines/graph.ts";
 import type { Claim } from "../queue/claims-store.ts";
 import { countHits } from "../result-cache/entries-store.ts";
 import { keepResults } from "../result-cache/keep.ts";
+import { countedKeys } from "../result-cache/reserve.ts";
 import type { CacheEntry, CachePolicy } from "../result-cache/schema.ts";
 import { checkRecorded, checkStructures } from "./check-recorded.ts";
 import { completeExecutions, completeFromCache } from "./executions-store.ts";
 import { goneFact, privateTo, readyAgain, readyFact, type Started } from "./facts.ts";
 import { Ledger } from "./ledger.ts";
 import { jobOutcomes } from "./outcome.ts";
-import { completeTasks, countOff, type TaskKey, taskKey } from "./tasks-store.ts";
+import { attemptKey, completeTasks, countOff, type TaskKey } from "./tasks-store.ts";
 import { wakeWaiting } from "./waiting-store.ts";
 
 type Input = RecordInput<unknown, unknown, unknown>;
@@ -38,7 +39,10 @@ export type Answered = Ended & { kind: "answered"; entry: CacheEntry };
 export type Finished = Computed | Answered;
 
 /** What goes with a group: how results are kept for others (null: not at all now), and summaries that are due. */
-export type Recording = { policy: Pick<CachePolicy, "ttl_days"> | null; metrics?: LogEntry[] };
+export type Recording = {
+  policy: (Pick<CachePolicy, "ttl_days"> & Partial<CachePolicy>) | null;
+  metrics?: LogEntry[];
+};
 
 /**
  * Completes tasks of one organization: results, outputs, executions, tasks that become ready, events, cache and
@@ -55,24 +59,18 @@ export async function recordTasks(
   const ledger = new Ledger(await lockJobs(tx, [...new Set(finished.map(({ claim }) => claim.job_id))]));
   const done = await completeTasks(tx, finished.map(completionOf));
   // Twice the same in one group: the first of them is it.
-  const ours = finished.filter(
-    ({ claim }, index) =>
-      done.has(taskKey(claim)) &&
-      finished.findIndex((other) => taskKey(other.claim) === taskKey(claim)) === index,
-  );
+  const ours = finished.filter((one) => done.delete(attemptKey(completionOf(one))));
   if (ours.length === 0) return finished.map(() => "lost");
-  await writeComputed(
+  const answering = await writeComputed(
     scope,
     ledger,
     ours.filter((one) => one.kind === "computed"),
     recording,
   );
-  await writeAnswered(
-    tx,
-    ledger,
-    ours.filter((one) => one.kind === "answered"),
-  );
-  await goOn(tx, ledger, ours);
+  const answered = ours.filter((one) => one.kind === "answered");
+  await writeAnswered(tx, ledger, answered);
+  for (const one of answered) answering.add(one);
+  await goOn(tx, ledger, ours, answering);
   ledger.log(...(recording.metrics ?? []));
   await ledger.write(tx);
   return finished.map((one) => (ours.includes(one) ? "recorded" : "lost"));
@@ -83,14 +81,17 @@ function completionOf({ claim, started, signature }: Finished) {
   return { job_id, task_name, fence, exec_id: started.task.exec_id, signature };
 }
 
-/** Engines' rows by engine, then the executions with their summaries, then what may answer others. */
+/**
+ * Engines' rows by engine, then the executions with their summaries, then what may answer others. Returns those that
+ * answer from now on.
+ */
 async function writeComputed(
   { tx }: ResultsScope,
   ledger: Ledger,
   computed: Computed[],
   recording: Recording,
-): Promise<void> {
-  if (computed.length === 0) return;
+): Promise<Set<Finished>> {
+  if (computed.length === 0) return new Set();
   const recorded = new Map<Computed, Recorded>();
   for (const [engine, group] of Map.groupBy(computed, (one) => one.engine)) {
     const answers = await engine.record(
@@ -109,15 +110,22 @@ async function writeComputed(
     computed.map((one) => executionOf(one, of(one))),
   );
   for (const one of computed) noteComputed(ledger, one, of(one));
-  if (recording.policy === null) return;
+  const { policy } = recording;
+  if (policy === null) return new Set();
   const items = computed.map((one) => keepOf(one, of(one)));
-  const { irreproducible } = await keepResults(tx, items, recording.policy);
+  const { irreproducible } = await keepResults(tx, items, policy);
   for (const found of irreproducible)
     ledger.step(found.job_id, {
       event: "irreproducible",
       detail: "the same task gave another result before",
       metadata: { task: found.task_name, job_id: found.other_job_id, exec_id: found.other_exec_id },
     });
+  const disputed = new Set(irreproducible.map(({ exec_id }) => exec_id));
+  return new Set(
+    computed.filter(
+      (one) => of(one).confidence_score >= (policy.threshold ?? 0) && !disputed.has(one.started.task.exec_id),
+    ),
+  );
 }
 
 function executionOf(one: Computed, recorded: Recorded) {
@@ -192,12 +200,17 @@ async function writeAnswered(tx: ResultsTx, ledger: Ledger, answered: Answered[]
   }
   await countHits(
     tx,
-    answered.map(({ entry }) => entry.cache_key),
+    answered.flatMap(({ entry, started }) => countedKeys(started.task, [entry.cache_key])),
   );
 }
 
 /** What follows: tasks that become ready, those that waited for the same result, and what becomes of the jobs. */
-async function goOn(tx: ResultsTx, ledger: Ledger, ours: Finished[]): Promise<void> {
+async function goOn(
+  tx: ResultsTx,
+  ledger: Ledger,
+  ours: Finished[],
+  answering: Set<Finished>,
+): Promise<void> {
   const graphs = ours.filter(({ started }) => Object.keys(started.spec.tasks).length > 1);
   for (const task of await countOff(tx, graphs.flatMap(after))) {
     const job = ledger.job(task.job_id);
@@ -208,7 +221,7 @@ async function goOn(tx: ResultsTx, ledger: Ledger, ours: Finished[]): Promise<vo
   ledger.fact(...ours.map(({ claim }) => goneFact(claim)));
   const woken = await wakeWaiting(
     tx,
-    ours.map(({ signature }) => signature),
+    ours.map((one) => ({ signature: one.signature, answers: answering.has(one) })),
   );
   ledger.fact(...woken.map(readyAgain));
   const outcomes = await jobOutcomes(tx, [...new Set(graphs.map(({ claim }) => claim.job_id))]);

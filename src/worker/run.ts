@@ -81,7 +81,10 @@ async function answerOrCompute(tools: RunTools, run: Run): Promise<RunEnd> {
   watch.lap("run");
   run.computed();
   const [stored, logs_uri] = await Promise.all([
-    storeOutputs(tools.services, claim.org_id, adapter.outputs(result)),
+    desk.patiently(
+      () => signal.aborted,
+      () => storeOutputs(tools.services, claim.org_id, adapter.outputs(result)),
+    ),
     keepText(tools.services, claim.org_id, adapter.log(result)),
   ]);
   watch.lap("store");

@@ -1,3 +1,4 @@
+import { isCollision } from "../db/postgres-errors.ts";
 import { AppError, toAppError } from "../errors.ts";
 import {
   type Claim,
@@ -9,6 +10,7 @@ import {
 } from "../queue/claims-store.ts";
 import type { LeaseKeeper } from "../queue/lease-keeper.ts";
 import type { Services } from "../services.ts";
+import { loseAbandoned } from "./abandoned.ts";
 import { Collector, together } from "./collector.ts";
 import type { Desk, Desks } from "./desk.ts";
 import { type StartAnswer, startTasks } from "./executions.ts";
@@ -56,7 +58,7 @@ export async function takeClaims(hall: Hall, claims: Claim[], freed: (claim: Cla
     freed(claim);
   };
   try {
-    const started = await startAll(hall, desk, claims);
+    const { taken: started, rest } = await startAll(hall, desk, claims);
     // Beside the runs and not before them: telling took 2 to 12 ms of each slot, and the reconciler tells again.
     const told = tell(hall.tools.services, first.org_id);
     const running = new Set(started.map(({ claim }) => claim));
@@ -67,7 +69,7 @@ export async function takeClaims(hall: Hall, claims: Claim[], freed: (claim: Cla
         done(one.claim),
       ),
     );
-    await Promise.all(runs);
+    await Promise.all([...runs, rest]);
   } finally {
     for (const claim of claims) done(claim);
   }
@@ -75,8 +77,12 @@ export async function takeClaims(hall: Hall, claims: Claim[], freed: (claim: Cla
 
 type Taken = { claim: Claim; started: Started };
 
-/** Starts them together and gives back those that need no running. Returns the others. */
-async function startAll(hall: Hall, desk: Desk, claims: Claim[]): Promise<Taken[]> {
+/** Starts them together and gives back those that need no running: beside the others, where there are any. */
+async function startAll(
+  hall: Hall,
+  desk: Desk,
+  claims: Claim[],
+): Promise<{ taken: Taken[]; rest: Promise<void> }> {
   const { services } = hall.tools;
   const begun = performance.now();
   const ends = await together(
@@ -95,7 +101,7 @@ async function startAll(hall: Hall, desk: Desk, claims: Claim[]): Promise<Taken[
   const [one] = claims;
   if (one !== undefined)
     desk.meter.add(one.org_id, { started: taken.length }, { start: performance.now() - begun });
-  try {
+  const rest = (async () => {
     await dropClaims(services.metadata, of("absent"));
     for (const [at, claim] of claims.entries()) {
       const answer = answers[at];
@@ -103,10 +109,14 @@ async function startAll(hall: Hall, desk: Desk, claims: Claim[]): Promise<Taken[
     }
     await giveBackUnstarted(services, of("gone"), of("waits"));
     await giveBackBroken(services, claims, answers);
-  } catch (error) {
+    const holders = answers.flatMap((answer) => (answer.kind === "waits" ? (answer.holder ?? []) : []));
+    if (one !== undefined && (await loseAbandoned(services, desk.lend, one.org_id, holders)))
+      await tell(hall.tools.services, one.org_id);
+  })().catch((error: unknown) => {
     services.log.warn({ err: toAppError(error).message }, "claims wait for their leases to run out");
-  }
-  return taken;
+  });
+  if (taken.length === 0) await rest;
+  return { taken, rest };
 }
 
 /** Told first: what is told takes the row out of the queue, or says until when it waits. */
@@ -138,9 +148,10 @@ async function giveBackBroken(
   if (other.length > 0) await releaseClaims(services.metadata, other, AWAY_SECONDS);
 }
 
-/** The organization's database can't be used now, by any of its claims. */
+/** The organization's database can't be used now, by any of its claims. One that met another transaction is not down. */
 function isDown(error: unknown): boolean {
-  return error instanceof AppError && ["unavailable", "org_upgrading", "app_too_old"].includes(error.kind);
+  if (!(error instanceof AppError) || isCollision(error)) return false;
+  return ["unavailable", "org_upgrading", "app_too_old"].includes(error.kind);
 }
 
 /** One started claim, from its run to its end. */

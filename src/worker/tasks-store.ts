@@ -54,20 +54,31 @@ export async function startRows(tx: ResultsTx, starts: Start[], workerId: string
   );
 }
 
-/** Marks the open executions of tasks as lost. Returns the tasks that had one. */
+export type LostExecution = TaskKey & { signature: string | null };
+
+/** Signatures that nobody computes now. */
+export function freedBy(lost: LostExecution[]): { signature: string; answers: false }[] {
+  return lost.flatMap(({ signature }) => (signature === null ? [] : [{ signature, answers: false }]));
+}
+
+/** Marks the open executions of tasks as lost, or only one of them that is named, in one order. Returns those that were open. */
 export async function loseExecutions(
   tx: ResultsTx,
-  keys: TaskKey[],
-  error: object | null,
-): Promise<TaskKey[]> {
-  if (keys.length === 0) return [];
-  const { job_id, task_name } = columns(keys, "job_id", "task_name");
-  const { rows } = await sql<TaskKey>`
-    UPDATE task_executions e SET status = 'lost', ended_at = now(), error_kind = 'lost_lease',
-      error = ${error === null ? null : JSON.stringify(error)}::jsonb
-    FROM unnest(${job_id}::uuid[], ${task_name}::text[]) AS k(job_id, task_name)
-    WHERE e.job_id = k.job_id AND e.task_name = k.task_name AND e.status = 'running'
-    RETURNING e.job_id, e.task_name`.execute(tx);
+  tasks: (TaskKey & { error: object | null; exec_id?: string })[],
+): Promise<LostExecution[]> {
+  if (tasks.length === 0) return [];
+  const { job_id, task_name } = columns(tasks, "job_id", "task_name");
+  const execs = tasks.map(({ exec_id }) => exec_id ?? null);
+  const errors = tasks.map(({ error }) => (error === null ? null : JSON.stringify(error)));
+  const { rows } = await sql<LostExecution>`
+    UPDATE task_executions e SET status = 'lost', ended_at = now(), error_kind = 'lost_lease', error = o.error
+    FROM (SELECT x.exec_id, k.error FROM task_executions x
+      JOIN unnest(${job_id}::uuid[], ${task_name}::text[], ${errors}::jsonb[], ${execs}::uuid[])
+        AS k(job_id, task_name, error, exec_id)
+        ON x.job_id = k.job_id AND x.task_name = k.task_name AND x.exec_id = coalesce(k.exec_id, x.exec_id)
+      WHERE x.status = 'running' ORDER BY x.exec_id FOR UPDATE OF x) AS o
+    WHERE e.exec_id = o.exec_id
+    RETURNING e.job_id, e.task_name, e.signature`.execute(tx);
   return rows;
 }
 
@@ -77,7 +88,7 @@ export type JobMaterial = {
   spec_hash: string;
   pipeline_version: string;
   params: Record<string, unknown>;
-  inputs: { key: string; molecule_id: string | null; structure_id: string | null }[];
+  inputs: { key: string; molecule_id: string | null; structure_id: string | null; site_id: string | null }[];
   outputs: Record<string, TaskOutputs>;
 };
 
@@ -85,10 +96,11 @@ export type JobMaterial = {
 export async function selectMaterial(tx: ResultsTx, jobIds: string[]): Promise<JobMaterial[]> {
   const { rows } = await sql<JobMaterial>`
     SELECT j.job_id, j.spec_hash, j.pipeline_version, j.params,
-      coalesce((SELECT jsonb_agg(jsonb_build_object('key', i.key, 'molecule_id', i.molecule_id, 'structure_id', i.structure_id)
-        ORDER BY i.key) FROM job_inputs i WHERE i.job_id = j.job_id), '[]') AS inputs,
+      coalesce((SELECT jsonb_agg(jsonb_build_object('key', i.key, 'molecule_id', i.molecule_id, 'structure_id', i.structure_id,
+        'site_id', i.site_id) ORDER BY i.key) FROM job_inputs i WHERE i.job_id = j.job_id), '[]') AS inputs,
       coalesce((SELECT jsonb_object_agg(e.task_name, coalesce(r.result_data -> 'outputs', '{}'))
-        FROM tasks t JOIN task_executions e ON e.exec_id = t.current_exec_id
+        FROM tasks t JOIN task_executions e ON e.exec_id = t.current_exec_id AND e.job_id = t.job_id
+          AND e.task_name = t.task_name
         JOIN task_results r ON r.exec_id = coalesce(e.cached_from, e.exec_id)
         WHERE t.job_id = j.job_id AND t.status = 'completed'), '{}') AS outputs
     FROM jobs j WHERE j.job_id = ANY (${jobIds}::uuid[])`.execute(tx);
@@ -105,20 +117,26 @@ export async function selectSpecs(tx: ResultsTx, hashes: string[]): Promise<Map<
 
 export type Completion = TaskKey & { exec_id: string; fence: number; signature: string };
 
+/** Name of an attempt at a task under its fence. */
+export function attemptKey(attempt: Omit<Completion, "signature">): string {
+  return `${taskKey(attempt)} ${attempt.fence} ${attempt.exec_id}`;
+}
+
 /**
  * Completes tasks that still run under these fences and executions; the others are not changed. Returns the keys of
- * those that were ours.
+ * those that were ours, by attempt: two attempts at one task may be handed over together.
  */
 export async function completeTasks(tx: ResultsTx, completions: Completion[]): Promise<Set<string>> {
   const rows = columns(completions, "job_id", "task_name", "exec_id", "fence", "signature");
-  const done = await sql<TaskKey>`
+  const done = await sql<Omit<Completion, "signature">>`
     UPDATE tasks t SET status = 'completed', signature = c.signature
     FROM unnest(${rows.job_id}::uuid[], ${rows.task_name}::text[], ${rows.exec_id}::uuid[], ${rows.fence}::bigint[],
       ${rows.signature}::text[]) AS c(job_id, task_name, exec_id, fence, signature)
     WHERE t.job_id = c.job_id AND t.task_name = c.task_name AND t.status = 'running' AND t.fence = c.fence
       AND t.current_exec_id = c.exec_id
-    RETURNING t.job_id, t.task_name`.execute(tx);
-  return new Set(done.rows.map(taskKey));
+      AND EXISTS (SELECT FROM task_executions e WHERE e.exec_id = c.exec_id AND e.status = 'running')
+    RETURNING t.job_id, t.task_name, t.fence, c.exec_id`.execute(tx);
+  return new Set(done.rows.map(attemptKey));
 }
 
 export type ReadyTask = TaskKey & { engine: string; fence: number; available_at: string };

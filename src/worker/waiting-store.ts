@@ -1,7 +1,13 @@
 import { sql } from "kysely";
 import type { ResultsTx } from "../db/results.ts";
 import type { TaskReadyFact } from "../outbox.ts";
-import { columns, type TaskKey } from "./tasks-store.ts";
+import { columns, type TaskKey, taskKey } from "./tasks-store.ts";
+
+/** What the queue is told of a task that was put off, and the task that it waits for where that has run for a while. */
+export type PutOff = { told: TaskReadyFact; holder: (TaskKey & { exec_id: string }) | null };
+
+/** An identical task that has run for so long, in s of the next pause, may have lost its worker. */
+const OLD_SECONDS = 5;
 
 export type Look = TaskKey & { fence: number; signature: string; private_to: string | null };
 
@@ -10,9 +16,9 @@ const PAUSE = sql<number>`least(30, greatest(2, extract(epoch FROM now() - start
 
 /**
  * Puts off ready tasks whose identical one still runs, without an attempt: each takes the fence of its claim, so that
- * whoever wakes it is heard. Returns what the queue is to be told; the others may start. Under the tasks' lock.
+ * whoever wakes it is heard. Returns those; the others may start. Under the tasks' lock.
  */
-export async function putOff(tx: ResultsTx, looks: Look[]): Promise<TaskReadyFact[]> {
+export async function putOff(tx: ResultsTx, looks: Look[]): Promise<PutOff[]> {
   if (looks.length === 0) return [];
   const running = await holdRunning(tx, looks);
   const off = looks.flatMap((look) => {
@@ -20,8 +26,9 @@ export async function putOff(tx: ResultsTx, looks: Look[]): Promise<TaskReadyFac
       ({ signature, private_to }) =>
         signature === look.signature && (private_to === null || private_to === look.private_to),
     );
-    return ahead === undefined ? [] : [{ ...look, seconds: ahead.seconds }];
+    return ahead === undefined ? [] : [{ ...look, seconds: ahead.seconds, ahead }];
   });
+  if (off.length === 0) return [];
   const rows = columns(off, "job_id", "task_name", "fence", "seconds");
   const told = await sql<TaskReadyFact>`
     UPDATE tasks t SET fence = l.fence, available_at = now() + make_interval(secs => l.seconds)
@@ -29,19 +36,28 @@ export async function putOff(tx: ResultsTx, looks: Look[]): Promise<TaskReadyFac
       AS l(job_id, task_name, fence, seconds) JOIN jobs j ON j.job_id = l.job_id
     WHERE t.job_id = l.job_id AND t.task_name = l.task_name
     RETURNING t.job_id, t.task_name, t.engine, j.priority, j.rank, t.available_at, t.fence`.execute(tx);
-  return told.rows;
+  return told.rows.map((row) => {
+    const ahead = off.find((one) => taskKey(one) === taskKey(row))?.ahead;
+    return { told: row, holder: ahead === undefined || ahead.seconds < OLD_SECONDS ? null : ahead };
+  });
 }
 
-/** Held, so that one that is just being recorded is seen as ended, and nobody waits for what has come. */
-async function holdRunning(tx: ResultsTx, looks: Look[]) {
-  return tx
-    .selectFrom("task_executions")
-    .select(["signature", "private_to", PAUSE.as("seconds")])
-    .where(sql<boolean>`signature = ANY (${looks.map((look) => look.signature)}::text[])`)
-    .where("status", "=", "running")
-    .forShare()
-    .execute();
+/**
+ * Held, so that none of them is recorded before the queue knows who waits. One that somebody else holds is about to
+ * end: whoever would wait for it starts and asks, and nobody here waits for a lock while holding others.
+ */
+async function holdRunning(tx: ResultsTx, looks: Look[]): Promise<Running[]> {
+  const { rows } = await sql<Running>`
+    SELECT e.exec_id, e.job_id, e.task_name, e.signature, e.private_to, ${PAUSE} AS seconds
+    FROM task_executions e
+    JOIN tasks t ON t.job_id = e.job_id AND t.task_name = e.task_name AND t.current_exec_id = e.exec_id
+      AND t.status = 'running'
+    WHERE e.status = 'running' AND e.signature = ANY (${looks.map((look) => look.signature)}::text[])
+    ORDER BY e.exec_id FOR SHARE OF e SKIP LOCKED`.execute(tx);
+  return rows;
 }
+
+type Running = TaskKey & { exec_id: string; signature: string; private_to: string | null; seconds: number };
 
 /** For how many seconds a task is put off that met an identical one; 0 where that has ended since. */
 export async function pauseBehind(tx: ResultsTx, execId: string): Promise<number> {
@@ -55,20 +71,31 @@ export async function pauseBehind(tx: ResultsTx, execId: string): Promise<number
   return row?.seconds ?? 0;
 }
 
-/** Woken at once; the others look by themselves within half a minute. */
+/** Woken at once, shared by the signatures; the others look by themselves within half a minute. */
 const MOST_WOKEN = 1000;
 
+/** A signature that nobody computes now, and whether an entry answers it: else one that waits is to compute it. */
+export type Free = { signature: string; answers: boolean };
+
 /**
- * Wakes tasks that waited for one with such a signature. Rows that somebody holds are left alone: two that wake the
- * same ones would wait for each other, and whoever holds a row is about to decide on it.
+ * Wakes tasks that waited for one with such a signature, but for those of paused batches: a thousand where they all
+ * get an answer, and else one, as the others would only wait for it. Rows that somebody holds are left alone: two
+ * that wake the same ones would wait for each other, and whoever holds a row is about to decide on it.
  */
-export async function wakeWaiting(tx: ResultsTx, signatures: string[]): Promise<TaskReadyFact[]> {
-  if (signatures.length === 0) return [];
+export async function wakeWaiting(tx: ResultsTx, free: Free[]): Promise<TaskReadyFact[]> {
+  if (free.length === 0) return [];
+  const answers = new Map<string, boolean>();
+  for (const one of free) answers.set(one.signature, one.answers || answers.get(one.signature) === true);
+  const each = Math.max(1, Math.floor(MOST_WOKEN / [...answers.values()].filter(Boolean).length));
+  const mosts = [...answers.values()].map((all) => (all ? each : 1));
   const { rows } = await sql<TaskReadyFact>`
     WITH woken AS (
-      SELECT job_id, task_name FROM tasks
-      WHERE status = 'ready' AND signature IS NOT NULL AND signature = ANY (${[...new Set(signatures)]}::text[])
-      ORDER BY job_id, task_name LIMIT ${MOST_WOKEN} FOR UPDATE SKIP LOCKED)
+      SELECT k.job_id, k.task_name FROM unnest(${[...answers.keys()]}::text[], ${mosts}::integer[]) AS s(signature, most)
+      CROSS JOIN LATERAL (
+        SELECT w.job_id, w.task_name FROM tasks w
+        WHERE w.status = 'ready' AND w.signature IS NOT NULL AND w.signature = s.signature
+          AND (SELECT j.status FROM jobs j WHERE j.job_id = w.job_id) <> 'pending'
+        ORDER BY w.job_id, w.task_name LIMIT s.most FOR UPDATE SKIP LOCKED) AS k)
     UPDATE tasks t SET available_at = now() FROM woken w JOIN jobs j ON j.job_id = w.job_id
     WHERE t.job_id = w.job_id AND t.task_name = w.task_name
     RETURNING t.job_id, t.task_name, t.engine, j.priority, j.rank, t.available_at, t.fence`.execute(tx);

@@ -406,7 +406,15 @@ async function addScientist(name: string): Promise<void> {
 }
 
 test("the embedded database is made ready again where organizations alone are behind", async () => {
-  const down = await json<{ counts: Row }>(["migrate", "down", "--branch", "results", "--yes"]);
+  const down = await json<{ counts: Row }>([
+    "migrate",
+    "down",
+    "--branch",
+    "results",
+    "--steps",
+    "2",
+    "--yes",
+  ]);
   assert.equal(down.counts["failed"], 0);
   const behind = await json<List>(["migrate", "status", "--branch", "results"]);
   assert.ok(behind.items.every((row) => row["status"] === "behind"));

@@ -58,11 +58,21 @@ test("receptor prepare, list, show; site create, list, show; dock without a work
 
 test("a file's records that can't be docked are answered, also where all are bad or a later part has nothing else", async () => {
   const many = home.file("many.smi", `${"CCO\n".repeat(1000)}C( broken\n`);
-  const some = await json<Submitted>(["dock", "--site", "active site", "--ligands", many]);
-  assert.equal(some.jobs.length, 1000);
+  const some = await json<Omit<Submitted, "batch_id"> & { batch_id: string }>([
+    "dock",
+    "--site",
+    "active site",
+    "--ligands",
+    many,
+  ]);
   assert.deepEqual(
-    some.rejected.map((row) => [row["line"], row["code"]]),
-    [[1001, "unparsable_input"]],
+    [some.jobs, some.rejected.map((row) => [row["line"], row["code"]])],
+    [[], [[1001, "unparsable_input"]]],
+  );
+  const batch = await json<{ total_items: number; counts: object }>(["batch", "show", some.batch_id]);
+  assert.deepEqual(
+    [batch.total_items, batch.counts],
+    [1001, { pending: 0, processing: 1, completed: 0, failed: 0, skipped: 1000 }],
   );
   const bad = home.file("bad.smi", "C(\nOB(O)C\n");
   const words = ["dock", "--site", "active site", "--ligands", bad];

@@ -141,6 +141,11 @@ export const REFUSED: [place: Place, by: string, text: string][] = [
     `UPDATE tasks SET fence = 5 WHERE ${job}; UPDATE tasks SET fence = 4 WHERE ${job}`,
   ],
   ["results", "tasks_check", `UPDATE tasks SET depends_left = 1 WHERE ${job}`],
+  [
+    "results",
+    "execution_step",
+    `UPDATE task_executions SET status = 'lost', ended_at = now() WHERE ${job}; UPDATE task_executions SET status = 'running', ended_at = NULL WHERE ${job}`,
+  ],
   ["results", "task_executions_check", `UPDATE task_executions SET status = 'completed' WHERE ${job}`],
   [
     "results",
@@ -187,6 +192,7 @@ export const REFUSED: [place: Place, by: string, text: string][] = [
   ],
   ["results", "valid_job_params", `UPDATE jobs SET params = '[]' WHERE ${job}`],
   ["results", "jobs_priority_check", `UPDATE jobs SET priority = 10 WHERE ${job}`],
+  ["results", "jobs_rank_check", `UPDATE jobs SET rank = ${2 ** 52 + 1} WHERE ${job}`],
   ["results", "calculations_check", `UPDATE calculations SET multiplicity = 2`],
   ["results", "428C9", `UPDATE calculations SET convergence_status = 'converged'`],
   [

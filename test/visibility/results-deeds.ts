@@ -38,6 +38,12 @@ export function deedsOfResults(): Deed[] {
 
   return [
     {
+      about: "the machinery says of an attempt what a person may not",
+      as: "the machinery",
+      text: `UPDATE public.task_executions SET status = 'lost', ended_at = now() WHERE exec_id = '${uid("exec", "a1")}' RETURNING status`,
+      gives: "lost",
+    },
+    {
       about: "what a colleague has in private is new to bob",
       as: bob,
       text: created("KEY-a2", BOB),
@@ -177,7 +183,7 @@ export function deedsOfResults(): Deed[] {
       as: bob,
       text: `CREATE TEMP TABLE jobs AS SELECT '${BOB}'::uuid AS owner_id, NULL::uuid AS batch_id, 'queued' AS status,
           5::smallint AS priority, ${"9".repeat(17)}::bigint AS rank;
-        SELECT (${nextRank} < ${"9".repeat(15)})::text`,
+        SELECT (${nextRank} < extract(epoch FROM now()) * 1000 + 1e9)::text`,
       gives: "true",
     },
 

@@ -61,7 +61,7 @@ export function workTables({ id, people, part, inProject, projects, refers }: Ki
         ...inProject(at),
       }),
       {
-        grants: "insert select update(error,metrics,seq,status,timings)",
+        grants: "insert select update(error,metrics,rank,seq,status,timings)",
         touch: ["seq", "77"],
         fresh: id("job"),
         also: [
@@ -107,10 +107,15 @@ export function workTables({ id, people, part, inProject, projects, refers }: Ki
       {
         insert: "own",
         update: "own",
-        grants: "insert select update(available_at,max_attempts,status)",
+        grants:
+          "insert(depends_left,engine,job_id,max_attempts,status,task_name) select update(available_at,max_attempts,status)",
         touch: ["max_attempts", "77"],
-        fresh: () => ({ task_name: "other" }),
+        fresh: () => ({ task_name: "other", status: "waiting" }),
         move: [`job_id = '${uid("job", "b2")}'`],
+        also: [
+          { as: "ann", row: "a1", with: { status: "running" }, ends: "refused" },
+          { as: "the machinery", row: "a1", with: { status: "running" }, ends: "ok" },
+        ],
       },
     ),
     task_executions: part(
@@ -120,18 +125,25 @@ export function workTables({ id, people, part, inProject, projects, refers }: Ki
         job_id: uid("job", at),
         task_name: "run",
         attempt: 1,
-        status: "completed",
+        status: "running",
         fence: 1,
-        ended_at: "2026-01-01T00:00:00Z",
         signature: hash(at),
         private_to,
       }),
       {
         update: "own",
         grants: "select update(ended_at,status)",
-        touch: ["retries", "77"],
-        fresh: (at) => ({ ...id("exec")(at), attempt: 2 }),
-        move: [`job_id = '${uid("job", "b2")}'`],
+        touch: ["(status, ended_at)", "ROW('cancelled', now())"],
+        fresh: (at) => ({
+          ...id("exec")(at),
+          attempt: 2,
+          status: "completed",
+          ended_at: "2026-01-01T00:00:00Z",
+        }),
+        move: [
+          `job_id = '${uid("job", "b2")}', status = 'cancelled', ended_at = now()`,
+          "status = 'lost', ended_at = now()",
+        ],
       },
     ),
     task_results: part(

@@ -23,12 +23,17 @@ export type VinaLoaded = {
   reference: StructureRow | null;
 };
 
-/** The ligand, the site and its receptor. Throws AppError bad_input where one of them is gone. */
+/**
+ * The ligand, the site and its receptor. Throws AppError bad_input where one of them is gone, or the site is none of
+ * the job's inputs: this reads as the system, and what a job was given was its asker's to see.
+ */
 export async function loadVina(scope: ResultsScope, task: TaskContext): Promise<VinaLoaded> {
   const moleculeId = task.inputs.find(({ key }) => key === "ligand")?.molecule_id;
   const siteId = task.params["site_id"];
   if (moleculeId == null || typeof siteId !== "string")
     throw new AppError("bad_input", "this job has no ligand or no binding site");
+  if (!task.site_ids.includes(siteId.toLowerCase()))
+    throw new AppError("bad_input", "the binding site is not among this job's inputs: submit it with --site");
   const site = await selectOptionalSite(scope.tx, siteId);
   if (site === undefined) throw new AppError("bad_input", "the binding site of this job is gone");
   const receptor = await selectOptionalStructure(scope.tx, site.receptor_structure_id);

@@ -11,7 +11,7 @@ import type { OutputFile, Recorded, RecordInput } from "../adapter.ts";
 import { confidence } from "../confidence.ts";
 import { unpairedElectrons } from "./check.ts";
 import { xyzText } from "./plan.ts";
-import { xtbResultHash } from "./result-hash.ts";
+import { xtbNearHashes, xtbResultHash } from "./result-hash.ts";
 import type { XtbInput, XtbParams, XtbResult } from "./schema.ts";
 
 const OPTIMIZED = "xtbopt.xyz";
@@ -77,6 +77,7 @@ function recordedOf(
       ...valuesOf(result),
     },
     result_hash: xtbResultHash(result),
+    near_hashes: xtbNearHashes(result),
     wall_seconds: result.wall_seconds,
     cpu_seconds: result.cpu_seconds,
   };
