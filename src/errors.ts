@@ -92,3 +92,17 @@ export function toAppError(error: unknown): AppError {
     });
   return new AppError("internal", `something of ours broke: ${message}`, { cause: error, detail });
 }
+
+const UNREADABLE: Record<string, string> = {
+  ENOENT: "no such file",
+  ENOTDIR: "no such file",
+  EISDIR: "it is a folder",
+  EACCES: "you may not read it",
+};
+
+/** The error of a file that somebody named and that can't be read, with the reason in words. */
+export function unreadable(path: string, cause: unknown): AppError {
+  const code = (cause as NodeJS.ErrnoException | null)?.code ?? "unknown";
+  const why = Object.hasOwn(UNREADABLE, code) ? `: ${UNREADABLE[code]}` : ` (${code})`;
+  return new AppError("bad_input", `can't read ${path}${why}`, { cause });
+}

@@ -14,6 +14,7 @@ import {
 } from "./create.ts";
 import { selectItems, selectLastSourceRow } from "./items-store.ts";
 import { cancelBatch, pauseBatch, resumeBatch } from "./life.ts";
+import { selectEndings } from "./rate-store.ts";
 import { batchRow } from "./report.ts";
 import { retryFailed } from "./retry.ts";
 import {
@@ -27,6 +28,9 @@ import {
 } from "./schema.ts";
 import { selectBatches } from "./store.ts";
 
+/** Items that tell the rate of one batch, and of each of a page. */
+const ENDINGS = 500;
+const FEW_ENDINGS = 50;
 const OneBatch = Type.Object({ batch_id: Uuid }, { additionalProperties: false });
 const Status = Type.Enum(BATCH_STATUSES);
 const Changed = Type.Object({ batch_id: Uuid, status: Status, jobs: Type.Integer({ minimum: 0 }) });
@@ -104,7 +108,9 @@ export const listBatches = operation({
     const wish = pageWish(input);
     const { status } = input;
     const heads = await selectBatches(scope.tx, { ...wish, ...(status === undefined ? {} : { status }) });
-    const rows = heads.map((head) => batchRow(head, null));
+    const ids = heads.map(({ batch_id }) => batch_id);
+    const endings = await selectEndings(scope.tx, ids, FEW_ENDINGS);
+    const rows = heads.map((head) => batchRow(head, null, endings.get(head.batch_id)));
     return pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.batch_id }));
   },
 });
@@ -120,7 +126,8 @@ export const showBatch = operation({
   async run({ scope }, { batch_id }) {
     const [head] = await selectBatches(scope.tx, { batch_id, limit: 1 });
     if (head === undefined) throw new AppError("not_found", "no such batch");
-    return batchRow(head, await selectLastSourceRow(scope.tx, batch_id));
+    const endings = await selectEndings(scope.tx, [batch_id], ENDINGS);
+    return batchRow(head, await selectLastSourceRow(scope.tx, batch_id), endings.get(batch_id));
   },
 });
 

@@ -100,7 +100,7 @@ export const BatchRow = Type.Object({
   priority: Type.Integer(),
   total_items: count,
   counts: BatchCounts,
-  /** Items that ended of its jobs, for each second since its first job was made. */
+  /** Items of its own jobs that ended, a second, over the last minutes in which any did. */
   rate_per_s: optionalNumber("1/s"),
   /** Seconds to its end at that rate. */
   eta_s: optionalNumber("s"),

@@ -63,6 +63,20 @@ test("what fits into one call is one request, and an error before it leaves noth
   assert.equal((await perform(context, listBatches, scientist, {})).items.length, before);
 });
 
+test("a line that holds a NUL is left out, and its batch has the others", async () => {
+  const text = (smiles: string, line: number) => ({ text: smiles, format: "smiles" as const, line });
+  const records = [text("C", 1), text("C\0C", 2), { ...text("CCN", 3), name: "a\0b" }, text("CC", 4)];
+  const { row, rejected } = await fillBatch(cli, { into, records, on_reject: "skip" });
+  assert.deepEqual([row.total_items, row.counts.skipped], [4, 2]);
+  assert.deepEqual(
+    rejected.map(({ line, input }) => [line, input]),
+    [
+      [2, "C\ufffdC"],
+      [3, "CCN"],
+    ],
+  );
+});
+
 test("every molecule that one sees is a source, page by page", async () => {
   const { row } = await fillBatch(cli, { into, records: [], registered: true, on_reject: "skip" });
   assert.deepEqual([row.total_items, row.sealed_at === null], [KINDS, false]);

@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { showBatch } from "../batches/operations.ts";
+import { openItems } from "../batches/report.ts";
 import { BATCH_ENDED, type BatchRow } from "../batches/schema.ts";
+import type { Context } from "../context.ts";
 import { perform } from "../perform.ts";
+import { countWorkers } from "../queue/workers-store.ts";
 import type { Cli } from "./cli.ts";
+import { aWorkerWith } from "./job-show.ts";
 import { HelperWorker, Interrupted, onInterrupt, patiently } from "./wait.ts";
 
 const POLL_MS = 500;
-/** The rate that is shown is that of so long. */
-const RATE_MS = 30_000;
+/** Who computes it is asked so often. */
+const LOOK_MS = 5000;
 /** Without a terminal a line is enough so often. */
 const LINE_MS = 10_000;
 
@@ -25,16 +29,18 @@ export async function watchBatch(
   const { principal } = await cli.member();
   const interrupted = onInterrupt();
   const helper = new HelperWorker(cli, context, engines);
-  const speed = new Speed();
+  const lookout = new Lookout(cli);
   let [said, saidAt] = ["", Number.NEGATIVE_INFINITY];
   try {
     for (;;) {
       if (engines.length > 0) await helper.ensure();
-      const row = await patiently(cli, context, () => perform(context, showBatch, principal, { batch_id }));
+      const seen = await patiently(cli, context, () => perform(context, showBatch, principal, { batch_id }));
+      const row = engines.length > 0 ? seen : await lookout.over(seen);
       const ended = BATCH_ENDED.includes(row.status);
-      const note = `${row.status}${speed.note(row)}`;
-      const done = row.total_items - row.counts.pending - row.counts.processing;
-      cli.out.progress(done, row.total_items, note);
+      const note = `${row.status}${noteOf(row)}`;
+      const done = row.total_items - openItems(row.counts);
+      // Who is told in lines of the result needs no others.
+      if (!lines || cli.io.stderr.isTTY === true) cli.out.progress(done, row.total_items, note);
       const change = JSON.stringify([row.status, row.counts]);
       const due = lines && (cli.out.json || ended || performance.now() - saidAt > LINE_MS);
       if (due && change !== said && (cli.out.json || cli.io.stderr.isTTY !== true)) {
@@ -50,21 +56,47 @@ export async function watchBatch(
   }
 }
 
-/** Rate and time left by what ended in the last half minute. */
-class Speed {
-  readonly #samples: { at: number; ended: number }[] = [];
+/** Failures, rate and time left, as the batch tells them. */
+function noteOf({ counts, rate_per_s, eta_s, sealed_at, status }: BatchRow): string {
+  const failed = counts.failed > 0 ? `, ${counts.failed} failed` : "";
+  if (status !== "in_progress" || rate_per_s === null) return failed;
+  const left = eta_s === null ? "" : `, ${duration(eta_s)} left`;
+  return `${failed}, ${rate_per_s.toPrecision(3)}/s${sealed_at === null ? ", items are being added" : left}`;
+}
 
-  note({ counts, sealed_at, status }: BatchRow): string {
-    const now = performance.now();
-    this.#samples.push({ at: now, ended: counts.completed + counts.failed });
-    while ((this.#samples[0]?.at ?? now) < now - RATE_MS) this.#samples.shift();
-    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
-    const failed = counts.failed > 0 ? `, ${counts.failed} failed` : "";
-    if (status !== "in_progress" || first === undefined || last === undefined || last.at - first.at < 1000)
-      return failed;
-    const rate = ((last.ended - first.ended) / (last.at - first.at)) * 1000;
-    const left = rate > 0 ? `, ${duration((counts.pending + counts.processing) / rate)} left` : "";
-    return `${failed}, ${rate.toPrecision(3)}/s${sealed_at === null ? ", items are being added" : left}`;
+/** An engine of which a batch under way has need and no worker alive has it; undefined: nothing is missing. */
+export async function idleEngine(
+  { metadata }: Pick<Context, "metadata">,
+  { engines, counts, status }: BatchRow,
+): Promise<string | undefined> {
+  const runs = status === "pending" || status === "in_progress";
+  if (!runs || openItems(counts) === 0) return undefined;
+  // A database that is away answers the question of who is there later.
+  const workers = await Promise.all(engines.map((engine) => countWorkers(metadata, engine).catch(() => 1)));
+  return engines.find((_, index) => workers[index] === 0);
+}
+
+/** Looks every few seconds whether anybody computes a batch, and says once where nobody does. */
+class Lookout {
+  readonly #cli: Cli;
+  #idle: string | undefined;
+  #nextLook = 0;
+  #said = false;
+
+  constructor(cli: Cli) {
+    this.#cli = cli;
+  }
+
+  /** The row, without a time left where nobody computes it. */
+  async over(row: BatchRow): Promise<BatchRow> {
+    if (Date.now() >= this.#nextLook) {
+      this.#nextLook = Date.now() + LOOK_MS;
+      this.#idle = await idleEngine(await this.#cli.context(), row);
+    }
+    if (this.#idle === undefined) return row;
+    if (!this.#said) this.#cli.out.say(`batch ${row.batch_id} waits for ${aWorkerWith(this.#idle)}`);
+    this.#said = true;
+    return { ...row, eta_s: null };
   }
 }
 

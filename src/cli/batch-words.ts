@@ -3,7 +3,7 @@ import { duration } from "./batch-watch.ts";
 import { table } from "./out.ts";
 
 /** A batch as people read it. */
-export function describeBatch(row: BatchRow): string {
+export function describeBatch(row: BatchRow & { waiting_for?: string }): string {
   const { counts, rate_per_s, eta_s } = row;
   const said = Object.entries(counts).filter(([, count]) => count > 0);
   return [
@@ -12,6 +12,7 @@ export function describeBatch(row: BatchRow): string {
     ...(rate_per_s === null
       ? []
       : [`  ${rate_per_s}/s${eta_s === null || eta_s === 0 ? "" : `, about ${duration(eta_s)} left`}`]),
+    ...(row.waiting_for === undefined ? [] : [`  waits for ${row.waiting_for}`]),
     ...(row.sealed_at === null ? [`  ${unsealed(row)}`] : []),
     ...(counts.failed > 0 ? [`  why: \`aliquot failures --batch ${row.batch_id}\``] : []),
   ].join("\n");

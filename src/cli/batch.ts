@@ -1,3 +1,4 @@
+import { access } from "node:fs/promises";
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import {
@@ -10,18 +11,20 @@ import {
   sealBatchOperation,
   showBatch,
 } from "../batches/operations.ts";
-import { BATCH_STATUSES, type BatchStatus, ITEM_STATUSES } from "../batches/schema.ts";
+import { BATCH_STATUSES, type BatchRow, type BatchStatus, ITEM_STATUSES } from "../batches/schema.ts";
 import { STEREO_MODES } from "../docking/schema.ts";
-import { AppError } from "../errors.ts";
+import { AppError, unreadable } from "../errors.ts";
 import type { MoleculeRecord } from "../molecules/schema.ts";
 import { streamMoleculeFile } from "../molecules/stream-file.ts";
 import { perform } from "../perform.ts";
 import { type BatchSource, type Filled, fillBatch, type Request } from "./batch-fill.ts";
-import { watchBatch, wentWell } from "./batch-watch.ts";
+import { idleEngine, watchBatch, wentWell } from "./batch-watch.ts";
 import { batchTable, describeBatch } from "./batch-words.ts";
 import type { Cli } from "./cli.ts";
-import { isFile } from "./docking-parts.ts";
 import { ExitWith } from "./exit.ts";
+import { checkCode } from "./failure-codes.ts";
+import { namesFile } from "./given.ts";
+import { aWorkerWith } from "./job-show.ts";
 import { limit, type Params, param, priority, ranged } from "./options.ts";
 import { table } from "./out.ts";
 import { describeRetried, retryAll } from "./retry-all.ts";
@@ -93,7 +96,11 @@ export function register(program: Command, cli: Cli): void {
     .action(async (batch_id: string) => {
       const { principal } = await cli.member();
       const row = await perform(await cli.context(), showBatch, principal, { batch_id });
-      cli.out.result(row, describeBatch);
+      const engine = await idleEngine(await cli.context(), row);
+      cli.out.result<BatchRow & { waiting_for?: string }>(
+        engine === undefined ? row : { ...row, eta_s: null, waiting_for: aWorkerWith(engine) },
+        describeBatch,
+      );
     });
   batch
     .command("watch <id>")
@@ -172,6 +179,7 @@ function registerLife(batch: Command, cli: Cli): void {
     .action(async (batch_id: string, options: { code?: string }) => {
       const { principal } = await cli.member();
       const context = await cli.context();
+      await checkCode(cli, options.code, batch_id);
       const done = await retryAll((on) =>
         perform(context, retryBatchOperation, principal, { batch_id, ...options, ...on }),
       );
@@ -188,7 +196,7 @@ async function create(
   const given = options.resume === undefined || pipeline === undefined ? things : [pipeline, ...things];
   const paths = options.molecules === undefined ? [] : [options.molecules];
   const smiles: string[] = [];
-  for (const text of given) ((await isFile(text)) ? paths : smiles).push(text);
+  for (const text of given) ((await namesFile(text)) ? paths : smiles).push(text);
   const [path, other] = paths;
   if (other !== undefined)
     throw new AppError("usage", "give one file: a batch goes on by the line of its file");
@@ -197,6 +205,10 @@ async function create(
   const nothing = path === undefined && smiles.length === 0 && options.structure.length === 0;
   if (nothing && options.registered !== true)
     throw new AppError("usage", "give SMILES, a file, --structure ID or --registered (--help shows how)");
+  if (path !== undefined)
+    await access(path).catch((cause: unknown) => {
+      throw unreadable(path, cause);
+    });
   const source: BatchSource = {
     into:
       options.resume === undefined

@@ -1,12 +1,9 @@
-import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { MOST_RECORDS } from "../batches/schema.ts";
 import { queryDockingOperation, submitDockingOperation } from "../docking/operations.ts";
 import { type DockingJob, type DockingResult, STEREO_MODES, type SubmitDocking } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
 import type { JobRow } from "../jobs/schema.ts";
-import { readMoleculeFile } from "../molecules/read-file.ts";
-import type { MoleculeRecord } from "../molecules/schema.ts";
 import { perform } from "../perform.ts";
 import { submitBatch } from "./batch-submit.ts";
 import type { Cli } from "./cli.ts";
@@ -14,7 +11,6 @@ import {
   addReceptorOptions,
   addSiteOptions,
   checkSiteOptions,
-  isFile,
   makeSite,
   type ReceptorOptions,
   receptorOf,
@@ -23,6 +19,7 @@ import {
 } from "./docking-parts.ts";
 import { ExitWith } from "./exit.ts";
 import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
+import { type Given, readGiven } from "./given.ts";
 import { aboveZero, MOST_SEED, priority, ranged } from "./options.ts";
 import { fixed, table } from "./out.ts";
 import { sayPrepared } from "./receptor.ts";
@@ -44,7 +41,7 @@ type Options = ReceptorOptions &
 
 export function register(program: Command, cli: Cli): void {
   const dock = program
-    .command("dock [smiles...]")
+    .command("dock [file-or-smiles...]")
     .description("dock molecules at a binding site with AutoDock Vina: one job for each")
     .option("--receptor <file-or-id>", "a PDB file, or a receptor that was prepared before")
     .option("--site <site>", "a site that was made before: id, name or name@version")
@@ -77,7 +74,7 @@ async function runDock(cli: Cli, smiles: string[], options: Options): Promise<vo
     );
   if (options.site === undefined) checkSiteOptions(options);
   else refuseBoxBesideSite(options);
-  const ligands = await readLigands([...smiles, ...options.ligands]);
+  const ligands = await readGiven([...smiles, ...options.ligands]);
   if (ligands.records.length === 0)
     throw new AppError("usage", "give ligands: SMILES, or --ligands FILE (--help shows how)");
   const asked = requestOf(options, ligands);
@@ -105,7 +102,7 @@ async function runDock(cli: Cli, smiles: string[], options: Options): Promise<vo
 /** More than one call takes: one batch, whose jobs are made as others end. */
 async function dockBatch(
   cli: Cli,
-  { records }: Ligands,
+  { records }: Given,
   { on_reject = "refuse", ...asked }: ReturnType<typeof requestOf>,
   site: string,
   options: Options,
@@ -134,26 +131,7 @@ async function siteOf(cli: Cli, receptor: string, options: Options): Promise<str
   return site.site_id;
 }
 
-type Ligands = { records: MoleculeRecord[]; source_file: string | null };
-
-/** What names a file is read, everything else is a SMILES. */
-async function readLigands(given: string[]): Promise<Ligands> {
-  const ligands: Ligands = { records: [], source_file: null };
-  for (const text of given) {
-    if (!(await isFile(text))) {
-      // No SMILES ends like a file or begins like a path; one that begins with / may be a double bond's.
-      if (/\.(smi|smiles|sdf|sd|mol|csv|txt|xyz|pdb|mol2)$|^\.{1,2}(\/|$)/i.test(text))
-        throw new AppError("bad_input", `can't read ${text}: no such file`);
-      ligands.records.push({ text, format: "smiles" });
-      continue;
-    }
-    ligands.records.push(...(await readMoleculeFile(text)));
-    ligands.source_file = basename(text);
-  }
-  return ligands;
-}
-
-function requestOf(options: Options, ligands: Ligands): Omit<SubmitDocking, "site" | "molecules"> {
+function requestOf(options: Options, ligands: Given): Omit<SubmitDocking, "site" | "molecules"> {
   const { exhaustiveness, modes, energyRange, priority } = options;
   const given = {
     exhaustiveness,

@@ -191,7 +191,7 @@ export function visibilityOf(options: { private?: boolean }): { visibility?: "pr
   return options.private === true ? { visibility: "private" } : {};
 }
 
-export async function isFile(path: string): Promise<boolean> {
+async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() ?? false;
 }
 

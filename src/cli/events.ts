@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { listEvents } from "../events/operations.ts";
 import { EVENT_TYPES, type EventRow } from "../events/schema.ts";
 import { perform } from "../perform.ts";
@@ -12,6 +12,8 @@ import { since } from "./since.ts";
 import { patiently } from "./wait.ts";
 
 const LOOK_MS = 1000;
+/** Kinds of things that events tell of (docs/events.md). */
+const KINDS = ["job", "batch", "molecule", "service", "organization", "outbox"];
 
 type Options = {
   type?: string;
@@ -39,8 +41,11 @@ export function register(program: Command, cli: Cli): void {
 
 function entity(text: string): { entity_type: string; entity_id?: string } {
   const at = text.indexOf(":");
-  if (at < 0) return { entity_type: text };
-  return { entity_type: text.slice(0, at), entity_id: text.slice(at + 1) };
+  const entity_type = at < 0 ? text : text.slice(0, at);
+  const entity_id = at < 0 ? undefined : text.slice(at + 1);
+  if (!KINDS.includes(entity_type) || entity_id === "")
+    throw new InvalidArgumentError(`It must be KIND or KIND:ID; there are ${KINDS.join(", ")}.`);
+  return { entity_type, ...(entity_id === undefined ? {} : { entity_id }) };
 }
 
 async function listPage(cli: Cli, filter: object): Promise<void> {

@@ -1,9 +1,11 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { listFailures, retryFailures } from "../batches/failure-operations.ts";
 import type { FailureGroup } from "../batches/failures.ts";
+import { ENGINE_NAMES } from "../engines/registry.ts";
 import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
+import { checkCode } from "./failure-codes.ts";
 import { id } from "./options.ts";
 import { describeRetried, retryAll } from "./retry-all.ts";
 import { since } from "./since.ts";
@@ -37,7 +39,7 @@ const MEANINGS: Record<string, string> = {
   internal: "something of ours broke: the log says more",
 };
 
-/** A group as people see it: `command` runs exactly these again, null where none has a job. */
+/** A group as people see it: `command` runs exactly these again, null where that would change nothing. */
 type Shown = FailureGroup & { meaning: string; command: string | null };
 
 export function register(program: Command, cli: Cli): void {
@@ -46,13 +48,14 @@ export function register(program: Command, cli: Cli): void {
     .description("what failed, grouped by reason, with examples and the command that runs it again")
     .option("--batch <id>", "only of this batch", id)
     .option("--since <time>", "only since then: a time, a day, or 30m, 12h, 7d ago", since)
-    .option("--engine <engine>", "only of this engine, as xtb")
+    .addOption(new Option("--engine <engine>", "only of this engine").choices(ENGINE_NAMES))
     .option("--code <code>", "only with this code")
     .option("--retry", "run them again: with --code those alone")
     .action((options: Options) => (options.retry === true ? retry(cli, options) : list(cli, options)));
 }
 
 async function list(cli: Cli, options: Filter): Promise<void> {
+  await checkCode(cli, options.code);
   const { principal } = await cli.member();
   const page = await perform(await cli.context(), listFailures, principal, queryOf(options));
   const items = page.items.map((group): Shown => {
@@ -68,6 +71,7 @@ async function retry(cli: Cli, options: Options): Promise<void> {
       "usage",
       "say which: --code CODE, --batch ID, or both (`aliquot failures` lists them)",
     );
+  await checkCode(cli, options.code);
   const { principal } = await cli.member();
   const context = await cli.context();
   const done = await retryAll((on) =>
@@ -85,9 +89,12 @@ function queryOf({ batch, engine, code, ...rest }: Filter) {
   };
 }
 
-/** The command that runs exactly these again; null where there is no job that could. */
-function commandOf({ code, left_out }: FailureGroup, { batch, engine, ...rest }: Filter): string | null {
-  if (left_out) return null;
+/** The command that runs exactly these again; null where it would fail the same way, or there is no job. */
+function commandOf(
+  { code, left_out, retryable }: FailureGroup,
+  { batch, engine, ...rest }: Filter,
+): string | null {
+  if (left_out || !retryable) return null;
   if (batch !== undefined && rest.since === undefined && engine === undefined)
     return `aliquot batch retry ${batch} --code ${code}`;
   const filter = [
@@ -103,16 +110,7 @@ function describe(groups: Shown[]): string {
   return groups.map(describeGroup).join("\n\n");
 }
 
-function describeGroup({
-  code,
-  count,
-  meaning,
-  examples,
-  command,
-  retryable,
-  left_out,
-  ...times
-}: Shown): string {
+function describeGroup({ code, count, meaning, examples, command, left_out, ...times }: Shown): string {
   const what = left_out ? "left out when it was read" : "failed";
   const day = (text: string) => text.slice(0, 16).replace("T", " ");
   const from = day(times.first_at);
@@ -125,8 +123,8 @@ function describeGroup({
       ({ job_id, name, smiles, message }) =>
         `  e.g. ${[name, smiles, job_id === null ? null : `job ${job_id}`].filter((part) => part !== null).join("  ")}${message === null ? "" : `: ${message}`}`,
     ),
-    ...(command === null
-      ? []
-      : [`  ${retryable ? "run again" : "run again, after what made it fail was changed"}: ${command}`]),
+    command === null
+      ? "  the same would fail again: change what is said above, and submit it anew"
+      : `  run again: ${command}`,
   ].join("\n");
 }

@@ -32,9 +32,19 @@ export async function printLogs(
   cli.out.result({ job_id: id, task_name, exec_id, attempt: which, log }, () => log.trimEnd());
 }
 
+type Row = Record<string, unknown>;
+
+/** Attempts by task, as `dock 1, 2; refine 1`. */
+function attemptsOf(executions: Row[]): string {
+  const tasks = Map.groupBy(executions, (row) => String(row["task_name"]));
+  return [...tasks]
+    .map(([task, rows]) => `${task} ${rows.map((row) => String(row["attempt"])).join(", ")}`)
+    .join("; ");
+}
+
 function noLog(
   id: string,
-  { status, executions }: { status: string; executions: unknown[] },
+  { status, executions }: { status: string; executions: Row[] },
   last: Record<string, unknown> | undefined,
 ): AppError {
   const from = last?.["cached_from_job_id"];
@@ -49,9 +59,6 @@ function noLog(
       `job ${id} has no log yet: the program runs, and its log comes when it ends`,
     );
   if (last === undefined && executions.length > 0)
-    return new AppError(
-      "not_found",
-      `job ${id} has no such task or attempt: \`aliquot job show ${id}\` lists them`,
-    );
+    return new AppError("not_found", `job ${id} has no such attempt: it has ${attemptsOf(executions)}`);
   return new AppError("not_found", `job ${id} has no log: it is ${status}`);
 }

@@ -12,6 +12,11 @@ export async function waitingFor(cli: Cli, detail: JobDetail): Promise<string | 
   if (ready === undefined) return undefined;
   const engine = String(ready["engine"]);
   if ((await countWorkers((await cli.context()).metadata, engine)) > 0) return undefined;
+  return aWorkerWith(engine);
+}
+
+/** What something waits for, where no worker alive has its engine. */
+export function aWorkerWith(engine: string): string {
   return `a worker with ${engine}: none is running (\`aliquot worker\` starts one, \`aliquot doctor\` says whether ${engine} is installed)`;
 }
 

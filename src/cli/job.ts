@@ -10,6 +10,7 @@ import {
 } from "../jobs/operations.ts";
 import { JOB_STATUSES, type JobDetail, type JobRow, type JobStatus } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
+import { showPipeline } from "../pipelines/operations.ts";
 import type { Cli } from "./cli.ts";
 import { printLogs } from "./job-logs.ts";
 import { describeJob, waitingFor } from "./job-show.ts";
@@ -67,7 +68,12 @@ function registerList(job: Command, cli: Cli): void {
         ...(params === undefined ? {} : { params }),
         ...(batch === undefined ? {} : { batch_id: batch }),
       };
-      const page = await perform(await cli.context(), listJobs, principal, filter);
+      const context = await cli.context();
+      const page = await perform(context, listJobs, principal, filter);
+      const pipeline = options["pipeline"];
+      // Jobs outlive a name, so it is looked up only where it found none. It throws where nothing is called so.
+      if (page.items.length === 0 && typeof pipeline === "string")
+        await perform(context, showPipeline, principal, { pipeline });
       const { limit: _most, cursor: _from, ...asked } = filter as Record<string, unknown>;
       cli.out.result(page, ({ items, next_cursor }) =>
         [

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { InvalidArgumentError } from "commander";
-import { AppError } from "../errors.ts";
+import { unreadable } from "../errors.ts";
 import { isUuid } from "../ids.ts";
 
 /** A whole number as an option's value. */
@@ -95,7 +95,6 @@ export async function readInput(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    throw new AppError("bad_input", `can't read ${path} (${code ?? "unknown"})`, { cause });
+    throw unreadable(path, cause);
   }
 }

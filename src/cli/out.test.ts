@@ -47,10 +47,7 @@ test("a result is JSON where that was asked, else what a person reads", () => {
   assert.deepEqual([plain.stdout.text, plain.stderr.text], ["a is 1\n", ""]);
 });
 
-test("progress is drawn on a terminal alone, within its width, and wiped before a line", () => {
-  const pipe = open();
-  pipe.out.progress(1, 2, "jobs");
-  assert.equal(pipe.stderr.text, "");
+test("progress is drawn on a terminal within its width, and wiped before a line", () => {
   const screen = open({ tty: true });
   screen.out.progress(1, 2, "a note that is much too long for a screen of 40 columns");
   assert.equal(screen.stderr.text.replace("\r\x1b[2K", "").length, 39);
@@ -59,6 +56,24 @@ test("progress is drawn on a terminal alone, within its width, and wiped before 
   const empty = open({ tty: true });
   empty.out.progress(0, 0, "");
   assert.match(empty.stderr.text, /█{24} 0\/0/);
+});
+
+test("without a terminal progress is a line now and then, where something changed", (t) => {
+  let now = 1000;
+  t.mock.method(performance, "now", () => now);
+  const pipe = open();
+  for (const [at, done] of [
+    [0, 0],
+    [9, 1],
+    [10, 2],
+    [15, 3],
+    [20, 2],
+    [60, 3],
+  ] as const) {
+    now = 1000 + at * 1000;
+    pipe.out.progress(done, 3, "jobs");
+  }
+  assert.equal(pipe.stderr.text, "2/3 jobs\n3/3 jobs\n");
 });
 
 test("an error is a line; its fields follow where the message does not hold them", () => {

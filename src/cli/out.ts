@@ -9,12 +9,17 @@ export type Io = {
   stdin: NodeJS.ReadableStream & { isTTY?: boolean; unref?: () => void };
 };
 
+/** Without a terminal a line of progress is enough so often. */
+const TELL_MS = 10_000;
+
 /** Whatever reaches the terminal goes through here: results on stdout, the rest on stderr. */
 export class Out {
   readonly json: boolean;
   readonly verbose: boolean;
   readonly #io: Io;
   #bar = false;
+  /** What of progress was said last where it can't be drawn, and when. */
+  #told: { text: string; at: number } | undefined;
 
   constructor(io: Io, options: { json: boolean; verbose: boolean }) {
     this.#io = io;
@@ -40,15 +45,27 @@ export class Out {
     this.#io.stderr.write(`${line}\n`);
   }
 
-  /** Progress: a line that is rewritten on a terminal, and nothing elsewhere (say() is for milestones). */
+  /** Progress: a line that is rewritten on a terminal; elsewhere a plain one now and then, where it changed. */
   progress(done: number, total: number, note: string): void {
-    if (this.#io.stderr.isTTY !== true) return;
+    if (this.#io.stderr.isTTY !== true) {
+      this.#tell(`${done}/${total} ${note}`);
+      return;
+    }
     const width = 24;
     const filled = total === 0 ? width : Math.round((done / total) * width);
     const bar = "█".repeat(filled) + "░".repeat(width - filled);
     const text = `${bar} ${done}/${total} ${note}`.slice(0, (this.#io.stderr.columns ?? 80) - 1);
     this.#io.stderr.write(`\r\x1b[2K${text}`);
     this.#bar = true;
+  }
+
+  /** What is over soon says nothing. */
+  #tell(text: string): void {
+    const now = performance.now();
+    this.#told ??= { text: "", at: now };
+    if (text === this.#told.text || now - this.#told.at < TELL_MS) return;
+    this.#io.stderr.write(`${text}\n`);
+    this.#told = { text, at: now };
   }
 
   /** An error as one line, or as JSON; more with --verbose. */

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { listCalculationsOfJobs } from "../calculations/operations.ts";
 import type { Calculation } from "../calculations/schema.ts";
@@ -6,7 +5,6 @@ import { queryDockingOperation } from "../docking/operations.ts";
 import { type DockingResult, STEREO_MODES } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
 import type { JobRow } from "../jobs/schema.ts";
-import { readMoleculeFile } from "../molecules/read-file.ts";
 import { perform } from "../perform.ts";
 import { runPipelineOperation } from "../pipelines/operations.ts";
 import type { RanPipeline, RunPipeline } from "../pipelines/run.ts";
@@ -14,6 +12,7 @@ import type { Cli } from "./cli.ts";
 import { describeDocking } from "./dock.ts";
 import { ExitWith } from "./exit.ts";
 import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
+import { readGiven } from "./given.ts";
 import { type Params, param, priority } from "./options.ts";
 import { describeResults } from "./xtb.ts";
 
@@ -35,7 +34,7 @@ type Result = ({ engine: "vina" } & DockingResult) | ({ engine: "xtb" } & Calcul
 
 export function registerRun(pipeline: Command, cli: Cli): void {
   pipeline
-    .command("run <pipeline> [smiles...]")
+    .command("run <pipeline> [file-or-smiles...]")
     .description("run a published pipeline: one job for each molecule or structure")
     .option("--molecules <file>", "SMILES list, SDF or MOL")
     .option("--structure <id...>", "structures that were added before", [])
@@ -80,8 +79,7 @@ async function run(cli: Cli, pipeline: string, smiles: string[], options: Option
 
 async function requestOf(pipeline: string, smiles: string[], options: Options): Promise<RunPipeline> {
   const { molecules: path, structure, site, version, priority } = options;
-  const records = path === undefined ? [] : await readMoleculeFile(path);
-  const molecules = [...smiles.map((text) => ({ text, format: "smiles" as const })), ...records];
+  const { records: molecules, source_file } = await readGiven(smiles, path);
   if (molecules.length + structure.length === 0)
     throw new AppError("usage", "give SMILES, --molecules FILE or --structure ID (--help shows how)");
   const most = 1000;
@@ -96,8 +94,8 @@ async function requestOf(pipeline: string, smiles: string[], options: Options): 
     molecules,
     structure_ids: structure,
     reuse: options.cache,
-    on_reject: path === undefined ? "refuse" : "skip",
-    ...(path === undefined ? {} : { source_file: basename(path) }),
+    on_reject: source_file === null ? "refuse" : "skip",
+    ...(source_file === null ? {} : { source_file }),
     ...(options.private === true ? { visibility: "private" as const } : {}),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Principal } from "../access/principal.ts";
 import type { Context } from "../context.ts";
 import type { EngineProbe } from "../engines/engine.ts";
-import { AppError } from "../errors.ts";
+import { AppError, toAppError } from "../errors.ts";
 import { listJobs } from "../jobs/operations.ts";
 import { type JobRow, TERMINAL } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
@@ -17,6 +17,9 @@ const PAGE = 1000;
 const AWAY_TRIES = 60;
 const AWAY_MS = 1000;
 const LOOK_MS = 5000;
+/** So often may the worker inside a command break in a row; one that lived for a while begins a new one. */
+const MOST_BROKEN = 3;
+const LIVED_MS = 60_000;
 /** How long a worker inside a command may go on with jobs that the command does not wait for. */
 const FINISH_MS = 2000;
 
@@ -78,25 +81,41 @@ export class HelperWorker {
   readonly #cli: Cli;
   readonly #context: Context;
   readonly #engines: string[];
+  readonly #start: typeof startWorker;
+  readonly #lookMs: number;
   #worker: RunningWorker | undefined;
   #nextLook = 0;
+  #broken = 0;
+  #error: AppError | undefined;
 
-  constructor(cli: Cli, context: Context, engines: string[]) {
+  /** Another way to start a worker, and to look more often, may be given for a test. */
+  constructor(
+    cli: Cli,
+    context: Context,
+    engines: string[],
+    { start = startWorker, look_ms = LOOK_MS }: { start?: typeof startWorker; look_ms?: number } = {},
+  ) {
     this.#cli = cli;
     this.#context = context;
     this.#engines = engines;
+    this.#start = start;
+    this.#lookMs = look_ms;
   }
 
-  /** Looks every few seconds. Throws AppError unavailable where this machine lacks the engine too. */
+  /**
+   * Looks every few seconds. Throws AppError unavailable where this machine lacks the engine too, and the worker's own
+   * error where it broke again and again: the jobs stay in the queue.
+   */
   async ensure(): Promise<void> {
+    if (this.#error !== undefined) throw this.#error;
     if (this.#worker !== undefined || Date.now() < this.#nextLook) return;
-    this.#nextLook = Date.now() + LOOK_MS;
+    this.#nextLook = Date.now() + this.#lookMs;
     // A database that is away answers the question of who is there later.
     const others = await Promise.all(
       this.#engines.map((engine) => countWorkers(this.#context.metadata, engine).catch(() => 1)),
     );
     if (others.every((count) => count > 0)) return;
-    const worker = await startWorker(this.#context, { slots: this.#context.config.worker_slots });
+    const worker = await this.#start(this.#context, { slots: this.#context.config.worker_slots });
     const missing = this.#engines.find((engine) => !worker.engines.includes(engine));
     if (missing !== undefined) {
       worker.stop();
@@ -107,10 +126,25 @@ export class HelperWorker {
       );
     }
     this.#worker = worker;
-    worker.done.catch(() => {
-      this.#worker = undefined;
-    });
-    this.#cli.out.say("no worker is running: this command runs one until its jobs end");
+    const began = performance.now();
+    worker.done.catch((error: unknown) => this.#broke(toAppError(error), performance.now() - began));
+    if (this.#broken === 0)
+      this.#cli.out.say("no worker is running: this command runs one until its jobs end");
+  }
+
+  /** Said once; the last time it is the command's own error. */
+  #broke(error: AppError, livedMs: number): void {
+    this.#worker = undefined;
+    this.#broken = livedMs > LIVED_MS ? 1 : this.#broken + 1;
+    const { kind, message, fields, detail } = error;
+    if (this.#broken === 1)
+      this.#cli.out.say(`the worker in this command broke, and is started again: ${message}`);
+    if (this.#broken < MOST_BROKEN) return;
+    this.#error = new AppError(
+      kind,
+      `the worker in this command broke ${MOST_BROKEN} times (${message}): the jobs wait for another worker`,
+      { cause: error, fields, ...(detail === undefined ? {} : { detail }) },
+    );
   }
 
   /**

@@ -15,6 +15,7 @@ import { formatOfName } from "../structures/read.ts";
 import { submitBatch } from "./batch-submit.ts";
 import type { Cli } from "./cli.ts";
 import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
+import { namesFile } from "./given.ts";
 import { MOST_SEED, priority, ranged, readInput } from "./options.ts";
 import { fixed, table } from "./out.ts";
 
@@ -39,7 +40,7 @@ type Options = {
 
 export function register(program: Command, cli: Cli): void {
   program
-    .command("xtb [smiles...]")
+    .command("xtb [file-or-smiles...]")
     .description("geometry optimisation (or a single point) with GFN2-xTB: one job for each molecule")
     .option("--molecules <file>", "SMILES list, SDF/MOL, or XYZ coordinates")
     .option("--structure <id...>", "structures that were added before", [])
@@ -64,8 +65,11 @@ async function runXtb(cli: Cli, smiles: string[], options: Options): Promise<voi
   if (smiles.length === 0 && options.molecules === undefined && options.structure.length === 0) {
     throw new AppError("usage", "give SMILES, --molecules FILE or --structure ID (--help shows how)");
   }
-  const input = requestOf(smiles, options);
-  await addFile(cli, options, input);
+  const [files, drawn]: [string[], string[]] = [[], []];
+  for (const text of smiles) ((await namesFile(text)) ? files : drawn).push(text);
+  if (options.molecules !== undefined) files.push(options.molecules);
+  const input = requestOf(drawn, options);
+  for (const path of files) await addFile(cli, path, options, input);
   if ((input.molecules ?? []).length + (input.structure_ids ?? []).length > MOST_RECORDS)
     return xtbBatch(cli, input, options);
   const { principal } = await cli.member();
@@ -115,10 +119,8 @@ function requestOf(smiles: string[], options: Options): SubmitCalculations {
   };
 }
 
-/** Records of `--molecules`: SMILES and SDF become molecules, XYZ a structure of its own. */
-async function addFile(cli: Cli, options: Options, input: SubmitCalculations): Promise<void> {
-  const path = options.molecules;
-  if (path === undefined) return;
+/** Records of a file: SMILES and SDF become molecules, XYZ a structure of its own. */
+async function addFile(cli: Cli, path: string, options: Options, input: SubmitCalculations): Promise<void> {
   const name = basename(path);
   if (!name.toLowerCase().endsWith(".xyz")) {
     const records: MoleculeRecord[] = await readMoleculeFile(path);

@@ -51,7 +51,8 @@ export async function runChild(
   }
 }
 
-const NEVER_STARTED = {
+/** The outcome of a run that was aborted before its start. */
+export const NEVER_STARTED = {
   exit_code: null,
   signal: null,
   timed_out: false,

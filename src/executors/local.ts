@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { AppError } from "../errors.ts";
-import { runChild } from "./child.ts";
+import { NEVER_STARTED, runChild } from "./child.ts";
 import type { Executor, RunOutcome, RunPlan } from "./executor.ts";
 import { findGuard, type Guard } from "./guard.ts";
 import { clearFolder, folderPrefix, makeFolder, removeFolder } from "./scratch.ts";
@@ -18,7 +18,7 @@ export type LocalExecutorOptions = {
 /**
  * Runs engines as children on this machine. Open it on the main thread: the kernel's death signal is
  * bound to the thread that forked, so an executor in a worker thread would lose its engines with it.
- * Closing it ends what still runs (those runs resolve as aborted) and removes every folder it made.
+ * Closing it ends what still runs (those runs, and later ones, resolve as aborted) and removes every folder it made.
  */
 export function openLocalExecutor(options: LocalExecutorOptions): Executor & AsyncDisposable {
   const closing = new AbortController();
@@ -27,7 +27,7 @@ export function openLocalExecutor(options: LocalExecutorOptions): Executor & Asy
   let setup: Promise<[Guard, string]> | undefined;
 
   async function run(plan: RunPlan, { signal }: { signal: AbortSignal }) {
-    if (closing.signal.aborted) throw new AppError("unavailable", "the executor is closed");
+    if (closing.signal.aborted) return { ...NEVER_STARTED, folder: "", dispose: async () => {} };
     setup ??= Promise.all([findGuard(), folderPrefix(options.owner)]);
     const [guard, prefix] = await setup;
     await assertExecutable(plan.program);

@@ -43,7 +43,9 @@ export function rejectedRecord(
   message: string,
 ): RejectedRecord {
   const first = record.text.split("\n", 1)[0] ?? "";
-  return { line, input: first.slice(0, SHOWN), code, message };
+  // What is told is stored too: no NUL, and no half of a pair that the cut made.
+  const input = first.slice(0, SHOWN).replaceAll("\0", "\ufffd").toWellFormed();
+  return { line, input, code, message };
 }
 
 /** The error of a call that takes all records or none, naming each that was refused. */

@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { AppError } from "../errors.ts";
+import { AppError, unreadable } from "../errors.ts";
 import { splitSdf } from "../structures/sdf.ts";
 import type { MoleculeRecord } from "./schema.ts";
 
@@ -19,13 +19,20 @@ export async function readMoleculeFile(path: string): Promise<MoleculeRecord[]> 
   return records;
 }
 
+const OTHER_FORMATS = /\.(xyz|pdb|ent|cif|mmcif|pdbqt|mol2|csv|tsv)$/i;
+
+/** Whether a word ends as the name of a file of molecules does, also of a kind that is not read here; no SMILES does. */
+export function hasFileName(word: string): boolean {
+  return /\.(smi|smiles|sdf|sd|mol|txt)$/i.test(word) || OTHER_FORMATS.test(word);
+}
+
 export function isSdf(path: string): boolean {
   return /\.(sdf|sd|mol)$/i.test(path);
 }
 
 /** Throws AppError bad_input on a file whose name says that it is of another kind. */
 export function refuseOtherFormats(path: string): void {
-  const other = /\.(xyz|pdb|ent|cif|mmcif|pdbqt|mol2|csv|tsv)$/i.exec(path)?.[0];
+  const other = OTHER_FORMATS.exec(path)?.[0];
   if (other !== undefined)
     throw new AppError(
       "bad_input",
@@ -52,11 +59,7 @@ async function readBytes(path: string): Promise<Buffer> {
     return await file.readFile();
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
-    throw new AppError(
-      "bad_input",
-      `can't read ${path} (${(cause as NodeJS.ErrnoException).code ?? "unknown"})`,
-      { cause },
-    );
+    throw unreadable(path, cause);
   }
 }
 

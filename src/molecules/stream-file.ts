@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { AppError } from "../errors.ts";
+import { AppError, unreadable } from "../errors.ts";
 import { isSdf, refuseOtherFormats, sdfRecords, smilesRecords } from "./read-file.ts";
 import type { MoleculeRecord } from "./schema.ts";
 
@@ -51,7 +51,7 @@ async function* linesOf(path: string): AsyncGenerator<string[]> {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === "ERR_ENCODING_INVALID_ENCODED_DATA")
       throw new AppError("bad_input", `${path} is not UTF-8 text`, { cause });
-    throw new AppError("bad_input", `can't read ${path} (${code ?? "unknown"})`, { cause });
+    throw unreadable(path, cause);
   }
   if (rest !== "") yield [rest];
 }

@@ -1,7 +1,14 @@
 import { definitionOf, type TaskConfig, type TaskDefinition } from "./definition.ts";
 import { type Fault, fault, hint, schemaFaults } from "./faults.ts";
 import { ancestors, dependsOn } from "./graph.ts";
-import { type InputRef, type PipelineSpec, SITE_PARAM, type TaskRef, type TaskSpec } from "./schema.ts";
+import {
+  INPUT_KINDS,
+  type InputRef,
+  type PipelineSpec,
+  SITE_PARAM,
+  type TaskRef,
+  type TaskSpec,
+} from "./schema.ts";
 
 type Definitions = readonly TaskDefinition[];
 type Place = { spec: PipelineSpec; name: string; task: TaskSpec; definitions: Definitions };
@@ -46,6 +53,8 @@ function inputFault(
   const wanted = takes === undefined || !Object.hasOwn(takes, key) ? undefined : takes[key];
   if (takes !== undefined && wanted === undefined)
     return [fault(at, `${place.task.task} takes no input ${key}: ${hint(key, Object.keys(takes))}`)];
+  // What is no reference, or a declared input of no kind, is told by its shape.
+  if (!isReference(reference)) return [];
   if ("$task" in reference) {
     const output = taskOutput(place, at, reference);
     if ("faults" in output) return output.faults;
@@ -66,12 +75,19 @@ function inputFault(
         `${reference.$input} is no input of this pipeline: ${hint(reference.$input, Object.keys(declared))}`,
       ),
     ];
-  if (wanted === undefined) return [];
+  if (wanted === undefined || !INPUT_KINDS.includes(input.kind)) return [];
   if (input.kind !== wanted.kind)
     return [fault(at, `${key} takes a ${wanted.kind}, and ${reference.$input} is a ${input.kind}`)];
   if (input.optional === true && wanted.optional !== true)
     return [fault(at, `${key} can't be done without, and ${reference.$input} is optional`)];
   return [];
+}
+
+function isReference(value: unknown): value is InputRef | TaskRef {
+  const { $input, $task, output } = (value ?? {}) as Record<string, unknown>;
+  return $task === undefined
+    ? typeof $input === "string"
+    : typeof $task === "string" && typeof output === "string";
 }
 
 /** What a task before this one hands on, or what is wrong with the reference. An unknown task's has no kind. */

@@ -41,7 +41,7 @@ const FIRST = "1";
 
 /**
  * A new pipeline with a draft, or a draft of one that is there: the next number, or in the place of the draft that
- * it has. The number is written into the spec as its `version`. Throws AppError bad_input (every fault of the spec),
+ * it has. The number is written into the spec as its `version`. Throws AppError bad_input (the name, or every fault of the spec),
  * not_found (the template), conflict (the name is taken), forbidden (another's pipeline).
  */
 export async function createPipeline(
@@ -57,6 +57,8 @@ export async function createPipeline(
       "conflict",
       `the system has a pipeline ${input.name}: choose another name (--from ${input.name} starts from it)`,
     );
+  // One that has a name of before keeps it.
+  if (found === undefined) checkName(input.name);
   const given = await specOf(tx, input);
   if (found !== undefined) return replaceDraft(tx, found, given, { ...input, created_by: user_id });
   const { spec, warnings } = await checkedSpec(tx, given.spec, FIRST);
@@ -78,6 +80,16 @@ export async function createPipeline(
   }
   await insertDraft(tx, { pipeline_id, version: FIRST, spec, created_by: user_id });
   return { pipeline_id, name, version: FIRST, created: true, warnings };
+}
+
+/** Names stand in commands, and in `name@version`. Throws AppError bad_input. */
+function checkName(name: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) return;
+  const rule =
+    "must begin with a letter or digit and have letters, digits, -, _ and . only, as dock-then-refine";
+  throw new AppError("bad_input", `a pipeline's name ${rule}: "${name}" is none`, {
+    fields: [{ path: "/name", rule }],
+  });
 }
 
 type Given = { spec: unknown; description: string };

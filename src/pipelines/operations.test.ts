@@ -154,6 +154,7 @@ test("every fault of a spec is told at once, and nothing is kept of it", async (
     /the system has a pipeline dock/,
   );
   await refuses(create(ann, { name: ann.user_id, spec: spec() }), "bad_input", /look like an id/);
+  await refuses(create(ann, { name: "Bad Name!", spec: spec() }), "bad_input", /"Bad Name!" is none/);
 });
 
 test("another person's pipeline is not changed, a private one not seen, and a taken name is told", async () => {

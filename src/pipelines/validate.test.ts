@@ -50,6 +50,29 @@ const BROKEN: [about: string, change: (spec: Loose) => void, says: string[]][] =
     ],
   ],
   [
+    "faults of shape and of the graph, all at once",
+    (it) => {
+      it.tusks = {};
+      it.tasks.dock.max_attempts = -3;
+      it.tasks.dock.after = ["refine"];
+      it.tasks.dock.inputs.ligand = "ligand";
+      it.tasks.refine.engine = "orca";
+      it.tasks.refine.inputs.structure.output = "best_poses";
+      it.tasks.refine.params.solvant = "water";
+      it.tasks.odd = 5;
+    },
+    [
+      "/tusks is not known here",
+      "/tasks/dock/max_attempts must be >= 1",
+      "/tasks/dock/inputs/ligand must be object",
+      "/tasks/odd must be object",
+      "/tasks/dock/after waits for itself: dock → refine → dock",
+      "/tasks/refine/engine xtb runs on xtb",
+      "/tasks/refine/inputs/structure/output vina hands on no best_poses: did you mean best_pose?",
+      "/tasks/refine/params/solvant xtb has no parameter solvant: did you mean solvent?",
+    ],
+  ],
+  [
     "no task",
     (it) => {
       it.tasks = {};

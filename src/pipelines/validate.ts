@@ -3,6 +3,7 @@ import { checkTask } from "./check-task.ts";
 import { definitionOf, type TaskDefinition } from "./definition.ts";
 import { type Fault, fault, hint, schemaFaults, warning } from "./faults.ts";
 import { circles, dependsOn } from "./graph.ts";
+import { readable } from "./readable.ts";
 import { referenceIn } from "./resolve.ts";
 import { InputRef, MOST_NAMES, MOST_SPEC_BYTES, NAME, PipelineSpec, TaskRef, TaskSpec } from "./schema.ts";
 
@@ -27,12 +28,14 @@ export function validateSpec(spec: unknown, definitions: readonly TaskDefinition
   const sizes = sizeFaults(spec);
   if (sizes.length > 0) return sizes;
   const shape = shapeFaults(spec);
-  if (shape.length > 0) return shape.slice(0, MOST_FAULTS);
-  const known = spec as PipelineSpec;
+  const known = readable(spec);
+  if (known === undefined) return shape.slice(0, MOST_FAULTS);
   const found = [...nameFaults(known), ...graphFaults(known), ...definitionFaults(known, definitions)];
   // References are followed in a graph that is one: behind a circle everything would come before everything.
   const tasks = Object.keys(known.tasks).flatMap((name) => checkTask(known, name, definitions));
-  return [...found, ...tasks, ...unusedWarnings(known)].slice(0, MOST_FAULTS);
+  // Beside what can't be read nobody knows what is taken.
+  const warnings = shape.length > 0 ? [] : unusedWarnings(known);
+  return [...shape, ...found, ...tasks, ...warnings].slice(0, MOST_FAULTS);
 }
 
 /** What is too large or too deep to be looked at, and keys that are more than names to JavaScript. */
@@ -75,12 +78,13 @@ function shapeFaults(spec: unknown): Fault[] {
 /** An input is held against the one form that its key says, so that a slip in it is told, not that neither fits. */
 function taskShape(task: unknown, at: string[]): Fault[] {
   const found = schemaFaults(Task, task, at);
-  if (found.length > 0) return found;
-  const { inputs = {} } = task as { inputs?: Record<string, unknown> };
-  return Object.entries(inputs).flatMap(([key, value]) => {
+  const inputs = (task as { inputs?: unknown } | null)?.inputs;
+  if (typeof inputs !== "object" || inputs === null || Array.isArray(inputs)) return found;
+  const each = Object.entries(inputs).flatMap(([key, value]) => {
     const isTask = typeof value === "object" && value !== null && Object.hasOwn(value, "$task");
     return schemaFaults(isTask ? TaskRef : InputRef, value, [...at, "inputs", key]);
   });
+  return [...found, ...each];
 }
 
 const RECORDS = ["inputs", "params", "tasks"] as const;
@@ -123,6 +127,9 @@ function graphFaults(spec: PipelineSpec): Fault[] {
 function definitionFaults(spec: PipelineSpec, definitions: readonly TaskDefinition[]): Fault[] {
   return Object.entries(spec.tasks).flatMap(([name, task]) => {
     const at = ["tasks", name];
+    const { task: kind, task_version, engine: given } = task as Record<string, unknown>;
+    // What is no text is told as that.
+    if (typeof kind !== "string" || typeof task_version !== "string") return [];
     const found = definitionOf(definitions, task);
     if (found === undefined) {
       const versions = definitions.filter((one) => one.name === task.task).map(({ version }) => version);
@@ -137,7 +144,9 @@ function definitionFaults(spec: PipelineSpec, definitions: readonly TaskDefiniti
       return [fault([...at, "task"], `there is no task ${task.task}: ${hint(task.task, names)}`)];
     }
     const { engine } = found.config;
-    return engine === task.engine ? [] : [fault([...at, "engine"], `${task.task} runs on ${engine}`)];
+    return engine === given || typeof given !== "string"
+      ? []
+      : [fault([...at, "engine"], `${task.task} runs on ${engine}`)];
   });
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
-import { EXIT, fakeEngine, submitScript } from "../../test/support/engine.ts";
+import { EXIT, FAKE, fakeEngine, submitScript } from "../../test/support/engine.ts";
 import {
   ended,
   expireLeases,
@@ -14,9 +14,12 @@ import {
   startWorker,
   until,
 } from "../../test/support/worker.ts";
+import type { Executor } from "../executors/executor.ts";
+import { openLocalExecutor } from "../executors/local.ts";
 import { cancelJob } from "../jobs/change.ts";
 import { countWorkers } from "../queue/workers-store.ts";
 import { reconcileOnce } from "../relay/reconcile.ts";
+import { runWorker } from "./loop.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
 beforeEach(clear);
@@ -185,6 +188,33 @@ test("a worker that is told to die ends its programs, gives tasks back and leave
   assert.equal((await queueOf(context, org.org_id))[0]?.lease_owner, null);
   assert.deepEqual(await readdir(join(context.home, "scratch")), []);
   assert.equal((await state(job)).calculations, 0);
+});
+
+test("a task whose worker ends while it prepares is given back, and no attempt is counted", async (t) => {
+  const real = openLocalExecutor({ scratch: join(context.home, "scratch"), owner: "ends" });
+  const stop = new AbortController();
+  const executor: Executor = {
+    async run(plan, options) {
+      stop.abort();
+      await real[Symbol.asyncDispose]();
+      return real.run(plan, options);
+    },
+  };
+  const job = await submitScript(context, scientist, { script: "echo 7", max_attempts: 1 });
+  const engines = new Map([[FAKE, fakeEngine()]]);
+  await runWorker(
+    { services: context, executor },
+    { slots: 1, lease_seconds: 3, version: "test", engines, probes: [] },
+    { stop: stop.signal, kill: new AbortController().signal },
+  );
+  const given = await state(job);
+  assert.deepEqual(
+    [given.tasks[0]?.status, given.executions[0]?.status, given.events.at(-1)?.event],
+    ["ready", "cancelled", "given_back"],
+  );
+  startWorker(t, context);
+  const { status, error } = await end(job);
+  assert.deepEqual([status, error], ["completed", null]);
 });
 
 test("workers are counted while they live, by engine", async (t) => {

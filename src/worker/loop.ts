@@ -58,19 +58,27 @@ export async function runWorker(
   const desks = new Desks(services, worker_id, kill);
   const releases = openReleases(services);
   const hall: Hall = { tools, settings, worker_id, keeper, desks, releases, kill };
+  const open = new Set<Promise<void>>();
   try {
-    await claimUntilStopped(hall, new Bell(stop, wakeups), stop);
+    await claimUntilStopped(hall, open, new Bell(stop, wakeups), stop);
   } finally {
+    // Also where claiming broke: whoever waits for this closes what they run on.
+    await Promise.allSettled(open);
     keeper[Symbol.dispose]();
     await dismissWorker(services.metadata, worker_id).catch(() => {});
   }
 }
 
-async function claimUntilStopped(hall: Hall, bell: Bell, stop: AbortSignal): Promise<void> {
+/** `open` holds the groups that are under way. */
+async function claimUntilStopped(
+  hall: Hall,
+  open: Set<Promise<void>>,
+  bell: Bell,
+  stop: AbortSignal,
+): Promise<void> {
   const { slots, once = false } = hall.settings;
-  /** Claims that hold a slot, groups that are under way, and how many claims are in these. */
+  /** Claims that hold a slot, and how many claims are in the groups that are under way. */
   const busy = new Set<Claim>();
-  const open = new Set<Promise<void>>();
   let underWay = 0;
   while (!stop.aborted) {
     const free = Math.min(slots - busy.size, slots + MOST_RECORDING - underWay);
@@ -95,7 +103,6 @@ async function claimUntilStopped(hall: Hall, bell: Bell, stop: AbortSignal): Pro
     // What ends in the same turn frees its slots together, and one claim fills them all.
     await turn();
   }
-  await Promise.allSettled(open);
 }
 
 async function claimSome(hall: Hall, free: number, stop: AbortSignal): Promise<Claim[]> {

@@ -25,12 +25,16 @@ export type Run = {
   computed: () => void;
 };
 
-/** How a run ended: recorded, answered from the cache, put off behind an identical one, failed, or somebody else's. */
-export type RunEnd = "recorded" | "cached" | "waits" | "failed" | "lost";
+/**
+ * How a run ended: recorded, answered from the cache, put off behind an identical one, failed, somebody else's, or
+ * stopped by an executor that was closed.
+ */
+export type RunEnd = "recorded" | "cached" | "waits" | "failed" | "lost" | "stopped";
 
 /**
  * Runs a started task to its end: load, prepare, check, ask the cache, run, parse, store bytes, record; or fail with
- * a reason. Resolves "failed" for the attempt, "lost" where the task is somebody else's now.
+ * a reason. Resolves "failed" for the attempt, "lost" where the task is somebody else's now, "stopped" where its worker
+ * ends and the task is still its own.
  * Rejects with AppError where even that could not be written (database away): the lease decides then.
  */
 export async function runTask(tools: RunTools, run: Run): Promise<RunEnd> {
@@ -77,7 +81,9 @@ async function answerOrCompute(tools: RunTools, run: Run): Promise<RunEnd> {
     await desk.lend((scope) => waitTask(scope, claim, started, behind));
     return "waits";
   }
-  const result = await compute(tools.executor, run, prepared);
+  const computed = await compute(tools.executor, run, prepared);
+  if (computed === "stopped") return "stopped";
+  const { result } = computed;
   watch.lap("run");
   run.computed();
   const [stored, logs_uri] = await Promise.all([
@@ -108,11 +114,13 @@ async function answerOf(services: Services, { claim, started, desk }: Run, signe
   throw new AppError("store_unavailable", "a stored result lost its files while it was to answer: try again");
 }
 
+type ComputeEnd = { result: unknown } | "stopped";
+
 async function compute(
   executor: Executor,
   { started, engine, signal }: Run,
   { params, input }: Prepared<unknown, unknown>,
-): Promise<unknown> {
+): Promise<ComputeEnd> {
   const { adapter, install } = engine;
   const plan: RunPlan = adapter.plan(install, params, input);
   const time_limit_seconds = started.time_limit_seconds ?? plan.time_limit_seconds;
@@ -125,10 +133,11 @@ async function parseAndDispose(
   { params, input }: { params: unknown; input: unknown },
   outcome: RunOutcome & { dispose(): Promise<void> },
   signal: AbortSignal,
-): Promise<unknown> {
+): Promise<ComputeEnd> {
   try {
-    if (outcome.aborted || signal.aborted) throw new AppError("lost_lease", "the run was stopped");
-    return await adapter.parse(params, input, outcome);
+    if (signal.aborted) throw new AppError("lost_lease", "the run was stopped");
+    if (outcome.aborted) return "stopped";
+    return { result: await adapter.parse(params, input, outcome) };
   } finally {
     await outcome.dispose();
   }

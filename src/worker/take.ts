@@ -171,8 +171,9 @@ async function runOne(
     const end = await runTask(hall.tools, { claim, started, engine, desk, signal, computed });
     await told;
     services.log.info({ job_id: claim.job_id, task: claim.task_name, end }, "task ended");
-    if (end === "lost" && hall.kill.aborted) await desk.lend((scope) => giveBackTask(scope, claim, started));
-    if (end === "lost") await hall.releases.add(claim);
+    const isOurs = end === "stopped" || (end === "lost" && hall.kill.aborted);
+    if (isOurs) await desk.lend((scope) => giveBackTask(scope, claim, started));
+    if (isOurs || end === "lost") await hall.releases.add(claim);
     await tell(services, claim.org_id);
   } catch (thrown) {
     const error = toAppError(thrown);

@@ -230,6 +230,7 @@ const bad = (words: string[], message: RegExp, code = "bad_input"): Refusal => (
   message,
 });
 const none = (words: string[], message: RegExp): Refusal => ({ words, exit: 3, code: "not_found", message });
+const typo = (words: string[], message: RegExp): Refusal => ({ words, exit: 2, code: "usage", message });
 const electrons = (words: string[], message: RegExp) =>
   bad(["xtb", "O", ...words], message, "electron_parity");
 
@@ -288,9 +289,9 @@ test("bad files are refused with a reason and leave nothing behind", async () =>
     ...BAD_LISTS.map(([name, text, message]) => bad(["molecule", "import", home.file(name, text)], message)),
     bad(["xtb", "--molecules", home.file("cut2.xyz", XYZ_HEAD)], /line 4: the file ends here/),
     bad(["xtb", "--molecules", home.file("cut2.sdf", MOLBLOCK)], /M {2}END/, "unparsable_input"),
-    bad(["molecule", "import", "absent.smi"], /can't read absent.smi \(ENOENT\)/),
-    bad(["molecule", "import", "."], /can't read \. \(EISDIR\)/),
-    bad(["structure", "add", "absent.xyz"], /can't read absent.xyz \(ENOENT\)/),
+    bad(["molecule", "import", "absent.smi"], /can't read absent.smi: no such file/),
+    bad(["molecule", "import", "."], /can't read \.: it is a folder/),
+    bad(["structure", "add", "absent.xyz"], /can't read absent.xyz: no such file/),
     bad(["structure", "add", home.file("notes.txt", "x")], /can't tell the format of "notes.txt"/),
   ]);
 });
@@ -305,6 +306,10 @@ test("ids, names and limits that are wrong are refused", async () => {
     none(["xtb", "--structure", MISSING], /^no such structure$/),
     none(["job", "list", "--org", "nowhere"], /^no such organization$/),
     none(["job", "list", "--as", "nobody"], /no user is called "nobody"/),
+    none(["job", "list", "--pipeline", "nope"], /^no pipeline "nope"/),
+    typo(["failures", "--retry", "--code", "timeuot"], /did you mean timeout\?$/),
+    typo(["batch", "retry", MISSING, "--code", "nope"], /^nothing fails with the code nope/),
+    typo(["events", "--entity", "foo"], /there are job, batch, molecule/),
   ]);
 });
 
