@@ -2,6 +2,9 @@ import { sql } from "kysely";
 import type { AuditEntry } from "./audit/entry.ts";
 import type { ResultsTx } from "./db/results.ts";
 
+/** Which organization and which generation of its database facts come from. */
+export type FactSource = { org_id: string; generation: number };
+
 export type JobFact = {
   job_id: string;
   pipeline_id: string | null;

@@ -2,6 +2,7 @@ import type { ResultsScope } from "../db/results.ts";
 import { toAppError } from "../errors.ts";
 import { logEvents } from "../events/log.ts";
 import { countOpenTasks, selectNextRank } from "../jobs/births-store.ts";
+import { privateTo } from "../jobs/schema.ts";
 import { newTasks } from "../jobs/submit.ts";
 import { insertOutbox } from "../outbox.ts";
 import { answeredBefore } from "../result-cache/answered.ts";
@@ -151,7 +152,7 @@ async function openWindow(scope: ResultsScope, batch: Batch, round: Round): Prom
           submitted_by: batch.owner_id,
           status: "queued",
           priority: batch.priority,
-          private_to: plan.visibility === "private" ? batch.owner_id : null,
+          private_to: privateTo({ visibility: plan.visibility, owner_id: batch.owner_id }),
           created_at: now,
           first_rank,
           tasks: ready.map(({ task_name, engine }) => ({ task_name, engine })),
@@ -192,6 +193,6 @@ function startedEvent({ batch_id, owner_id, plan, total_items }: Batch) {
     status: "in_progress",
     context: { pipeline: plan.pipeline.name, total_items },
     user_id: owner_id,
-    private_to: plan.visibility === "private" ? owner_id : null,
+    private_to: privateTo({ visibility: plan.visibility, owner_id }),
   };
 }

@@ -1,5 +1,6 @@
 import type { ResultsTx } from "../db/results.ts";
 import { logEvents } from "../events/log.ts";
+import { privateTo } from "../jobs/schema.ts";
 import { lockCounts, selectCounts } from "./progress-store.ts";
 import { type Batch, updateBatch } from "./store.ts";
 
@@ -26,7 +27,7 @@ export async function endBatch(tx: ResultsTx, batch: Batch): Promise<boolean> {
       status,
       context: { pipeline: plan.pipeline.name, ...counts },
       user_id: owner_id,
-      private_to: plan.visibility === "private" ? owner_id : null,
+      private_to: privateTo({ visibility: plan.visibility, owner_id }),
       ...(batch.started_at === null
         ? {}
         : { duration_ms: Math.max(0, Date.parse(ended_at) - Date.parse(batch.started_at)) }),

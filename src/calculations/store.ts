@@ -24,17 +24,7 @@ export type NewAtom = {
   gradient_z_eh_per_bohr: number | null;
 };
 
-/** Inserts a calculation and one row an atom, in the order given. Returns its id. */
-export async function insertCalculation(
-  tx: ResultsTx,
-  row: NewCalculation,
-  atoms: NewAtom[],
-): Promise<string> {
-  const [id] = await insertCalculations(tx, [{ row, atoms }]);
-  return id as string;
-}
-
-/** The same for many, in two statements whatever their number. Returns their ids, in order. */
+/** Inserts calculations with one row an atom, in two statements whatever their number. Returns their ids, in order. */
 export async function insertCalculations(
   tx: ResultsTx,
   calculations: { row: NewCalculation; atoms: NewAtom[] }[],

@@ -17,7 +17,7 @@ import { sha256 } from "../ids.ts";
 import { listJobs } from "../jobs/operations.ts";
 import { deleteMolecule } from "../molecules/operations.ts";
 import { perform } from "../perform.ts";
-import { upsertProtocol } from "../protocols/store.ts";
+import { upsertProtocols } from "../protocols/store.ts";
 import type { Site } from "../sites/schema.ts";
 import { queryDockingOperation } from "./operations.ts";
 import type { BestPer, QueryDocking } from "./schema.ts";
@@ -204,15 +204,9 @@ test("protocols are told apart by every parameter that differs, and by no other"
     { exhaustiveness: 8, num_modes: 20, scoring: "vina", spacing: { angstrom: 0.375 } },
   ];
   for (const params of wishes) {
-    const protocol_id = await inResults(context, org, ({ tx }) =>
-      upsertProtocol(tx, {
-        params_hash: sha256(JSON.stringify(params)),
-        task: "vina.dock",
-        program: "vina",
-        program_version: "1.2.3",
-        params,
-      }),
-    );
+    const params_hash = sha256(JSON.stringify(params));
+    const protocol = { params_hash, task: "vina.dock", program: "vina", program_version: "1.2.3", params };
+    const [protocol_id = ""] = await inResults(context, org, ({ tx }) => upsertProtocols(tx, [protocol]));
     await add(at, neutral, [-8], { protocol_id });
   }
   await assert.rejects(query({ site: "three protocols" }), ({ message }: Error) => {

@@ -8,6 +8,11 @@ export const TERMINAL: readonly JobStatus[] = ["completed", "failed", "cancelled
 export const TASK_STATUSES = ["waiting", "ready", "running", "completed", "failed", "cancelled"] as const;
 export const VISIBILITIES = ["private", "organization"] as const;
 
+/** The owner of a private thing; null where the organization may see it. */
+export function privateTo({ visibility, owner_id }: { visibility: string; owner_id: string }): string | null {
+  return visibility === "private" ? owner_id : null;
+}
+
 export const UUID_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
 export const Uuid = Type.String({ pattern: UUID_PATTERN });
 

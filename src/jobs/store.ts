@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { ResultsTx } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import type { JobFact } from "../outbox.ts";
-import type { JobStatus } from "./schema.ts";
+import { type JobStatus, privateTo } from "./schema.ts";
 
 export type NewEvent = { job_id: string; seq_no: number; event: string; detail?: string; metadata?: object };
 
@@ -100,17 +100,6 @@ export type JobChange = {
   metrics?: object;
 };
 
-/** Writes what changed of a job and returns the fact that tells the metadata database. */
-export async function updateJob(
-  tx: ResultsTx,
-  job: LockedJob,
-  change: Omit<JobChange, "job">,
-): Promise<JobFact> {
-  const [fact] = await updateJobs(tx, [{ job, ...change }]);
-  if (fact === undefined) throw new AppError("internal", "a locked job could not be written");
-  return fact;
-}
-
 /**
  * Writes what changed of several locked jobs in one statement. Returns their facts in the order of the changes.
  * Throws AppError internal where one of them could not be written.
@@ -151,7 +140,7 @@ function factOf(job: LockedJob): Omit<JobFact, "updated_at"> {
     status: job.status,
     priority: job.priority,
     seq: job.seq,
-    private_to: job.visibility === "private" ? job.owner_id : null,
+    private_to: privateTo(job),
     created_at: job.created_at,
   };
 }

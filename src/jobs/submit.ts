@@ -10,7 +10,7 @@ import type { CachePolicy } from "../result-cache/schema.ts";
 import { type StructureRow, structureIdentity } from "../structures/store.ts";
 import { countOpenTasks, insertBirths, insertSpec, type NewTask, selectNextRank } from "./births-store.ts";
 import { questionSigner, specHash } from "./question.ts";
-import type { SubmittedJob } from "./schema.ts";
+import { privateTo, type SubmittedJob } from "./schema.ts";
 
 /** What a job is given under a name; `identity` tells it from others: a molecule's key, a structure's content. */
 export type JobInput = {
@@ -121,7 +121,7 @@ async function writeJobs(scope: ResultsScope, submission: Submission, fresh: Fre
     ...shared,
     submitted_by: owner_id,
     status: "queued" as const,
-    private_to: visibility === "private" ? owner_id : null,
+    private_to: privateTo({ visibility, owner_id }),
     tasks: ready.map(({ task_name, engine }) => ({ task_name, engine })),
     job_ids: fresh.map(({ job_id }) => job_id),
   };

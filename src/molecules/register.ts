@@ -1,5 +1,6 @@
 import type { ResultsScope } from "../db/results.ts";
 import { logEvents } from "../events/log.ts";
+import { privateTo } from "../jobs/schema.ts";
 import type { Identity } from "../toolkit/toolkit.ts";
 import type { IdentifiedRecord } from "./identify.ts";
 import { type NewRegistration, type Relation, registerMolecules, relateMolecules } from "./store.ts";
@@ -61,7 +62,7 @@ async function logCreated(
       entity_type: "molecule",
       entity_id: molecule_id,
       user_id: owner_id,
-      private_to: visibility === "private" ? owner_id : null,
+      private_to: privateTo({ visibility, owner_id }),
     }));
   await logEvents(tx, events);
 }

@@ -25,12 +25,6 @@ export async function upsertProtocols(tx: ResultsTx, protocols: NewProtocol[]): 
   return protocols.map(({ params_hash }) => known.get(params_hash) ?? "");
 }
 
-/** Finds a protocol by its content or adds it. Returns its id. */
-export async function upsertProtocol(tx: ResultsTx, protocol: NewProtocol): Promise<string> {
-  const [id] = await upsertProtocols(tx, [protocol]);
-  return id ?? "";
-}
-
 async function selectByHash(tx: ResultsTx, hashes: string[]): Promise<Map<string, string>> {
   const rows = await tx
     .selectFrom("protocols")

@@ -209,15 +209,6 @@ export async function releaseClaims(
   await metadata.system(async (tx) => wakeLanes(tx, await release(tx, claims, delay_seconds)), LOSABLE);
 }
 
-/** The same for one claim. */
-export async function releaseClaim(
-  metadata: MetadataDoor,
-  claim: Claim,
-  delay_seconds: number,
-): Promise<void> {
-  await releaseClaims(metadata, [claim], delay_seconds);
-}
-
 /**
  * The databases of these claims' organizations are away: the claims go back, and their lanes rest for `seconds` or,
  * met again soon after, for twice as long each time, up to 5 min. Others go on; a fact that comes from the
@@ -266,9 +257,4 @@ export async function dropClaims(metadata: MetadataDoor, claims: Claim[]): Promi
     (tx) => sql`DELETE FROM task_queue q USING ${recordset(claims)} WHERE ${MINE}`.execute(tx),
     LOSABLE,
   );
-}
-
-/** The same for one claim. */
-export async function dropClaim(metadata: MetadataDoor, claim: Claim): Promise<void> {
-  await dropClaims(metadata, [claim]);
 }

@@ -18,9 +18,9 @@ import {
   type Claim,
   claimKey,
   claimTasks,
-  dropClaim,
+  dropClaims,
   raiseFence,
-  releaseClaim,
+  releaseClaims,
   renewLeases,
 } from "./claims-store.ts";
 
@@ -101,7 +101,7 @@ test("renewing tells which claims are still held: not one that was swept, taken 
   await expireLeases(context, swept.job_id);
   await sweepWithoutPause(context);
   assert.equal((await claimOne(context))?.job_id, swept.job_id);
-  await dropClaim(context.metadata, dropped);
+  await dropClaims(context.metadata, [dropped]);
   const { held } = await renewLeases(context.metadata, worker, [kept, swept, dropped]);
   assert.deepEqual([...held], [claimKey(kept)]);
   const [row] = await context.superuser<{ far: boolean }>(
@@ -120,9 +120,9 @@ test("what a stale worker says of its claim changes nothing for the new holder",
   const holder = newId();
   const fresh = await claimOne(context, holder);
   assert.ok(stale !== undefined && fresh !== undefined);
-  await releaseClaim(context.metadata, stale, 0);
+  await releaseClaims(context.metadata, [stale], 0);
   await raiseFence(context.metadata, stale, 99);
-  await dropClaim(context.metadata, stale);
+  await dropClaims(context.metadata, [stale]);
   const [row] = await queueOf(context, org.org_id);
   assert.equal(row?.lease_owner, holder);
   assert.equal(row?.fence, fresh.fence);
@@ -132,9 +132,9 @@ test("a claim that is released can be had again after its delay, and no attempt 
   const job = await submitScript(context, scientist);
   const first = await claimOne(context);
   assert.ok(first !== undefined);
-  await releaseClaim(context.metadata, first, 3600);
+  await releaseClaims(context.metadata, [first], 3600);
   assert.equal(await claimOne(context), undefined);
-  await releaseClaim(context.metadata, first, 0); // no longer its own to change
+  await releaseClaims(context.metadata, [first], 0); // no longer its own to change
   assert.equal(await claimOne(context), undefined);
   await skipBackoff(context, job);
   assert.equal((await claimOne(context))?.job_id, job);

@@ -1,10 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
-import type { BirthsFact, TaskGoneFact, TaskReadyFact } from "../outbox.ts";
+import type { BirthsFact, FactSource, TaskGoneFact, TaskReadyFact } from "../outbox.ts";
 import { type LaneKey, wakeLanes } from "./lanes-store.ts";
-
-/** Which organization and which generation of its database facts come from. */
-export type QueueSource = { org_id: string; generation: number };
 
 /** Workers listen here; the message is the names of the engines that got something to do, with commas between. */
 export const TASKS_CHANNEL = "aliquot_tasks";
@@ -16,7 +13,7 @@ export const TASKS_CHANNEL = "aliquot_tasks";
  */
 export async function projectQueue(
   tx: MetadataTx,
-  source: QueueSource,
+  source: FactSource,
   told: { births?: BirthsFact[]; ready?: TaskReadyFact[]; gone?: TaskGoneFact[] },
 ): Promise<void> {
   const { births = [], ready = [], gone = [] } = told;
@@ -25,16 +22,6 @@ export async function projectQueue(
   await dequeue(tx, source, gone);
   const engines = [...births.flatMap(({ tasks }) => tasks), ...ready].map(({ engine }) => engine);
   await announceTasks(tx, source.org_id, engines);
-}
-
-/** Puts ready tasks into the queue; a row that was claimed since (a higher fence) is left alone. */
-export function enqueue(tx: MetadataTx, source: QueueSource, ready: TaskReadyFact[]): Promise<void> {
-  return projectQueue(tx, source, { ready });
-}
-
-/** Puts the tasks of jobs that were born together into the queue; one that is there already is left alone. */
-export function enqueueBirths(tx: MetadataTx, source: QueueSource, births: BirthsFact[]): Promise<void> {
-  return projectQueue(tx, source, { births });
 }
 
 /** Wakes an organization's lanes for these engines, and calls workers that have them. */
@@ -54,7 +41,7 @@ export function noLater(time: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`least(${time}, now() + interval '1 day')`;
 }
 
-async function upsertReady(tx: MetadataTx, source: QueueSource, ready: TaskReadyFact[]): Promise<void> {
+async function upsertReady(tx: MetadataTx, source: FactSource, ready: TaskReadyFact[]): Promise<void> {
   if (ready.length === 0) return;
   await sql`INSERT INTO task_queue AS q (org_id, job_id, task_name, generation, engine, priority, rank, available_at, fence)
     SELECT ${source.org_id}, f.job_id, f.task_name, ${source.generation}, f.engine, f.priority, f.rank, ${noLater(sql`f.available_at`)}, f.fence
@@ -67,7 +54,7 @@ async function upsertReady(tx: MetadataTx, source: QueueSource, ready: TaskReady
 }
 
 /** Born is ready at once: the time is of the clock of whoever submitted, and one that is ahead delays nothing. */
-async function insertBirths(tx: MetadataTx, source: QueueSource, births: BirthsFact): Promise<void> {
+async function insertBirths(tx: MetadataTx, source: FactSource, births: BirthsFact): Promise<void> {
   await sql`INSERT INTO task_queue AS q (org_id, job_id, task_name, generation, engine, priority, rank, available_at, fence)
     SELECT ${source.org_id}, b.job_id, t.task_name, ${source.generation}, t.engine, ${births.priority},
       ${births.first_rank}::bigint + b.n - 1, least(${births.created_at}::timestamptz, now()), 0
@@ -80,7 +67,7 @@ async function insertBirths(tx: MetadataTx, source: QueueSource, births: BirthsF
 }
 
 /** Takes tasks out of the queue that are running no more, unless claimed again since. */
-export async function dequeue(tx: MetadataTx, source: QueueSource, gone: TaskGoneFact[]): Promise<void> {
+export async function dequeue(tx: MetadataTx, source: FactSource, gone: TaskGoneFact[]): Promise<void> {
   if (gone.length === 0) return;
   await sql`DELETE FROM task_queue q
     USING jsonb_to_recordset(${JSON.stringify(gone)}::jsonb) AS f(job_id uuid, task_name text, fence bigint)

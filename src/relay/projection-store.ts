@@ -1,9 +1,6 @@
 import { sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
-import type { BirthsFact, JobFact } from "../outbox.ts";
-
-/** Which organization and which generation of its database facts come from. */
-export type FactSource = { org_id: string; generation: number };
+import type { BirthsFact, FactSource, JobFact } from "../outbox.ts";
 
 /**
  * Holds the organization that facts come from until the transaction ends, against its purge. False: it is gone,

@@ -2,9 +2,9 @@ import { sql } from "kysely";
 import type { AuditEntry } from "../audit/entry.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { ResultsTx } from "../db/results.ts";
+import type { FactSource } from "../outbox.ts";
 import { announceTasks, noLater } from "../queue/queue-store.ts";
 import { PAYLOAD } from "./outbox-store.ts";
-import type { FactSource } from "./projection-store.ts";
 import { isFar, isLate } from "./stuck-store.ts";
 
 /** A job, or a task that should be in the queue, as the results database has it. */

@@ -23,8 +23,8 @@ import { cancelJob } from "../jobs/change.ts";
 import { SILENT } from "../log.ts";
 import type { ResultsDoor } from "../orgs/door.ts";
 import { type Fact, insertOutbox, type JobFact } from "../outbox.ts";
-import { type Claim, dropClaim } from "../queue/claims-store.ts";
-import { enqueue } from "../queue/queue-store.ts";
+import { type Claim, dropClaims } from "../queue/claims-store.ts";
+import { projectQueue } from "../queue/queue-store.ts";
 import { Hands } from "./hands.ts";
 import { lockRelay } from "./outbox-store.ts";
 import { upsertJobs } from "./projection-store.ts";
@@ -137,7 +137,7 @@ test("a queue row that comes again for a task that has ended is dropped by who c
   const claim = (await claimOne(context)) as Claim;
   assert.equal(claim.job_id, job);
   assert.deepEqual(await start(context, claim), { kind: "gone" });
-  await dropClaim(context.metadata, claim);
+  await dropClaims(context.metadata, [claim]);
   assert.deepEqual(await queueOf(context, org.org_id), []);
   assert.equal((await jobState(context, org.org_id, job)).executions.length, 1);
 });
@@ -163,9 +163,11 @@ test("a queue fact older than the row's fence changes nothing", async () => {
   const claim = (await claimOne(context)) as Claim;
   const fact = { ...claim, priority: 5, rank: 1, available_at: "2026-01-01T00:00:00.000Z" };
   const source = { org_id: org.org_id, generation: 1 };
-  await context.metadata.system((tx) => enqueue(tx, source, [{ ...fact, fence: claim.fence - 1 }]));
+  await context.metadata.system((tx) =>
+    projectQueue(tx, source, { ready: [{ ...fact, fence: claim.fence - 1 }] }),
+  );
   assert.ok((await queueOf(context, org.org_id))[0]?.lease_owner !== null);
-  await context.metadata.system((tx) => enqueue(tx, source, [fact]));
+  await context.metadata.system((tx) => projectQueue(tx, source, { ready: [fact] }));
   assert.equal((await queueOf(context, org.org_id))[0]?.lease_owner, null);
 });
 

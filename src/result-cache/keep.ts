@@ -2,6 +2,7 @@ import type { Canonical } from "../canonical.ts";
 import type { ResultsTx } from "../db/results.ts";
 import type { Recorded } from "../engines/adapter.ts";
 import { logEvents } from "../events/log.ts";
+import { privateTo } from "../jobs/schema.ts";
 import {
   insertEntries,
   lockEntries,
@@ -10,7 +11,7 @@ import {
   type StandingEntry,
   selectEntries,
 } from "./entries-store.ts";
-import { cacheKey, privateTo } from "./reserve.ts";
+import { cacheKey } from "./reserve.ts";
 import type { Asker, CachePolicy, Irreproducible } from "./schema.ts";
 
 /** A recorded task whose result may answer others. */

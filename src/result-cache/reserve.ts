@@ -1,4 +1,5 @@
 import type { ResultsTx } from "../db/results.ts";
+import { privateTo } from "../jobs/schema.ts";
 import {
   closeStranded,
   type InFlight,
@@ -20,11 +21,6 @@ export function cacheKey(signature: string, private_to: string | null): string {
  */
 export function countedKeys({ visibility }: Pick<Asker, "visibility">, keys: string[]): string[] {
   return visibility === "private" ? keys.filter((key) => key.includes(":")) : keys;
-}
-
-/** Owner of a private thing; null where the organization may have it. */
-export function privateTo({ owner_id, visibility }: Asker): string | null {
-  return visibility === "private" ? owner_id : null;
 }
 
 /** Keys under which an answer may lie for this asker, best first: what all may have, then one's own. */

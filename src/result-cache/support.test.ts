@@ -1,8 +1,8 @@
 import { type Canonical, signatureOf } from "../canonical.ts";
 import type { ResultsTx } from "../db/results.ts";
 import { newId, sha256 } from "../ids.ts";
+import { privateTo } from "../jobs/schema.ts";
 import { type KeepItem, keepResults } from "./keep.ts";
-import { privateTo } from "./reserve.ts";
 import type { Ask, Asker, CachePolicy, Irreproducible } from "./schema.ts";
 
 export const POLICY: CachePolicy = { threshold: 0.8, ttl_days: null, programs: {} };

@@ -4,6 +4,7 @@ import type { ResultsScope } from "../db/results.ts";
 import type { EngineAtHand, TaskContext } from "../engines/adapter.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { Meter } from "../events/meter.ts";
+import type { Lease } from "../orgs/door.ts";
 import { policyOf } from "../result-cache/policy.ts";
 import { reserve } from "../result-cache/reserve.ts";
 import type { Answer, Ask, CachePolicy } from "../result-cache/schema.ts";
@@ -139,8 +140,6 @@ export class Desk {
     }
   }
 }
-
-export type Lease = { org_id: string; generation: number; worker_id: string };
 
 /** Would meet each of a group alone too. */
 function isCommon(error: unknown): boolean {

@@ -16,7 +16,7 @@ import {
 } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
 import { cancelJob, retryJob } from "../jobs/change.ts";
-import { type Claim, dropClaim, releaseClaim } from "../queue/claims-store.ts";
+import { type Claim, dropClaims, releaseClaims } from "../queue/claims-store.ts";
 import type { Started } from "./facts.ts";
 import { failTask } from "./fail.ts";
 import { giveBackTask } from "./give-back.ts";
@@ -200,7 +200,7 @@ test("a job cancelled in the queue leaves it, and never starts where it was clai
   await cancel(job);
   await relay();
   assert.deepEqual(await start(context, claim), { kind: "gone" });
-  await dropClaim(context.metadata, claim);
+  await dropClaims(context.metadata, [claim]);
   assert.deepEqual(await queueOf(context, org.org_id), []);
   const { status, executions, tasks } = await state(job);
   assert.equal(status, "cancelled");
@@ -346,7 +346,7 @@ test("a retry between an older claim's failure and a newer claim's start is not 
   assert.deepEqual(await start(context, late), { kind: "gone" });
   await context.results.transact(scientist, (scope) => retryJob(scope, job));
   await relay();
-  await releaseClaim(context.metadata, late, 0);
+  await releaseClaims(context.metadata, [late], 0);
   await skipBackoff(context, job);
   const again = await claimAndStart(context);
   await record(context, again);

@@ -2,11 +2,12 @@ import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import type { TaskContext } from "../engines/adapter.ts";
 import { toAppError } from "../errors.ts";
 import { newId } from "../ids.ts";
+import { privateTo } from "../jobs/schema.ts";
 import { type LockedJob, lockJobs } from "../jobs/store.ts";
 import { resolveTask } from "../pipelines/resolve.ts";
 import type { PipelineSpec, TaskOutputs } from "../pipelines/schema.ts";
 import type { Claim } from "../queue/claims-store.ts";
-import { goneFact, type NotStarted, privateTo, readyAgain, type Started } from "./facts.ts";
+import { goneFact, type NotStarted, readyAgain, type Started } from "./facts.ts";
 import { failLostTasks, VANISHED } from "./fail.ts";
 import { Ledger } from "./ledger.ts";
 import {

@@ -46,8 +46,3 @@ export function readyFact(job: LockedJob, task: ReadyTask): Fact {
 export function readyAgain(payload: TaskReadyFact): Fact {
   return { topic: "task_ready", payload };
 }
-
-/** The owner of a private job; null where the organization may see it. */
-export function privateTo({ visibility, owner_id }: LockedJob): string | null {
-  return visibility === "private" ? owner_id : null;
-}

@@ -1,10 +1,11 @@
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import type { AppError } from "../errors.ts";
+import { privateTo } from "../jobs/schema.ts";
 import { type LockedJob, lockJobs } from "../jobs/store.ts";
 import type { Claim } from "../queue/claims-store.ts";
 import { backoffSeconds } from "./backoff.ts";
 import { countFailures, endExecution } from "./executions-store.ts";
-import { goneFact, privateTo, readyAgain, readyFact, type Started } from "./facts.ts";
+import { goneFact, readyAgain, readyFact, type Started } from "./facts.ts";
 import { Ledger } from "./ledger.ts";
 import { jobOutcomes } from "./outcome.ts";
 import { endTask, failTasks } from "./tasks-store.ts";

@@ -7,7 +7,7 @@ import { submitJobs } from "../../src/jobs/submit.ts";
 import { registerMolecules } from "../../src/molecules/store.ts";
 import { perform } from "../../src/perform.ts";
 import type { PublishedPipeline } from "../../src/pipelines/store.ts";
-import { upsertProtocol } from "../../src/protocols/store.ts";
+import { upsertProtocols } from "../../src/protocols/store.ts";
 import { prepareReceptorOperation } from "../../src/receptors/operations.ts";
 import type { PrepareReceptor } from "../../src/receptors/schema.ts";
 import { createSiteOperation } from "../../src/sites/operations.ts";
@@ -167,21 +167,16 @@ function madeUpPipeline(): PublishedPipeline {
 }
 
 /** A protocol of this exhaustiveness. */
-export function insertProtocol(
+export async function insertProtocol(
   context: TestContext,
   org: { org_id: string },
   exhaustiveness: number,
 ): Promise<string> {
   const params = { exhaustiveness };
-  return inResults(context, org, ({ tx }) =>
-    upsertProtocol(tx, {
-      params_hash: sha256(`made up ${exhaustiveness}`),
-      task: "vina.dock",
-      program: "vina",
-      program_version: "1.2.3",
-      params,
-    }),
-  );
+  const params_hash = sha256(`made up ${exhaustiveness}`);
+  const protocol = { params_hash, task: "vina.dock", program: "vina", program_version: "1.2.3", params };
+  const [id = ""] = await inResults(context, org, ({ tx }) => upsertProtocols(tx, [protocol]));
+  return id;
 }
 
 /** Registers a species that no toolkit saw. */

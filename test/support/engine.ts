@@ -1,5 +1,5 @@
 import type { OrgPrincipal } from "../../src/access/principal.ts";
-import { insertCalculation } from "../../src/calculations/store.ts";
+import { insertCalculations } from "../../src/calculations/store.ts";
 import type { ResultsTx } from "../../src/db/results.ts";
 import type { EngineAdapter, EngineAtHand, Recorded, RecordInput } from "../../src/engines/adapter.ts";
 import type { EngineInstall } from "../../src/engines/engine.ts";
@@ -9,7 +9,7 @@ import { newId, sha256 } from "../../src/ids.ts";
 import { submitJobs } from "../../src/jobs/submit.ts";
 import { registerMolecules } from "../../src/molecules/store.ts";
 import type { TaskSpec } from "../../src/pipelines/schema.ts";
-import { upsertProtocol } from "../../src/protocols/store.ts";
+import { upsertProtocols } from "../../src/protocols/store.ts";
 import type { TestContext } from "./context.ts";
 
 /** Engine name of fake tasks; the queue takes any. */
@@ -80,14 +80,18 @@ export function fakeEngine(options: FakeOptions = {}): EngineAtHand {
 
 async function recordOne(tx: ResultsTx, item: RecordInput<Params, null, Result>): Promise<Recorded> {
   const { task, result, stored } = item;
-  const protocol_id = await upsertProtocol(tx, {
-    params_hash: sha256("fake"),
-    task: "fake",
-    program: "sh",
-    program_version: "1",
-    params: {},
-  });
-  const calculation_id = await insertCalculation(tx, calculation(task, protocol_id, result), []);
+  const [protocol_id = ""] = await upsertProtocols(tx, [
+    {
+      params_hash: sha256("fake"),
+      task: "fake",
+      program: "sh",
+      program_version: "1",
+      params: {},
+    },
+  ]);
+  const [calculation_id] = await insertCalculations(tx, [
+    { row: calculation(task, protocol_id, result), atoms: [] },
+  ]);
   for (const [key, { uri, size_bytes, checksum, content_type }] of stored) {
     const named = { job_id: task.job_id, key: `${task.task_name}/${key}` };
     await tx
@@ -120,7 +124,7 @@ function calculation(
   task: { job_id: string; owner_id: string; visibility: "private" | "organization" },
   protocol_id: string,
   result: Result,
-): Parameters<typeof insertCalculation>[1] {
+): Parameters<typeof insertCalculations>[1][number]["row"] {
   return {
     molecule_id: null,
     job_id: task.job_id,

@@ -2,6 +2,7 @@ import { canonical, signatureOf } from "../../canonical.ts";
 import type { ResultsTx } from "../../db/results.ts";
 import { insertPoses, type NewDockingResult, type PoseFile, type PoseRun } from "../../docking/store.ts";
 import { newId } from "../../ids.ts";
+import { privateTo } from "../../jobs/schema.ts";
 import { insertOutputs, type NewOutput } from "../../jobs/store.ts";
 import { LIGAND_WRITER_VERSION } from "../../ligands/ligand.ts";
 import type { TaskOutputs } from "../../pipelines/schema.ts";
@@ -137,7 +138,7 @@ function posesOf({ task, prepared, result, stored, install }: VinaRecord, protoc
       metadata: {},
       program: result.program,
       program_version: result.program_version,
-      private_to: task.visibility === "private" ? task.owner_id : null,
+      private_to: privateTo(task),
     }),
   );
   return { file: shared, poses, results };
