@@ -14,7 +14,7 @@ import { makeSite } from "./docking.ts";
 import { type Docked, dockedEngine, ENDED, filesOf, POSES, readDocked } from "./finished-docking.ts";
 import { knowMolecules } from "./known.ts";
 import { type Lab, openLab } from "./lab.ts";
-import { alternate, type Benchmark, item, median } from "./measure.ts";
+import { alternate, type Benchmark, type Clock, clocked, item, median } from "./measure.ts";
 import { insertStructure, nothingPipeline } from "./nothing.ts";
 
 const MOLECULES = 100;
@@ -45,7 +45,10 @@ export const benchmark: Benchmark = {
         return bytes + rows.seconds;
       },
     );
-    const rate = count / median(a.map(({ seconds }) => seconds));
+    const rate = count / median(a.map(({ clock }) => clock.wall));
+    const cpu = (name: "own" | "server") =>
+      ((1000 * median(a.map(({ clock }) => clock[name]))) / count).toFixed(2);
+    say(`CPU of a ligand: this process ${cpu("own")} ms, PostgreSQL ${cpu("server")} ms`);
     return [
       item(`recording of dockings, ${POSES} poses, files included`, "ligands/s", rate, count / median(b), {
         of: "value",
@@ -56,7 +59,7 @@ export const benchmark: Benchmark = {
 };
 
 type Target = { site_id: string; molecule_ids: string[]; conformer_id: string };
-type Recorded = { since: string; ids: string[]; seconds: number };
+type Recorded = { since: string; ids: string[]; clock: Clock };
 
 async function makeTarget(lab: Lab): Promise<Target> {
   const { context, principal } = lab;
@@ -89,11 +92,9 @@ async function recordAll(lab: Lab, docked: Docked, target: Target, count: number
   const settings = { slots: count, lease_seconds: 120, version: "bench", engines, probes: [] };
   const done = runWorker({ services: context, executor }, settings, { stop: stop.signal, kill: never });
   await Promise.race([ended.promise, done]);
-  const began = performance.now();
-  await done;
-  const seconds = (performance.now() - began) / 1000;
+  const clock = await clocked(() => done.then(() => {}), lab.postmaster);
   await assertRecorded(lab, ids);
-  return { since, ids, seconds };
+  return { since, ids, clock };
 }
 
 async function submitDockings({ context, principal }: Lab, target: Target, count: number): Promise<string[]> {

@@ -16,6 +16,7 @@ import { AppError } from "./errors.ts";
 import { Meter } from "./events/meter.ts";
 import { type Logger, SILENT } from "./log.ts";
 import { openFileStore } from "./objects/file.ts";
+import { FileSystemSyncs } from "./objects/file-system-syncs.ts";
 import { ResultsDoor } from "./orgs/door.ts";
 import { type FleetOptions, type FleetReport, type FleetSettings, migrateFleet } from "./orgs/fleet.ts";
 import { isFleetBehind } from "./orgs/fleet-store.ts";
@@ -117,7 +118,7 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       }),
     );
     const toolkit = stack.use(openToolkit({ threads: options.toolkitThreads ?? config.worker_slots }));
-    const objects = openFileStore(storageRoot(config, home));
+    const objects = openFileStore(storageRoot(config, home), stack.use(new FileSystemSyncs()).sync);
     const context: Context = {
       config,
       home,

@@ -187,8 +187,9 @@ test("where the file system can't be synced each file is, and it isn't asked aga
 test("a process killed at any moment leaves no wrong bytes under a name, and all that it was told of", async (t) => {
   const { root, store } = open(t);
   const script = `import { openFileStore } from ${JSON.stringify(join(import.meta.dirname, "file.ts"))};
+    import { FileSystemSyncs } from ${JSON.stringify(join(import.meta.dirname, "file-system-syncs.ts"))};
     import { randomBytes } from "node:crypto"; import { writeSync } from "node:fs";
-    const store = openFileStore(process.argv[1]);
+    const store = openFileStore(process.argv[1], new FileSystemSyncs().sync);
     for (;;) await Promise.all(Array.from({ length: 150 }, async () =>
       writeSync(1, (await store.put(${JSON.stringify(org)}, randomBytes(20_000))).uri + "\\n")));`;
   for (const enough of [1, 200, 420]) {

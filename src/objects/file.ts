@@ -1,19 +1,28 @@
 import { randomUUID } from "node:crypto";
-import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { stat as statBare } from "node:fs";
+import { readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { AppError } from "../errors.ts";
 import { isUuid, sha256 } from "../ids.ts";
 import { Folders } from "./folders.ts";
+import { Places } from "./places.ts";
 import type { ObjectStore, StoredObject } from "./store.ts";
 import { type SyncAll, Syncs } from "./syncs.ts";
+
+/** Not that of `fs/promises`, which looks for the caller's stack when a file is missing: most are, before they are put. */
+const stat = promisify(statBare);
+/** Puts at once, each with a file open: of thousands the first would be stored only with the last. */
+const PUTS = 128;
 
 /**
  * Objects as files: `<root>/<org_id>/<2 hex>/<62 hex>`, addressed `object:<64 hex>`. Written aside,
  * synced, renamed, and the folder synced, so a crash leaves either nothing or the whole object. Many that come at the
  * same time are synced together, by `all`; null: each alone.
  */
-export function openFileStore(root: string, all?: SyncAll | null): ObjectStore {
+export function openFileStore(root: string, all: SyncAll | null = null): ObjectStore {
   const folders = new Folders();
+  const puts = new Places(PUTS);
   const known = new Map<string, Syncs>();
   /** Until when there is nothing to sweep: it reads every folder. */
   const swept = new Map<string, number>();
@@ -23,7 +32,8 @@ export function openFileStore(root: string, all?: SyncAll | null): ObjectStore {
     return syncs;
   };
   return {
-    put: (orgId, bytes) => guarded(async () => put({ root, folders, syncs: syncsOf(orgId) }, orgId, bytes)),
+    put: (orgId, bytes) =>
+      guarded(() => puts.in(async () => put({ root, folders, syncs: syncsOf(orgId) }, orgId, bytes))),
     get: (orgId, uri) => guarded(() => get(root, orgId, uri)),
     has: (orgId, uri) => guarded(() => has(root, orgId, uri)),
     sweep: (orgId) =>

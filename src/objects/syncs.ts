@@ -1,7 +1,4 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { close, fsync, open, write } from "node:fs";
-import { release } from "node:os";
 import { promisify } from "node:util";
 
 /** Bare descriptors: the handles of `fs/promises` cost as much again as what is done with them. */
@@ -31,8 +28,8 @@ type Waiting = { sync: () => Promise<void>; settle: PromiseWithResolvers<void> }
  */
 export class Syncs {
   readonly #folder: string;
-  readonly #all: SyncAll;
-  #useAll: boolean;
+  /** Null: each alone. */
+  #all: SyncAll | null;
   #next = new Map<string, Waiting>();
   #running = false;
   /** Being written or renamed now. */
@@ -40,10 +37,9 @@ export class Syncs {
   #late: NodeJS.Timeout | undefined;
 
   /** `folder` and what is below it are on one file system. */
-  constructor(folder: string, all: SyncAll | null = syncFileSystem) {
+  constructor(folder: string, all: SyncAll | null) {
     this.#folder = folder;
-    this.#all = all ?? syncFileSystem;
-    this.#useAll = all !== null;
+    this.#all = all;
   }
 
   /** Writes a new file. Its bytes are durable when it resolves, its name is not. */
@@ -107,13 +103,13 @@ export class Syncs {
    * may have met the file of one that waits for the next sync.
    */
   async #together(): Promise<boolean> {
-    if (!this.#useAll) return false;
+    if (this.#all === null) return false;
     const began = performance.now();
     const done = await this.#all(this.#folder).then(
       () => true,
       () => false,
     );
-    this.#useAll = done && performance.now() - began < TOO_LONG_MS;
+    if (!done || performance.now() - began >= TOO_LONG_MS) this.#all = null;
     return done;
   }
 }
@@ -137,14 +133,4 @@ async function syncOne(folder: string): Promise<void> {
   } finally {
     await files.close(opened);
   }
-}
-
-/** By the program `sync`, as Node has no syncfs(2). Since Linux 5.8 that tells of errors in writing; before, nobody hears. */
-async function syncFileSystem(folder: string): Promise<void> {
-  const [major = 0, minor = 0] = release().split(".").map(Number);
-  if (process.platform !== "linux" || major < 5 || (major === 5 && minor < 8))
-    throw new Error("this system's syncfs can't be believed");
-  const child = spawn("sync", ["--file-system", folder], { stdio: "ignore" });
-  const [code] = (await once(child, "exit")) as [number | null];
-  if (code !== 0) throw new Error(`sync ended with ${code}`);
 }
