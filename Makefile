@@ -11,7 +11,9 @@ STEP_COUNT := $(if $(STEPS),--steps $(STEPS))
 DOWN_BRANCH := $(if $(ORG_ID),results,metadata)
 
 # Cases of the fault tests that take longer: with the slow tests, so that `make test` stays within five minutes.
-LONG_FAULTS := test/faults/{away,clock,older,organization,relay}.test.ts
+LONG_FAULTS := test/faults/{away,clock,lease,older,organization,relay}.test.ts
+# Races that are run a few times in `make test`, and here often.
+RACES := src/{worker/executions,worker/life,queue/lanes,relay/reindex,batches/races}.test.ts
 
 .DEFAULT_GOAL := help
 .PHONY: help install engines services demo test test-reference test-slow test-faults test-pg15 test-migrations bench bench-fleet check format types schema docs \
@@ -47,10 +49,11 @@ test-reference: install engines ## numbers held against published ones (slow)
 
 test-slow: install engines ## the package installed elsewhere, whole runs, killed processes, the demo
 	@node scripts/test.mjs "test/slow/**/*.test.ts" "$(LONG_FAULTS)"
+	@LONG=1 node scripts/test.mjs "$(RACES)"
 
 test-faults: install engines ## killed processes, lost leases, servers that go away; then 200 kills while 500 jobs run (SEED= KILLS= JOBS=)
 	@node scripts/test.mjs "test/faults/*.test.ts" "test/slow/faults.test.ts"
-	@node test/faults/long.ts $(SEED) $(KILLS) $(JOBS)
+	@node test/faults/long.ts --seed="$(SEED)" --kills="$(KILLS)" --jobs="$(JOBS)"
 
 test-pg15: install ## what touches the database on Debian's PostgreSQL 15, by an administrator without superuser's rights
 	@scripts/test-pg15.sh "src/orgs/*.test.ts" "src/db/migrate*.test.ts" "src/db/values.test.ts" "src/jobs/*.test.ts" "src/worker/*.test.ts" "src/relay/*.test.ts" "src/queue/*.test.ts" \

@@ -18,7 +18,7 @@ const SLOTS = 2;
 
 type Side = "ours" | "bare";
 type Round = Record<Side, Clock>;
-type Submitted = { job_id: string; molecule_id: string }[];
+type Submitted = { job_id: string; molecule_id: string | null }[];
 
 export const benchmark: Benchmark = {
   name: "docking",

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { AuditEntry } from "./audit/entry.ts";
-import type { ResultsTx } from "./db/results.ts";
+import type { ResultsTx, Writing } from "./db/results.ts";
 
 /** Which organization and which generation of its database facts come from. */
 export type FactSource = { org_id: string; generation: number };
@@ -80,11 +80,16 @@ export function hasToldOfWork(tx: ResultsTx): boolean {
  * in one call shares a row: a row a fact cost more than the fact (docs/adr/0037).
  */
 export async function insertOutbox(tx: ResultsTx, facts: Fact[]): Promise<void> {
-  if (facts.length === 0) return;
+  await outboxInsert(tx, facts)?.execute(tx);
+}
+
+/** The same, for who writes something else in the same statement of that transaction. */
+export function outboxInsert(tx: ResultsTx, facts: Fact[]): Writing {
+  if (facts.length === 0) return undefined;
   if (facts.some(({ topic }) => topic !== "audit")) WITH_WORK.add(tx);
-  await sql`INSERT INTO outbox (topic, payload)
+  return sql`INSERT INTO outbox (topic, payload)
     SELECT t.topic, t.payload FROM jsonb_to_recordset(${JSON.stringify(packed(facts))}::jsonb)
-      AS t(topic text, payload jsonb)`.execute(tx);
+      AS t(topic text, payload jsonb)`;
 }
 
 function packed(facts: Fact[]): Row[] {

@@ -14,8 +14,12 @@ import { OPERATIONS } from "../src/features.ts";
 import type { Operation } from "../src/operation.ts";
 import { perform } from "../src/perform.ts";
 import type { Services } from "../src/services.ts";
+import { startTasks } from "../src/worker/executions.ts";
+import { recordTasks } from "../src/worker/record.ts";
 import { makeOrg, openTestContext, person } from "./support/context.ts";
 import type { PlanNode } from "./support/plan.ts";
+import { BATCHES, fillRows, ROWS, uid } from "./support/plan-rows.ts";
+import { finished } from "./support/worker.ts";
 
 // Row security decides which indexes serve: a plan is good only as `member`, with the settings that people have.
 // Every operation that reads an organization's database is run on tables large enough for the planner to care, and
@@ -25,66 +29,6 @@ const context = await openTestContext({ after });
 const org = await makeOrg(context);
 const scientist = await person(context, org, "scientist");
 const colleague = await person(context, org, "scientist");
-
-const ROWS = 12_000;
-/** Far fewer than jobs: what hangs on them looks all of them up at once. */
-const BATCHES = 3000;
-/** Ids that say what they are of: the same number in every table belongs together. */
-const uid = (kind: string, n: number) => `0000000${kind}-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
-const id = (kind: string, n = "n") =>
-  `('0000000${kind}-0000-4000-8000-' || lpad(to_hex(${n}), 12, '0'))::uuid`;
-const owner = `CASE WHEN n % 3 = 0 THEN '${colleague.user_id}' ELSE '${scientist.user_id}' END::uuid`;
-const visibility = "CASE WHEN n % 10 < 3 THEN 'private' ELSE 'organization' END";
-const privateTo = `CASE WHEN n % 10 < 3 THEN ${owner} END`;
-/** One after the other, as rows come in. */
-const at = "timestamptz '2026-01-01' + n * interval '1 second'";
-const hash = (n = "n") => `lpad(to_hex(${n}), 64, '0')`;
-const series = (rows = ROWS) => `FROM generate_series(1, ${rows}) AS n`;
-
-const FILL = `
-  INSERT INTO pipeline_specs (spec_hash, name, version, spec)
-    VALUES (${hash("1")}, 'xtb', '1', '{"version": "1", "tasks": {}}');
-  INSERT INTO protocols (protocol_id, params_hash, task, program, program_version, params)
-    SELECT ${id("1")}, ${hash()}, 't', 'xtb', '6', '{}' ${series(10)};
-  INSERT INTO molecules (molecule_id, identity_key, identity_kind, identity_version, compound_key, skeleton_key, smiles,
-      formula, charge, stereo_status, toolkit_version, heavy_atoms)
-    SELECT ${id("2")}, 'KEY-' || n, 'inchi', 1, 'C' || n, 'S' || n, 'C', 'C' || n % 500, 0, 'none', 't', 1 ${series()};
-  INSERT INTO registrations (molecule_id, owner_id, visibility, name, external_id, input_text, tags, created_at)
-    SELECT ${id("2", `1 + n % ${ROWS}`)}, ${owner}, ${visibility}, 'Name ' || n, 'EXT-' || n, 'C', ARRAY['tag' || n % 400], ${at}
-    ${series(3 * ROWS)};
-  INSERT INTO structures (structure_id, molecule_id, kind, format, uri, size_bytes, checksum, source, owner_id, visibility, created_at)
-    SELECT ${id("3")}, ${id("2")}, CASE WHEN n % 4 = 0 THEN 'receptor' ELSE 'pose' END,
-      CASE WHEN n % 4 = 0 THEN 'pdbqt' ELSE 'sdf' END, 'u', 1, 'sha256:' || ${hash()}, 's', ${owner}, ${visibility}, ${at} ${series()};
-  INSERT INTO binding_sites (site_id, receptor_structure_id, center_x_angstrom, center_y_angstrom, center_z_angstrom,
-      size_x_angstrom, size_y_angstrom, size_z_angstrom, name, owner_id, visibility, created_at)
-    SELECT ${id("4")}, ${id("3")}, 0, 0, 0, 20, 20, 20, 'site ' || n, ${owner}, ${visibility}, ${at} ${series()};
-  INSERT INTO jobs (job_id, spec_hash, pipeline_version, status, input_signature, params, owner_id, visibility, created_at)
-    SELECT ${id("5")}, ${hash("1")}, '1', CASE WHEN n % 100 = 0 THEN 'running' ELSE 'completed' END, ${hash()},
-      jsonb_build_object('seed', n % 500), ${owner}, ${visibility}, ${at} ${series()};
-  INSERT INTO job_inputs (job_id, key, molecule_id) SELECT ${id("5")}, 'molecule', ${id("2")} ${series()};
-  INSERT INTO job_outputs (job_id, key, uri, content_type, size_bytes, checksum) SELECT ${id("5")}, 'log', 'u', 't', 1, 'sha256:' || repeat('0', 64) ${series()};
-  INSERT INTO job_events (job_id, seq_no, event, ts) SELECT ${id("5")}, 1, 'submitted', ${at} ${series()};
-  INSERT INTO tasks (job_id, task_name, engine, status) SELECT ${id("5")}, 'run', 'xtb', 'completed' ${series()};
-  INSERT INTO task_executions (exec_id, job_id, task_name, attempt, status, fence, ended_at, private_to)
-    SELECT ${id("6")}, ${id("5")}, 'run', 1, 'completed', 1, now(), ${privateTo} ${series()};
-  INSERT INTO batch_jobs (batch_id, spec_hash, name, status, owner_id, visibility, created_at, total_items)
-    SELECT ${id("a")}, ${hash("1")}, 'batch ' || n, CASE WHEN n % 100 = 0 THEN 'paused' ELSE 'pending' END, ${owner}, ${visibility}, ${at}, 3 ${series(BATCHES)};
-  INSERT INTO batch_progress (batch_id, slot, pending) SELECT ${id("a")}, 1, 1 ${series(BATCHES)};
-  INSERT INTO batch_items (batch_id, item_no, molecule_id, status, error)
-    SELECT ${id("a", "1 + n % 50")}, 1 + n / 50, ${id("2")}, CASE WHEN n % 10 = 0 THEN 'skipped' ELSE 'pending' END,
-      CASE WHEN n % 10 = 0 THEN '{"code": "too_large"}'::jsonb END ${series()};
-  INSERT INTO calculations (calculation_id, molecule_id, job_id, protocol_id, method, charge, multiplicity, unpaired_electrons,
-      energy_eh, gap_ev, program, program_version, owner_id, visibility, created_at)
-    SELECT ${id("7")}, ${id("2")}, ${id("5")}, ${id("1", "1 + n % 10")}, 'GFN2-xTB', 0, 1, 0, -n::float8 / 100, n::float8 / ${ROWS} * 10,
-      'xtb', '6', ${owner}, ${visibility}, ${at} ${series()};
-  INSERT INTO docking_results (result_id, job_id, task_name, protocol_id, site_id, molecule_id, pose_rank, seed, affinity_kcal_mol,
-      affinity_reported_kcal_mol, affinity_source, torsions, heavy_atoms, pose_structure_id, program, program_version, private_to)
-    SELECT ${id("8")}, ${id("5")}, 'dock', ${id("1", "1")}, ${id("4", "1 + n % 20")}, ${id("2", "1 + n / 2")}, 1 + n % 2, 1,
-      -n::float8 / ${ROWS} * 10, -7, 'terms', 0, 1, ${id("3")}, 'vina', '1', ${privateTo} ${series()};
-  INSERT INTO event_logs (event_id, ts, created_at, event_type, entity_type, entity_id, private_to)
-    SELECT ${id("a")}, ${at}, ${at}, CASE WHEN n % 50 = 0 THEN 'error' ELSE 'calculation_completed' END, 'job', ${id("5")}::text,
-      ${privateTo} ${series()};
-  ANALYZE`;
 
 /** What an operation is asked, and what its plans must show. */
 type Case = {
@@ -162,6 +106,12 @@ const CASES: Record<string, Case[]> = {
     },
   ],
   "calculation.of_jobs": [{ input: { job_ids: [uid("5", 4)] }, by: ["calculations_job"] }],
+  "calculation.query": [
+    { input: {}, by: ["calculations_created"], page: true },
+    { input: { cursor: next(MIDDLE, "7") }, by: ["calculations_created"], page: true },
+    { input: { molecule_id: uid("2", 7) }, by: ["calculations_molecule"] },
+    { input: { protocol_id: uid("1", 4), max_gap_ev: 0.05 }, by: ["calculations_gap"] },
+  ],
   "docking.query": [
     { input: { site: uid("4", 4), per: "pose" }, by: ["docking_results_best"], page: true },
     { input: { site: uid("4", 4), per: "molecule" }, by: ["docking_results_first"] },
@@ -176,9 +126,14 @@ const CASES: Record<string, Case[]> = {
     { input: {}, by: ["batch_jobs_created", "batch_progress_pkey"], page: true },
     { input: { status: "paused", cursor: next(BATCHES / 2, "a") }, by: ["batch_jobs_status"], page: true },
   ],
-  "batch.show": [{ input: { batch_id: uid("a", 4) }, by: ["batch_jobs_pkey", "batch_progress_pkey"] }],
+  "batch.show": [
+    {
+      input: { batch_id: uid("a", 4) },
+      by: ["batch_jobs_pkey", "batch_progress_pkey", "idx_jobs_status_created"],
+    },
+  ],
   "batch.items": [
-    { input: { batch_id: uid("a", 4), after: 100 }, by: ["batch_items_pkey"], page: true },
+    { input: { batch_id: uid("a", 4), cursor: "100" }, by: ["batch_items_pkey"], page: true },
     { input: { batch_id: uid("a", 4), status: "skipped" }, by: ["batch_items_status"], page: true },
   ],
   "failure.list": [
@@ -191,7 +146,11 @@ const CASES: Record<string, Case[]> = {
 const LARGE = new Set<string>();
 
 before(async () => {
-  await context.superuser(`SET session_replication_role = replica; ${FILL}`, [], org.database_name);
+  await context.superuser(
+    `SET session_replication_role = replica; ${fillRows({ scientist: scientist.user_id, colleague: colleague.user_id })}`,
+    [],
+    org.database_name,
+  );
   const rows = await context.superuser<{ name: string }>(
     "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND reltuples > 5000",
     [],
@@ -201,44 +160,67 @@ before(async () => {
   assert.ok(LARGE.size >= 12, [...LARGE].join(" "));
 });
 
-/** The plan of every statement that work sent, taken in its own transaction, with its role and settings. */
-async function plansOf(
-  work: (services: Services) => Promise<unknown>,
-): Promise<{ text: string; nodes: PlanNode[] }[]> {
-  const plans: { text: string; nodes: PlanNode[] }[] = [];
+type Planned = { text: string; nodes: PlanNode[] };
+
+/** Does work in a transaction and asks there for the plan of every statement that it sent, with its role and settings. */
+async function watched<T>(
+  scope: ResultsScope,
+  plans: Planned[],
+  inside: (scope: ResultsScope) => Promise<T>,
+): Promise<T> {
   const compiler = new PostgresQueryCompiler();
+  const sent: [RootOperationNode, QueryId][] = [];
+  const watch: KyselyPlugin = {
+    transformQuery: ({ node, queryId }) => {
+      sent.push([node, queryId]);
+      return node;
+    },
+    transformResult: async ({ result }) => result,
+  };
+  const answer = await inside({ ...scope, tx: scope.tx.withPlugin(watch) });
+  for (const [node, queryId] of sent) {
+    const { sql, parameters } = compiler.compileQuery(node, queryId);
+    const explained = await scope.tx.executeQuery<{ "QUERY PLAN": [{ Plan: PlanNode }] }>(
+      CompiledQuery.raw(`EXPLAIN (FORMAT JSON) ${sql}`, [...parameters]),
+    );
+    plans.push({ text: sql, nodes: explained.rows.flatMap((row) => flat(row["QUERY PLAN"][0].Plan)) });
+  }
+  return answer;
+}
+
+/** The plans of what an operation reads. */
+async function plansOf(work: (services: Services) => Promise<unknown>): Promise<Planned[]> {
+  const plans: Planned[] = [];
   const read = <T>(principal: OrgPrincipal, inside: (scope: ResultsScope) => Promise<T>) =>
-    context.results.read(principal, async (scope) => {
-      const sent: [RootOperationNode, QueryId][] = [];
-      const watch: KyselyPlugin = {
-        transformQuery: ({ node, queryId }) => {
-          sent.push([node, queryId]);
-          return node;
-        },
-        transformResult: async ({ result }) => result,
-      };
-      const tell = async () => {
-        for (const [node, queryId] of sent) {
-          const { sql, parameters } = compiler.compileQuery(node, queryId);
-          const explained = await scope.tx.executeQuery<{ "QUERY PLAN": [{ Plan: PlanNode }] }>(
-            CompiledQuery.raw(`EXPLAIN (FORMAT JSON) ${sql}`, [...parameters]),
-          );
-          plans.push({
-            text: sql,
-            nodes: explained.rows.flatMap((row) => flat(row["QUERY PLAN"][0].Plan)),
-          });
-        }
-      };
-      const answer = await inside({ ...scope, tx: scope.tx.withPlugin(watch) });
-      await tell();
-      return answer;
-    });
+    context.results.read(principal, (scope) => watched(scope, plans, inside));
   const results = Object.create(context.results, { read: { value: read } });
   await work({ ...context, results });
   return plans;
 }
 
 const flat = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(flat)];
+
+/** None reads a large table through; those of a page sort no more than a page's worth. */
+function checkPlans(plans: Planned[], page = false): void {
+  for (const { text, nodes } of plans) {
+    const told = `${text}\n${JSON.stringify(
+      nodes.map(({ Plans, ...node }) => node),
+      null,
+      1,
+    )}`;
+    const scanned = nodes.filter(
+      (node) => node["Node Type"].includes("Seq Scan") && LARGE.has(node["Relation Name"] ?? ""),
+    );
+    assert.deepEqual(
+      scanned.map((node) => node["Relation Name"]),
+      [],
+      told,
+    );
+    if (page)
+      for (const node of nodes.filter((step) => /Sort/.test(step["Node Type"])))
+        assert.ok(node["Plan Rows"] <= 1000, `it sorts ${node["Plan Rows"]} rows: ${told}`);
+  }
+}
 
 const READS = (OPERATIONS as unknown as Operation[]).filter(
   (operation) => operation.tx === "results" && operation.http.method === "GET",
@@ -257,24 +239,43 @@ for (const operation of READS)
         else await asked;
       });
       assert.ok(plans.length > 0, "it asked nothing");
-      for (const { text, nodes } of plans) {
-        const told = `${text}\n${JSON.stringify(
-          nodes.map(({ Plans, ...node }) => node),
-          null,
-          1,
-        )}`;
-        const scanned = nodes.filter(
-          (node) => node["Node Type"].includes("Seq Scan") && LARGE.has(node["Relation Name"] ?? ""),
-        );
-        assert.deepEqual(
-          scanned.map((node) => node["Relation Name"]),
-          [],
-          told,
-        );
-        if (page === true)
-          for (const node of nodes.filter((step) => /Sort/.test(step["Node Type"])))
-            assert.ok(node["Plan Rows"] <= 1000, `it sorts ${node["Plan Rows"]} rows: ${told}`);
-      }
+      checkPlans(plans, page === true);
       const used = new Set(plans.flatMap(({ nodes }) => nodes.map((node) => node["Index Name"])));
       for (const index of by) assert.ok(used.has(index), `${index} is not among ${[...used].join(" ")}`);
     });
+
+test("a worker starts and records a group by index: neither tasks nor jobs nor attempts are read through", async () => {
+  // Ready tasks among thousands, as a claim hands them over.
+  const ready = Array.from({ length: 20 }, (_, n) => uid("5", 100 * (n + 1)));
+  await context.superuser(
+    `SET session_replication_role = replica;
+     DELETE FROM task_executions WHERE job_id IN ('${ready.join("','")}');
+     UPDATE tasks SET status = 'ready' WHERE job_id IN ('${ready.join("','")}');
+     UPDATE jobs SET status = 'queued' WHERE job_id IN ('${ready.join("','")}')`,
+    [],
+    org.database_name,
+  );
+  const worker_id = uid("f", 1);
+  const claims = ready.map((job_id) => ({
+    ...{ org_id: org.org_id, generation: 1, job_id, task_name: "run", engine: "xtb", fence: 7, worker_id },
+  }));
+  const lease = { org_id: org.org_id, generation: 1, worker_id };
+  const plans: Planned[] = [];
+  const started = await context.results.forLease(lease, (scope) =>
+    watched(scope, plans, (inside) => startTasks(inside, claims, worker_id)),
+  );
+  const runs = started.map((one, index) => {
+    assert.ok(one.kind === "started");
+    return finished({ claim: claims[index] as (typeof claims)[number], started: one });
+  });
+  const ends = await context.results.forLease(lease, (scope) =>
+    watched(scope, plans, (inside) => recordTasks(inside, runs, { policy: { ttl_days: null } })),
+  );
+  assert.deepEqual(new Set(ends), new Set(["recorded"]));
+  checkPlans(plans);
+  const writes = (table: string) => plans.filter(({ text }) => text.includes(`UPDATE ${table}`));
+  for (const table of ["jobs", "tasks", "task_executions"]) {
+    const by = writes(table).map(({ nodes }) => nodes.some((node) => node["Index Name"]?.startsWith(table)));
+    assert.ok(by.length > 0 && by.every(Boolean), `${table} is written, and not by an index of its own`);
+  }
+});

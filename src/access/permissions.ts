@@ -13,6 +13,7 @@ export const PERMISSIONS = [
   "sites:write",
   "pipelines:read",
   "pipelines:write",
+  "pipelines:share",
   "jobs:read",
   "jobs:submit",
   "jobs:manage",

@@ -12,6 +12,16 @@ export async function selectOptionalUser(tx: MetadataTx, username: string): Prom
     .executeTakeFirst();
 }
 
+/** What a person is called; undefined where the asker may not know of them. */
+export async function selectOptionalUsername(tx: MetadataTx, userId: string): Promise<string | undefined> {
+  const row = await tx
+    .selectFrom("users")
+    .select("username")
+    .where("user_id", "=", userId)
+    .executeTakeFirst();
+  return row?.username;
+}
+
 /** The organizations that a person is a member of, oldest first. */
 export async function selectMemberships(tx: MetadataTx, userId: string): Promise<string[]> {
   const rows = await tx

@@ -4,23 +4,20 @@ import { chains, kind, openBatches } from "../../test/support/batches.ts";
 import { inResults } from "../../test/support/context.ts";
 import { until } from "../../test/support/worker.ts";
 import type { ResultsTx } from "../db/results.ts";
-import { retryJobOperation } from "../jobs/operations.ts";
 import { perform } from "../perform.ts";
 import { advanceBatches } from "./advance.ts";
-import { listFailures, retryFailures } from "./failure-operations.ts";
-import { cancelBatch } from "./life.ts";
 import {
   addToBatchOperation,
   cancelBatchOperation,
+  listItems,
   pauseBatchOperation,
   resumeBatchOperation,
   retryBatchOperation,
 } from "./operations.ts";
 import { recountBatch } from "./repair.ts";
-import { retryFailed } from "./retry.ts";
 import { settleItems } from "./settle.ts";
 
-const { context, org, scientist, colleague, sql, create, show, items, end, checkCounters, withoutWindows } =
+const { context, org, scientist, sql, create, show, items, end, checkCounters, withoutWindows } =
   await openBatches({ after });
 
 test("one request becomes items, jobs and places in the queue; the same molecule twice and a bad line are left out", async () => {
@@ -32,7 +29,7 @@ test("one request becomes items, jobs and places in the queue; the same molecule
   const answer = await create({ molecules, on_reject: "skip", name: "alkanes", priority: 7 });
   assert.deepEqual([answer.added, answer.skipped, answer.total_items], [3, 2, 5]);
   const row = await show(answer.batch_id);
-  assert.deepEqual(row.counts, { pending: 0, processing: 3, completed: 0, failed: 0, skipped: 2 });
+  assert.deepEqual(row.counts, { pending: 0, queued: 3, processing: 0, completed: 0, failed: 0, skipped: 2 });
   assert.equal(row.status, "in_progress");
   assert.notEqual(row.sealed_at, null);
   const all = await items(answer.batch_id);
@@ -43,9 +40,9 @@ test("one request becomes items, jobs and places in the queue; the same molecule
       (error as { code?: string } | null)?.code,
     ]),
     [
-      ["processing", 1, undefined],
-      ["processing", 2, undefined],
-      ["processing", 3, undefined],
+      ["queued", 1, undefined],
+      ["queued", 2, undefined],
+      ["queued", 3, undefined],
       ["skipped", 4, "duplicate"],
       ["skipped", 5, "unparsable_input"],
     ],
@@ -83,7 +80,7 @@ test("small windows, one after the other: each item gets one job, and the end is
   assert.equal((await advanceBatches(context, org.org_id, settings)).jobs, 4);
   assert.equal((await advanceBatches(context, org.org_id, settings)).jobs, 0, "no room");
   for (let round = 0; round < 3; round++) {
-    const open = (await items(batch_id)).filter(({ status }) => status === "processing");
+    const open = (await items(batch_id)).filter(({ status }) => status === "queued");
     await end(
       open.map(({ job_id }) => job_id),
       round === 0 ? "failed" : "completed",
@@ -94,7 +91,7 @@ test("small windows, one after the other: each item gets one job, and the end is
   const row = await show(batch_id);
   assert.deepEqual(
     [row.status, row.counts],
-    ["completed", { pending: 0, processing: 0, completed: 6, failed: 4, skipped: 0 }],
+    ["completed", { pending: 0, queued: 0, processing: 0, completed: 6, failed: 4, skipped: 0 }],
   );
   assert.notEqual(row.ended_at, null);
   assert.ok((row.rate_per_s ?? 0) > 0);
@@ -110,36 +107,26 @@ test("small windows, one after the other: each item gets one job, and the end is
   );
 });
 
-test("a batch of which nothing completed has failed, and is open again where its failed are retried", async () => {
-  const { batch_id } = await create({ molecules: chains(3, 40) });
-  const jobs = (await items(batch_id)).map(({ job_id }) => job_id);
-  await end(jobs.slice(0, 2), "failed", "timeout");
-  await end(jobs.slice(2), "failed", "scf_not_converged");
-  assert.deepEqual((await advanceBatches(context, org.org_id)).ended, [batch_id]);
-  assert.equal((await show(batch_id)).status, "failed");
-  const retry = (code?: string) =>
-    perform(context, retryBatchOperation, scientist, { batch_id, ...(code === undefined ? {} : { code }) });
-  assert.equal((await retry("scf_not_converged")).retried, 1);
-  assert.deepEqual([(await show(batch_id)).status, (await show(batch_id)).counts.failed], ["in_progress", 2]);
-  assert.equal((await retry()).retried, 2);
-  assert.equal((await retry()).retried, 0, "nothing is failed any more");
-  const all = await items(batch_id);
-  assert.deepEqual(
-    all.map(({ status, retry_count, error }) => [status, retry_count, error]),
-    Array(3).fill(["processing", 1, null]),
-  );
-  await end(jobs, "completed");
-  await advanceBatches(context, org.org_id);
-  assert.equal((await show(batch_id)).status, "completed");
-  await checkCounters(batch_id);
-});
-
 test("paused: nothing begins and the queue forgets what waited; resumed, it goes on; each twice changes nothing", async () => {
   const { batch_id } = await create({ molecules: chains(4, 50) });
   const [first, ...rest] = (await items(batch_id)).map(({ job_id }) => job_id ?? "");
   await sql("UPDATE tasks SET status = 'running', fence = 1 WHERE job_id = $1", [first]);
   await sql("UPDATE jobs SET status = 'running' WHERE job_id = $1", [first]);
   const of = { batch_id };
+  // Told from their jobs: to begin moves no counter.
+  const { counts } = await show(batch_id);
+  assert.deepEqual([counts.pending, counts.queued, counts.processing], [0, 3, 1]);
+  const numbers = async (status: "queued" | "processing") => {
+    const page = await perform(context, listItems, scientist, { ...of, status, limit: 2 });
+    const rest = await perform(context, listItems, scientist, {
+      ...of,
+      status,
+      cursor: page.next_cursor ?? "9",
+    });
+    return [page.next_cursor, [...page.items, ...rest.items].map(({ item_no, status }) => [item_no, status])];
+  };
+  assert.deepEqual(await numbers("queued"), ["3", [2, 3, 4].map((number) => [number, "queued"])]);
+  assert.deepEqual(await numbers("processing"), [null, [[1, "processing"]]]);
   const queued = async () =>
     (
       await context.superuser<{ job_id: string }>("SELECT job_id FROM task_queue WHERE job_id = ANY ($1)", [
@@ -189,7 +176,7 @@ test("cancelled, all of it ends: open jobs, and items that had none; it stays ca
   const row = await show(batch_id);
   assert.deepEqual(
     [row.status, row.counts],
-    ["cancelled", { pending: 0, processing: 0, completed: 1, failed: 0, skipped: 8 }],
+    ["cancelled", { pending: 0, queued: 0, processing: 0, completed: 1, failed: 0, skipped: 8 }],
   );
   const states = await sql(
     "SELECT status, count(*)::int AS n FROM jobs WHERE batch_id = $1 GROUP BY 1 ORDER BY 1",
@@ -210,66 +197,6 @@ test("cancelled, all of it ends: open jobs, and items that had none; it stays ca
   assert.equal((await advanceBatches(context, org.org_id)).jobs, 0);
   await assert.rejects(perform(context, resumeBatchOperation, scientist, { batch_id }), kind("conflict"));
   await assert.rejects(perform(context, retryBatchOperation, scientist, { batch_id }), kind("conflict"));
-  await checkCounters(batch_id);
-});
-
-test("failures are grouped by code, with examples, and those of one code run again", async () => {
-  const { batch_id } = await create({
-    molecules: [...chains(5, 90), { text: "C1", format: "smiles", name: "broken" }],
-    on_reject: "skip",
-  });
-  const jobs = (await items(batch_id)).flatMap(({ job_id }) => job_id ?? []);
-  await end(jobs.slice(0, 4), "failed", "timeout");
-  await end(jobs.slice(4), "failed", "electron_parity");
-  const { items: groups } = await perform(context, listFailures, scientist, { batch_id });
-  assert.deepEqual(
-    groups.map(({ code, count, retryable, left_out, examples }) => [
-      code,
-      count,
-      retryable,
-      left_out,
-      examples.length,
-    ]),
-    [
-      ["timeout", 4, true, false, 3],
-      ["electron_parity", 1, false, false, 1],
-      ["unparsable_input", 1, false, true, 1],
-    ],
-  );
-  assert.match(groups[0]?.examples[0]?.smiles ?? "", /^C+/);
-  assert.equal(groups[2]?.examples[0]?.name, "C1");
-  assert.equal(
-    (await perform(context, retryFailures, colleague, { code: "timeout" })).retried,
-    0,
-    "not hers",
-  );
-  assert.equal((await perform(context, retryFailures, scientist, { batch_id, code: "timeout" })).retried, 4);
-  assert.deepEqual((await show(batch_id)).counts, {
-    pending: 0,
-    processing: 4,
-    completed: 0,
-    failed: 1,
-    skipped: 1,
-  });
-  await checkCounters(batch_id);
-});
-
-test("no more is retried at once than a window has room for, and each failed job once", async () => {
-  const { batch_id } = await create({ molecules: chains(5, 63) });
-  const jobs = (await items(batch_id)).map(({ job_id }) => job_id);
-  await end(jobs, "failed", "timeout");
-  const retry = (after?: string) =>
-    context.results.transact(scientist, (scope) =>
-      retryFailed(scope, { batch_id, ...(after === undefined ? {} : { after }) }, { window: 3 }),
-    );
-  assert.deepEqual(await retry(), { retried: 3, more: true, next_after: null });
-  assert.deepEqual(await retry(), { retried: 0, more: true, next_after: null }, "no room");
-  const again = (await items(batch_id)).flatMap(({ status, job_id }) =>
-    status === "processing" ? [job_id] : [],
-  );
-  await end(again, "failed", "timeout");
-  const last = await retry(again.toSorted().at(-1) ?? "");
-  assert.deepEqual(last, { retried: 2, more: false, next_after: null }, "those that failed again come later");
   await checkCounters(batch_id);
 });
 
@@ -313,42 +240,7 @@ test("a window takes the counters once, in order, whatever of it was answered", 
   await window;
   assert.deepEqual(
     (await items(batch_id)).map(({ status }) => status),
-    ["processing", "completed"],
+    ["queued", "completed"],
   );
-  await checkCounters(batch_id);
-});
-
-test("a retry waits for whoever cancels the batch, and then finds it cancelled", async () => {
-  const { batch_id } = await create({ molecules: chains(2, 105) });
-  const [first = "", second = ""] = (await items(batch_id)).map(({ job_id }) => job_id ?? "");
-  await end([first], "failed", "rare");
-  const holds = Promise.withResolvers<void>();
-  const held = Promise.withResolvers<void>();
-  const cancelling = context.results.transact(scientist, async (scope) => {
-    await cancelBatch(scope, batch_id);
-    held.resolve();
-    await holds.promise;
-  });
-  await held.promise;
-  const retries = [
-    perform(context, retryFailures, scientist, { code: "rare" }),
-    perform(context, retryBatchOperation, scientist, { batch_id }),
-    perform(context, retryJobOperation, scientist, { job_id: first }),
-  ].map((retry) =>
-    retry.then(
-      ({ retried = 1 }: { retried?: number }) => retried,
-      (error) => error.kind,
-    ),
-  );
-  await until("all three at the batch's gate", async () => {
-    const [row] = await sql<{ n: number }>(
-      "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = 7242011",
-    );
-    return row?.n === 3;
-  }).finally(holds.resolve);
-  await cancelling;
-  assert.deepEqual(await Promise.all(retries), [0, "conflict", "conflict"]);
-  const states = await sql("SELECT status FROM jobs WHERE job_id = ANY ($1) ORDER BY 1", [[first, second]]);
-  assert.deepEqual(states, [{ status: "cancelled" }, { status: "failed" }]);
   await checkCounters(batch_id);
 });

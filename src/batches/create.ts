@@ -5,19 +5,15 @@ import { insertSpec } from "../jobs/births-store.ts";
 import { questionSigner, specHash } from "../jobs/question.ts";
 import type { RejectedRecord } from "../molecules/schema.ts";
 import { runnableNamed } from "../pipelines/recipe.ts";
+import { makeItems, type RequestItem, requestOf } from "../requests/items.ts";
+import { planRequests } from "../requests/plan.ts";
+import type { Call, RequestPlan } from "../requests/rules.ts";
+import type { Things } from "../requests/schema.ts";
+import { type PreparedThings, prepareThings } from "../requests/things.ts";
 import type { Services } from "../services.ts";
 import { insertItems, type NewItem } from "./items-store.ts";
 import { placesForBatches, readLimits } from "./limits.ts";
-import type { Call, RequestPlan } from "./request-rules.ts";
-import {
-  makeItems,
-  type PreparedThings,
-  planRequests,
-  prepareThings,
-  type RequestItem,
-  requestOf,
-} from "./requests.ts";
-import type { AddedItems, AddToBatch, BatchThings, CreateBatch } from "./schema.ts";
+import type { AddedItems, AddToBatch, CreateBatch } from "./schema.ts";
 import { type Batch, insertBatch, lockGate, selectOptionalBatch, updateBatch } from "./store.ts";
 
 /** What was found out before the transaction; `things` is null where nothing was asked to be added yet. */
@@ -26,7 +22,7 @@ type Doing<P> = { scope: ResultsScope; services: Services; principal: OrgPrincip
 
 /** Recipe, parameters and the chemistry of the first things. Throws AppError as `prepareThings` does. */
 export async function prepareBatch(call: Call, input: CreateBatch): Promise<PreparedBatch> {
-  const plan = await planRequests(call, await runnableNamed(call, input.pipeline), input);
+  const plan = await planRequests(call, await runnableNamed(call, input.pipeline, input.version), input);
   if (input.source_file !== undefined) plan.options = { ...plan.options, source_file: input.source_file };
   const things = hasThings(input) ? await prepareThings(call, plan, input) : null;
   if (things === null && input.seal !== false)
@@ -37,7 +33,7 @@ export async function prepareBatch(call: Call, input: CreateBatch): Promise<Prep
   return { plan, things, most_items: (await readLimits(call.services, call.principal.org_id)).batch_items };
 }
 
-function hasThings({ molecules, molecule_ids, structure_ids, registered }: BatchThings): boolean {
+function hasThings({ molecules, molecule_ids, structure_ids, registered }: Things): boolean {
   return (
     registered !== undefined ||
     [molecules, molecule_ids, structure_ids].some((list) => (list ?? []).length > 0)

@@ -26,7 +26,10 @@ function failedJobs({ batch_id, code, since, engine }: FailureFilter) {
   return sql`jobs j WHERE ${sql.join(of, sql` AND `)}`;
 }
 
-/** Items that never had a job: left out when they were added. */
+/**
+ * Items that never had a job: left out when they were added. A duplicate is none: what it is the same as is an item of
+ * its own, and would be counted twice where that failed.
+ */
 function leftOut({ batch_id, code, since }: FailureFilter) {
   const of = [
     ...(batch_id === undefined ? [] : [sql`b.batch_id = ${batch_id}`]),
@@ -37,7 +40,7 @@ function leftOut({ batch_id, code, since }: FailureFilter) {
   // One batch after the other, each by its index: the planner would read all items of all.
   return sql`batch_jobs b CROSS JOIN LATERAL (
       SELECT i.name, i.error, i.created_at FROM batch_items i WHERE i.batch_id = b.batch_id AND i.status = 'skipped'
-        AND i.job_id IS NULL AND i.error ->> 'code' <> 'cancelled' ${coded} OFFSET 0) AS i
+        AND i.job_id IS NULL AND i.error ->> 'code' NOT IN ('cancelled', 'duplicate') ${coded} OFFSET 0) AS i
     WHERE ${sql.join(of, sql` AND `)}`;
 }
 

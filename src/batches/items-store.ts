@@ -73,6 +73,9 @@ export async function selectLastSourceRow(db: ResultsDb, batchId: string): Promi
   return row?.source_row == null ? null : Number(row.source_row);
 }
 
+/** Of an item with its job: false where that waits. */
+const HAS_BEGUN = sql<boolean>`(i.status <> 'processing' OR j.status NOT IN ('pending', 'queued'))`;
+
 /** Items by number, after one. */
 export async function selectItems(
   db: ResultsDb,
@@ -81,21 +84,17 @@ export async function selectItems(
   let query = db
     .selectFrom("batch_items as i")
     .leftJoin("molecules as m", "m.molecule_id", "i.molecule_id")
-    .select([
-      "i.item_no",
-      "i.status",
-      "i.name",
-      "m.smiles",
-      "i.source_row",
-      "i.molecule_id",
-      "i.structure_id",
-    ])
+    .leftJoin("jobs as j", "j.job_id", "i.job_id")
+    .select(["i.item_no", "i.name", "m.smiles", "i.source_row", "i.molecule_id", "i.structure_id"])
     .select(["i.job_id", "i.retry_count", "i.error"])
+    .select(sql<string>`CASE WHEN ${HAS_BEGUN} THEN i.status ELSE 'queued' END`.as("status"))
     .where("i.batch_id", "=", batch_id)
     .where("i.item_no", ">", after)
     .orderBy("i.item_no")
     .limit(limit);
-  if (status !== undefined) query = query.where("i.status", "=", status);
+  if (status !== undefined) query = query.where("i.status", "=", status === "queued" ? "processing" : status);
+  if (status === "queued") query = query.where(sql<boolean>`NOT ${HAS_BEGUN}`);
+  if (status === "processing") query = query.where(HAS_BEGUN);
   const rows = await query.execute();
   return rows.map(
     (row) => ({ ...row, source_row: row.source_row === null ? null : Number(row.source_row) }) as BatchItem,

@@ -127,7 +127,10 @@ export const showBatch = operation({
     const [head] = await selectBatches(scope.tx, { batch_id, limit: 1 });
     if (head === undefined) throw new AppError("not_found", "no such batch");
     const endings = await selectEndings(scope.tx, [batch_id], ENDINGS);
-    return batchRow(head, await selectLastSourceRow(scope.tx, batch_id), endings.get(batch_id));
+    // A million items that came by their ids would be read for a line that none of them has.
+    const from = head.sealed_at === null || head.options.source_file !== undefined;
+    const line = from ? await selectLastSourceRow(scope.tx, batch_id) : null;
+    return batchRow(head, line, endings.get(batch_id));
   },
 });
 
@@ -141,23 +144,29 @@ export const listItems = operation({
     {
       batch_id: Uuid,
       status: Type.Optional(Type.Enum(ITEM_STATUSES)),
-      /** After this item. */
-      after: Type.Optional(Type.Integer({ minimum: 0, maximum: 100_000_000 })),
+      /** As `next_cursor` of an earlier page: the number of its last item. */
+      cursor: Type.Optional(Type.String({ pattern: "^[0-9]{1,9}$" })),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
     },
     { additionalProperties: false },
   ),
   output: Type.Object({
     items: Type.Array(BatchItem),
-    next_after: Type.Union([Type.Integer(), Type.Null()]),
+    next_cursor: optionalCursor,
   }),
-  async run({ scope }, { batch_id, status, after = 0, limit = 50 }) {
+  async run({ scope }, { batch_id, status, cursor = "0", limit = 50 }) {
     const [head] = await selectBatches(scope.tx, { batch_id, limit: 1 });
     if (head === undefined) throw new AppError("not_found", "no such batch");
-    const of = { batch_id, after, limit: limit + 1, ...(status === undefined ? {} : { status }) };
+    const of = {
+      batch_id,
+      after: Number(cursor),
+      limit: limit + 1,
+      ...(status === undefined ? {} : { status }),
+    };
     const rows = await selectItems(scope.tx, of);
     const items = rows.slice(0, limit);
-    return { items, next_after: rows.length > limit ? (items.at(-1)?.item_no ?? null) : null };
+    const last = rows.length > limit ? items.at(-1) : undefined;
+    return { items, next_cursor: last === undefined ? null : String(last.item_no) };
   },
 });
 

@@ -3,12 +3,14 @@ import { randomInt } from "node:crypto";
 import { after, test } from "node:test";
 import { inResults } from "../../test/support/context.ts";
 import { keepResults } from "../../test/support/kept-results.ts";
+import { rounds } from "../../test/support/rounds.ts";
 import { openLab } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
 import { cancelJobOperation, retryJobOperation } from "../jobs/operations.ts";
 import { lockJobs } from "../jobs/store.ts";
 import { perform } from "../perform.ts";
 import { advanceBatches } from "./advance.ts";
+import { selectRetryable } from "./failures-store.ts";
 import {
   cancelBatchOperation,
   createBatchOperation,
@@ -28,7 +30,7 @@ const sql = <R extends object>(text: string, values: unknown[] = []) =>
 const WINDOW = { window: 6, portion: 4 };
 const ITEMS = 24;
 const ACTORS = 5;
-const DEEDS = 24;
+const DEEDS = rounds(14, 100);
 
 /** Numbers that a seed gives again (mulberry32). */
 function random(seed: number): (below: number) => number {
@@ -123,6 +125,62 @@ async function deed(batch_id: string, below: (n: number) => number): Promise<voi
     if (job !== undefined) await perform(context, cancelJobOperation, scientist, job);
   } else if (below(6) === 0) await perform(context, cancelBatchOperation, scientist, input);
 }
+
+test("a batch that is paused and resumed has its jobs in the queue in the order that they had", async () => {
+  const batch_id = await newBatch("S");
+  await advanceBatches(context, org.org_id, WINDOW);
+  // Another order than that of their ids, so that keeping it is no accident; and not all of them wait any more.
+  await sql(
+    `UPDATE jobs SET rank = (SELECT min(rank) + max(rank) FROM jobs WHERE batch_id = $1) - rank WHERE batch_id = $1`,
+    [batch_id],
+  );
+  let turn = 0;
+  await settleSome(batch_id, "completed", () => turn++ % 3);
+  const waiting = () =>
+    sql<{ job_id: string; rank: number }>(
+      "SELECT job_id, rank FROM jobs WHERE batch_id = $1 AND status IN ('pending', 'queued') ORDER BY rank",
+      [batch_id],
+    );
+  const ids = (rows: { job_id: string }[]) => rows.map(({ job_id }) => job_id);
+  const before = ids(await waiting());
+  assert.notDeepEqual(before, before.toSorted());
+  for (let n = 0; n < 2; n++) {
+    await perform(context, pauseBatchOperation, scientist, { batch_id });
+    await perform(context, resumeBatchOperation, scientist, { batch_id });
+  }
+  const after = await waiting();
+  assert.deepEqual(ids(after), before);
+  await context.results.relay(org.org_id);
+  const queued = await context.superuser<{ job_id: string; rank: number }>(
+    "SELECT job_id, rank FROM task_queue WHERE job_id = ANY ($1) ORDER BY rank",
+    [before],
+  );
+  assert.deepEqual(queued, after);
+  assert.equal(new Set(after.map(({ rank }) => rank)).size, after.length, "each has a place of its own");
+});
+
+test("failed jobs that are too many for one call are had in portions, each once", async () => {
+  const batch_id = await newBatch("Cl");
+  await advanceBatches(context, org.org_id, WINDOW);
+  await settleSome(batch_id, "failed", () => 0);
+  const failed = await sql<{ job_id: string }>(
+    "SELECT job_id FROM jobs WHERE batch_id = $1 AND status = 'failed' ORDER BY created_at, job_id",
+    [batch_id],
+  );
+  assert.ok(failed.length >= 5);
+  const had: string[] = [];
+  for (let after: string | undefined; ; ) {
+    const filter = { batch_id, ...(after === undefined ? {} : { after }) };
+    const portion = await context.results.transact(scientist, ({ tx }) => selectRetryable(tx, filter, 2));
+    if (portion.length === 0) break;
+    had.push(...portion.map(({ job_id }) => job_id));
+    after = had.at(-1);
+  }
+  assert.deepEqual(
+    had,
+    failed.map(({ job_id }) => job_id),
+  );
+});
 
 test("whatever happens to batches at once, counters count, and no item has a second job", async (t) => {
   const seed = randomInt(2 ** 31);

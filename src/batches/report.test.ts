@@ -8,7 +8,7 @@ const head = {
   status: "in_progress",
   started_at: new Date(START).toISOString(),
   options: {},
-  counts: { pending: 10, processing: 10, completed: 100, failed: 0, skipped: 0 },
+  counts: { pending: 10, queued: 4, processing: 6, completed: 100, failed: 0, skipped: 0 },
 } as unknown as BatchHead;
 const told = (endings: number[], more: object = {}) => {
   const { rate_per_s, eta_s } = batchRow(

@@ -1,4 +1,4 @@
-import type { BatchCounts, BatchRow } from "./schema.ts";
+import type { BatchRow, ItemCounts } from "./schema.ts";
 import type { BatchHead } from "./store.ts";
 
 /** The rate is that of so long before the last item ended. */
@@ -26,8 +26,8 @@ export function batchRow(
   };
 }
 
-export function openItems({ pending, processing }: BatchCounts): number {
-  return pending + processing;
+export function openItems({ pending, queued, processing }: ItemCounts): number {
+  return pending + queued + processing;
 }
 
 /** What ended after the first of them, by the time from that to the last; all at once: by the time since the start. */

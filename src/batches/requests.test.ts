@@ -7,6 +7,7 @@ import type { OrgPrincipal } from "../access/principal.ts";
 import { submitCalculationsOperation } from "../calculations/operations.ts";
 import { addMolecules } from "../molecules/operations.ts";
 import { perform } from "../perform.ts";
+import type { Site } from "../sites/schema.ts";
 import { addStructure } from "../structures/operations.ts";
 import {
   addToBatchOperation,
@@ -32,7 +33,7 @@ test("the first items run before the last is there, and a batch that is not seal
     "completed",
   );
   const row = await show(batch_id);
-  assert.deepEqual(row.counts, { pending: 0, processing: 5, completed: 4, failed: 0, skipped: 0 });
+  assert.deepEqual(row.counts, { pending: 0, queued: 5, processing: 0, completed: 4, failed: 0, skipped: 0 });
   await checkCounters(batch_id);
 });
 
@@ -48,13 +49,14 @@ test("what a completed job answered is not computed again, unless it was asked t
   );
   assert.deepEqual((await show(again.batch_id)).counts, {
     pending: 0,
-    processing: 1,
+    queued: 1,
+    processing: 0,
     completed: 2,
     failed: 0,
     skipped: 0,
   });
   const anew = await create({ molecules: chains(3, 75), reuse: false });
-  assert.equal((await show(anew.batch_id)).counts.processing, 3);
+  assert.equal((await show(anew.batch_id)).counts.queued, 3);
   for (const id of [again.batch_id, anew.batch_id]) await checkCounters(id);
 });
 
@@ -190,13 +192,44 @@ test("molecules and structures that a colleague keeps private are in nobody else
   assert.equal((await create({ structure_ids, visibility: "private" })).added, 1);
 });
 
+let site: Site;
+
 test("a wrong parameter of a later task, a typo and nothing at all are refused before anything is made", async () => {
-  const site = await createSite(context, scientist, await prepareHpv(context, scientist));
+  site = await createSite(context, scientist, await prepareHpv(context, scientist));
   const dock = { pipeline: "dock-then-refine", site: site.site_id, molecules: chains(1, 100) };
   await assert.rejects(create({ ...dock, params: { method: "beer" } }), /params method must be/);
   await assert.rejects(create({ pipeline: "dokc", molecules: chains(1) }), kind("not_found"));
+  await assert.rejects(
+    create({ molecules: chains(1), params: { vertical: "yes" } }),
+    /vertical .*must be boolean/,
+  );
+  await assert.rejects(create({ molecules: chains(1), params: { solvent: "wter" } }), /thf, toluene, water/);
+  for (const stereo of ["enumerate", "arbitrary"] as const)
+    await assert.rejects(create({ molecules: chains(1), stereo }), /leave --stereo/);
+  assert.equal((await create({ molecules: chains(1), stereo: "refuse", version: "1" })).added, 1);
+  await assert.rejects(create({ molecules: chains(1), version: "2" }), /no published version 2/);
   const nobody = { registered: { after: "ffffffff-ffff-4fff-bfff-ffffffffffff" } };
   await assert.rejects(create(nobody), /nothing to compute/);
+});
+
+test("a known molecule with open stereo is docked as its isomers, and stays as it is registered", async () => {
+  const records = [{ text: "CC(O)CBr", format: "smiles" as const, name: "open" }];
+  const { items: added } = await perform(context, addMolecules, scientist, { records });
+  const molecule_ids = added.map(({ molecule_id }) => molecule_id);
+  const dock = { pipeline: "dock", site: site.site_id, molecule_ids };
+  const { batch_id } = await create(dock);
+  assert.deepEqual(
+    (await items(batch_id)).map(({ smiles, source_row, status }) => [smiles, source_row, status]),
+    [
+      ["C[C@@H](O)CBr", null, "queued"],
+      ["C[C@H](O)CBr", null, "queued"],
+    ],
+  );
+  const kept = await sql("SELECT FROM registrations WHERE molecule_id = ANY ($1)", [molecule_ids]);
+  const related = await sql("SELECT FROM molecule_relations WHERE parent_id = ANY ($1)", [molecule_ids]);
+  assert.deepEqual([kept.length, related.length], [1, 2]);
+  assert.equal((await create({ ...dock, stereo: "arbitrary" })).added, 1);
+  await assert.rejects(create({ ...dock, stereo: "refuse" }), /draw each one/);
 });
 
 test("what came by its id does not hide how far a file was read", async () => {

@@ -1,7 +1,9 @@
 import { type Static, Type } from "typebox";
 import { STEREO_MODES } from "../docking/schema.ts";
 import { SUBMISSION_CHOICES, Uuid } from "../jobs/schema.ts";
-import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
+import { RejectedRecord } from "../molecules/schema.ts";
+import { VersionText } from "../pipelines/schema.ts";
+import { THINGS } from "../requests/schema.ts";
 
 export const BATCH_STATUSES = [
   "pending",
@@ -15,41 +17,21 @@ export type BatchStatus = (typeof BATCH_STATUSES)[number];
 /** States that a batch does not leave by itself. */
 export const BATCH_ENDED: readonly BatchStatus[] = ["completed", "failed", "cancelled"];
 
-export const ITEM_STATUSES = ["pending", "processing", "completed", "failed", "skipped"] as const;
+/**
+ * Of an item as people see it. What is stored says `processing` from the moment it has a job; whether that has begun
+ * is the job's to say.
+ */
+export const ITEM_STATUSES = ["pending", "queued", "processing", "completed", "failed", "skipped"] as const;
 
 /** Items of one batch where no quota says fewer. */
 export const MOST_ITEMS = 1_000_000;
-/** Records in one call: they go through the toolkit. */
-export const MOST_RECORDS = 1000;
-/** Known molecules in one call: they are looked up. */
-export const MOST_KNOWN = 10_000;
-
-const { visibility, priority, reuse, on_reject, source_file } = SUBMISSION_CHOICES;
-
-/** Things to compute: records that are read now, or what is registered already. */
-export const BATCH_THINGS = {
-  molecules: Type.Optional(Type.Array(MoleculeRecord, { maxItems: MOST_RECORDS })),
-  molecule_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_KNOWN })),
-  structure_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_RECORDS })),
-  /**
-   * The organization's molecules, for a private batch also your own, in the order of their ids: up to `limit` after
-   * `after`.
-   */
-  registered: Type.Optional(
-    Type.Object(
-      {
-        after: Type.Optional(Uuid),
-        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MOST_KNOWN })),
-      },
-      { additionalProperties: false },
-    ),
-  ),
-  on_reject,
-};
+const { visibility, priority, reuse, source_file } = SUBMISSION_CHOICES;
 
 export const CreateBatch = Type.Object(
   {
     pipeline: Type.String({ minLength: 1, maxLength: 200 }),
+    /** Of the pipeline; the latest published one where none is named. */
+    version: Type.Optional(VersionText),
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
     /** What all its jobs share, by the pipeline's or the engine's names. */
     params: Type.Optional(
@@ -58,7 +40,7 @@ export const CreateBatch = Type.Object(
     /** Where a pipeline docks: id, name or name@version. */
     site: Type.Optional(Type.String({ minLength: 1, maxLength: 220 })),
     stereo: Type.Optional(Type.Enum(STEREO_MODES)),
-    ...BATCH_THINGS,
+    ...THINGS,
     /** False: more is added before it is sealed. */
     seal: Type.Optional(Type.Boolean()),
     visibility,
@@ -70,19 +52,24 @@ export const CreateBatch = Type.Object(
 );
 export type CreateBatch = Static<typeof CreateBatch>;
 
-export const AddToBatch = Type.Object({ batch_id: Uuid, ...BATCH_THINGS }, { additionalProperties: false });
+export const AddToBatch = Type.Object({ batch_id: Uuid, ...THINGS }, { additionalProperties: false });
 export type AddToBatch = Static<typeof AddToBatch>;
-export type BatchThings = Omit<AddToBatch, "batch_id">;
 
 const count = Type.Integer({ unit: "1", minimum: 0 });
-export const BatchCounts = Type.Object({
+export const ItemCounts = Type.Object({
+  /** No job yet. */
   pending: count,
+  /** With a job that waits for its turn. */
+  queued: count,
+  /** With a job that has begun. */
   processing: count,
   completed: count,
   failed: count,
   skipped: count,
 });
-export type BatchCounts = Static<typeof BatchCounts>;
+export type ItemCounts = Static<typeof ItemCounts>;
+/** The same as the counters keep it: `processing` is all that have a job. */
+export type BatchCounts = Omit<ItemCounts, "queued">;
 
 const optionalText = Type.Union([Type.String(), Type.Null()]);
 const optionalNumber = (unit: string) => Type.Union([Type.Number({ unit, minimum: 0 }), Type.Null()]);
@@ -99,14 +86,14 @@ export const BatchRow = Type.Object({
   status: Type.Enum(BATCH_STATUSES),
   priority: Type.Integer(),
   total_items: count,
-  counts: BatchCounts,
+  counts: ItemCounts,
   /** Items of its own jobs that ended, a second, over the last minutes in which any did. */
   rate_per_s: optionalNumber("1/s"),
   /** Seconds to its end at that rate. */
   eta_s: optionalNumber("s"),
   /** Null: items are still being added. */
   sealed_at: optionalText,
-  /** Line or record of its source that was added last. */
+  /** Line or record of its source that was added last; null where it has all its items and came from no file. */
   last_source_row: Type.Union([Type.Integer(), Type.Null()]),
   source_file: optionalText,
   error: Type.Unknown(),

@@ -4,9 +4,9 @@ import type { JobInput } from "../jobs/submit.ts";
 import type { PageWish } from "../paging.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
-import { selectCounts } from "./progress-store.ts";
-import type { ReadingOptions, RequestPlan } from "./request-rules.ts";
-import type { BatchCounts, BatchStatus } from "./schema.ts";
+import type { ReadingOptions, RequestPlan } from "../requests/rules.ts";
+import { selectItemCounts } from "./progress-store.ts";
+import type { BatchStatus, ItemCounts } from "./schema.ts";
 
 /** First half of the key of the lock that a batch's life is changed under. */
 const GATE = 7_242_011;
@@ -183,10 +183,10 @@ export type BatchHead = {
   visibility: "private" | "organization";
   created_at: string;
   updated_at: string;
-  counts: BatchCounts;
+  counts: ItemCounts;
 };
 
-const NONE: BatchCounts = { pending: 0, processing: 0, completed: 0, failed: 0, skipped: 0 };
+const NONE: ItemCounts = { pending: 0, queued: 0, processing: 0, completed: 0, failed: 0, skipped: 0 };
 
 export type BatchFilter = PageWish & { status?: BatchStatus; batch_id?: string };
 
@@ -223,7 +223,7 @@ export async function selectBatches(db: ResultsDb, filter: BatchFilter): Promise
     query = query.where(sql<boolean>`(b.created_at, b.batch_id) < (${at}::timestamptz, ${id}::uuid)`);
   }
   const rows = await query.execute();
-  const counts = await selectCounts(
+  const counts = await selectItemCounts(
     db,
     rows.map((row) => row.batch_id),
   );

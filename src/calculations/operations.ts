@@ -1,20 +1,16 @@
 import { Type } from "typebox";
 import { Uuid } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
-import { Calculation } from "./schema.ts";
+import type { PreparedRequests } from "../requests/submit.ts";
+import { queryCalculations } from "./query.ts";
+import { Calculation, QueryCalculations, SubmitCalculations, SubmittedCalculations } from "./schema.ts";
 import { selectCalculationsOfJobs } from "./store.ts";
-import {
-  type PreparedSubmission,
-  prepareCalculations,
-  SubmitCalculations,
-  SubmittedCalculations,
-  submitCalculations,
-} from "./submit.ts";
+import { prepareCalculations, submitCalculations } from "./submit.ts";
 
 export const submitCalculationsOperation = operation<
   typeof SubmitCalculations,
   typeof SubmittedCalculations,
-  PreparedSubmission
+  PreparedRequests
 >({
   name: "calculation.submit",
   summary: "Run xtb on molecules or structures: one job each",
@@ -52,4 +48,18 @@ export const listCalculationsOfJobs = operation({
   async run({ scope }, { job_ids }) {
     return { items: await selectCalculationsOfJobs(scope.tx, job_ids), next_cursor: null };
   },
+});
+
+export const queryCalculationsOperation = operation({
+  name: "calculation.query",
+  summary: "Calculations, newest first, by molecule, protocol and ranges",
+  permission: "calculations:read",
+  http: { method: "GET", path: "/calculations/search" },
+  tx: "results",
+  input: QueryCalculations,
+  output: Type.Object({
+    items: Type.Array(Calculation),
+    next_cursor: Type.Union([Type.String(), Type.Null()]),
+  }),
+  run: ({ scope }, input) => queryCalculations(scope.tx, input),
 });

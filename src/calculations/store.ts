@@ -49,7 +49,8 @@ export async function insertCalculations(
   return named.map(({ calculation_id }) => calculation_id);
 }
 
-const COLUMNS = [
+/** Of a row as people get it, with `c` the calculation and `m` its molecule. */
+export const COLUMNS = [
   "c.calculation_id",
   "c.molecule_id",
   "c.job_id",

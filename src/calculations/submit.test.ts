@@ -8,7 +8,7 @@ import { newId } from "../ids.ts";
 import { perform } from "../perform.ts";
 import { addStructure } from "../structures/operations.ts";
 import { submitCalculationsOperation } from "./operations.ts";
-import type { SubmitCalculations } from "./submit.ts";
+import type { SubmitCalculations } from "./schema.ts";
 
 const { context, org, scientist } = await openLab({ after });
 const colleague = await person(context, org, "scientist");
@@ -208,9 +208,14 @@ test("a completed job that asked the same is the answer, to whoever may see it",
   const jobId = first.jobs[0]?.job_id ?? "";
   assert.equal((await submit("CCCCO")).jobs[0]?.cached, false, "one that has not completed is no answer");
   await complete(jobId);
-  assert.deepEqual((await submit("OCCCC")).jobs, [{ job_id: jobId, status: "completed", cached: true }]);
-  const theirs = await submitSmiles(context, colleague, "CCCCO");
-  assert.deepEqual(theirs.jobs, [{ job_id: jobId, status: "completed", cached: true }]);
+  const answers = [await submit("OCCCC"), await submitSmiles(context, colleague, "CCCCO")];
+  for (const { jobs } of answers)
+    assert.deepEqual(
+      jobs.map(({ job_id, status, cached, smiles, line }) => [job_id, status, cached, smiles, line]),
+      [[jobId, "completed", true, "CCCCO", 1]],
+    );
+  const [quiet] = (await submit("CCCCO", { visibility: "private" })).jobs;
+  assert.deepEqual([quiet?.job_id, quiet?.visibility], [jobId, "organization"], "and says who sees that job");
   for (const more of [
     { reuse: false },
     { solvent: "water" },
@@ -229,7 +234,8 @@ test("another person's private job is no answer, one's own is", async () => {
   const theirs = await submitSmiles(context, colleague, "CCCCCO");
   assert.equal(theirs.jobs[0]?.cached, false);
   assert.notEqual(theirs.jobs[0]?.job_id, jobId);
-  assert.equal((await submit("CCCCCO", { visibility: "private" })).jobs[0]?.job_id, jobId);
+  const [again] = (await submit("CCCCCO", { visibility: "private" })).jobs;
+  assert.deepEqual([again?.job_id, again?.cached, again?.visibility], [jobId, true, "private"]);
 });
 
 test("an admin, who may see it, is not answered from another person's private job either", async () => {

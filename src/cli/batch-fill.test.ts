@@ -44,12 +44,12 @@ test("a batch that was broken off goes on after the last line that it has", asyn
   const batch_id = printed.at(-1)?.batch_id ?? "";
   const left = await show(batch_id);
   assert.deepEqual([left.sealed_at, left.total_items, left.last_source_row], [null, 20, 20]);
-  assert.equal(left.counts.processing, KINDS, "its first jobs wait for nothing");
+  assert.equal(left.counts.queued, KINDS, "its first jobs wait for nothing");
   assert.match(said.at(-1) ?? "", /--resume/);
   const again = { batch_id, after: left.last_source_row ?? 0 };
   const { row } = await fillBatch(cli, { into: again, records: lines(35), on_reject: "skip", portion: 10 });
   assert.notEqual(row.sealed_at, null);
-  assert.deepEqual([row.total_items, row.counts.processing, row.counts.skipped], [35, KINDS, 35 - KINDS]);
+  assert.deepEqual([row.total_items, row.counts.queued, row.counts.skipped], [35, KINDS, 35 - KINDS]);
 });
 
 test("what fits into one call is one request, and an error before it leaves nothing", async () => {

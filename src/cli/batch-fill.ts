@@ -6,12 +6,13 @@ import {
   sealBatchOperation,
   showBatch,
 } from "../batches/operations.ts";
-import { type AddedItems, type BatchRow, type CreateBatch, MOST_RECORDS } from "../batches/schema.ts";
+import type { AddedItems, BatchRow, CreateBatch } from "../batches/schema.ts";
 import { type AppError, toAppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
 import { portionsOf } from "../molecules/stream-file.ts";
 import { perform } from "../perform.ts";
+import { MOST_RECORDS } from "../requests/schema.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
 

@@ -1,6 +1,6 @@
-import { waitForBatch } from "./batch.ts";
-import { type BatchSource, fillBatch } from "./batch-fill.ts";
-import { describeBatch } from "./batch-words.ts";
+import { type BatchSource, type Filled, fillBatch } from "./batch-fill.ts";
+import { idleEngine, interruptible, watchBatch, wentWell } from "./batch-watch.ts";
+import { describeBatch, describeFilled } from "./batch-words.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
 
@@ -10,9 +10,29 @@ import { ExitWith } from "./exit.ts";
  */
 export async function submitBatch(cli: Cli, source: BatchSource, { wait }: { wait: boolean }): Promise<void> {
   const filled = await fillBatch(cli, source);
+  const { total_items, batch_id } = filled.row;
+  cli.out.say(`${total_items} items are one batch: \`aliquot batch watch ${batch_id}\` follows it`);
+  const beside = wait ? { jobs: [], results: [] } : { jobs: [] };
+  return printFilled(cli, filled, { wait, beside });
+}
+
+/**
+ * Prints a batch that was filled, or follows it to its end first, with a worker of this command's own where there is
+ * none. Ends with 1 where nothing of it can be computed, or something that was waited for failed.
+ */
+export async function printFilled(
+  cli: Cli,
+  filled: Filled,
+  { wait, beside = {} }: { wait: boolean; beside?: object },
+): Promise<void> {
   const { row, rejected } = filled;
-  cli.out.say(`${row.total_items} items are one batch: \`aliquot batch watch ${row.batch_id}\` follows it`);
-  if (wait) return waitForBatch(cli, filled, { jobs: [], results: [] });
-  cli.out.result({ ...row, jobs: [], rejected }, () => describeBatch(row));
-  if (row.counts.skipped === row.total_items) throw new ExitWith(1);
+  if (!wait) {
+    const idle = await idleEngine(await cli.context(), row);
+    cli.out.result({ ...row, ...beside, rejected }, () => describeFilled(filled, idle));
+    if (row.counts.skipped === row.total_items) throw new ExitWith(1);
+    return;
+  }
+  const ended = await interruptible(cli, () => watchBatch(cli, row.batch_id, { engines: row.engines }));
+  cli.out.result({ ...ended, ...beside, rejected }, describeBatch);
+  if (!wentWell(ended)) throw new ExitWith(1);
 }

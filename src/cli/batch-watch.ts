@@ -4,10 +4,11 @@ import { openItems } from "../batches/report.ts";
 import { BATCH_ENDED, type BatchRow } from "../batches/schema.ts";
 import type { Context } from "../context.ts";
 import { perform } from "../perform.ts";
-import { countWorkers } from "../queue/workers-store.ts";
 import type { Cli } from "./cli.ts";
+import { ExitWith } from "./exit.ts";
+import { INTERRUPTED } from "./interrupt.ts";
 import { aWorkerWith } from "./job-show.ts";
-import { HelperWorker, Interrupted, onInterrupt, patiently } from "./wait.ts";
+import { HelperWorker, Interrupted, onInterrupt, patiently, withoutWorker } from "./wait.ts";
 
 const POLL_MS = 500;
 /** Who computes it is asked so often. */
@@ -66,14 +67,12 @@ function noteOf({ counts, rate_per_s, eta_s, sealed_at, status }: BatchRow): str
 
 /** An engine of which a batch under way has need and no worker alive has it; undefined: nothing is missing. */
 export async function idleEngine(
-  { metadata }: Pick<Context, "metadata">,
+  context: Pick<Context, "metadata">,
   { engines, counts, status }: BatchRow,
 ): Promise<string | undefined> {
   const runs = status === "pending" || status === "in_progress";
   if (!runs || openItems(counts) === 0) return undefined;
-  // A database that is away answers the question of who is there later.
-  const workers = await Promise.all(engines.map((engine) => countWorkers(metadata, engine).catch(() => 1)));
-  return engines.find((_, index) => workers[index] === 0);
+  return withoutWorker(context, engines);
 }
 
 /** Looks every few seconds whether anybody computes a batch, and says once where nobody does. */
@@ -111,4 +110,15 @@ export function duration(seconds: number): string {
 /** Whether everything that was computed went well: what a waiting command ends with. */
 export function wentWell({ status, counts }: BatchRow): boolean {
   return status === "completed" && counts.failed === 0;
+}
+
+/** Ends the command with 130 where the person ended the waiting. */
+export async function interruptible<T>(cli: Cli, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    cli.out.say("interrupted: the batch goes on wherever a worker runs; `aliquot batch watch` follows it");
+    throw new ExitWith(INTERRUPTED);
+  }
 }

@@ -1,6 +1,8 @@
 import type { BatchRow } from "../batches/schema.ts";
+import type { Filled } from "./batch-fill.ts";
 import { duration } from "./batch-watch.ts";
-import { table } from "./out.ts";
+import { aWorkerWith } from "./job-show.ts";
+import { table, time } from "./out.ts";
 
 /** A batch as people read it. */
 export function describeBatch(row: BatchRow & { waiting_for?: string }): string {
@@ -8,7 +10,7 @@ export function describeBatch(row: BatchRow & { waiting_for?: string }): string 
   const said = Object.entries(counts).filter(([, count]) => count > 0);
   return [
     `batch ${row.batch_id} "${row.name}": ${row.pipeline} ${row.pipeline_version}, ${row.status}`,
-    `  ${row.total_items} items${said.length === 0 ? "" : `: ${said.map(([state, count]) => `${count} ${state}`).join(", ")}`}`,
+    `  ${row.total_items} ${row.total_items === 1 ? "item" : "items"}${said.length === 0 ? "" : `: ${said.map(([state, count]) => `${count} ${state}`).join(", ")}`}`,
     ...(rate_per_s === null
       ? []
       : [`  ${rate_per_s}/s${eta_s === null || eta_s === 0 ? "" : `, about ${duration(eta_s)} left`}`]),
@@ -29,8 +31,20 @@ export function batchTable(rows: BatchRow[]): string {
     ["batch", "name", "pipeline", "status", "items", "completed", "failed", "skipped", "created"],
     rows.map(({ counts, ...row }) => [
       ...[row.batch_id, row.name, row.pipeline, row.status, row.total_items],
-      ...[counts.completed, counts.failed, counts.skipped, row.created_at.slice(0, 19)],
+      ...[counts.completed, counts.failed, counts.skipped, time(row.created_at)],
     ]),
     "no batch yet: `aliquot batch create PIPELINE FILE` makes one",
   );
+}
+
+/** A batch that was just filled: what it left out, and who will compute it (`idle`: an engine that nobody has). */
+export function describeFilled({ row, rejected }: Filled, idle: string | undefined): string {
+  const { batch_id, counts } = row;
+  const lines = [describeBatch(row)];
+  for (const { line, message } of rejected.slice(0, 20)) lines.push(`line ${line} was left out: ${message}`);
+  const more = counts.skipped - Math.min(rejected.length, 20);
+  if (more > 0) lines.push(`${more} more left out: \`aliquot batch items ${batch_id} --status skipped\``);
+  lines.push(`follow it: \`aliquot batch watch ${batch_id}\``);
+  if (idle !== undefined) lines.push(`it waits for ${aWorkerWith(idle)}`);
+  return lines.join("\n");
 }

@@ -8,7 +8,7 @@ import {
 import type { CacheStats, Explained, PruneCache, Pruned } from "../result-cache/operations-schema.ts";
 import type { Cli } from "./cli.ts";
 import { id, ranged } from "./options.ts";
-import { fixed, table } from "./out.ts";
+import { fixed, table, time } from "./out.ts";
 
 type PruneOptions = {
   expired?: true;
@@ -116,7 +116,7 @@ function seconds(value: number): string {
 }
 
 function day(text: string | null): string {
-  return text === null ? "–" : text.slice(0, 19);
+  return text === null ? "–" : time(text);
 }
 
 function describeExplained(told: Explained): string {

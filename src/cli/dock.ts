@@ -1,10 +1,10 @@
 import { type Command, Option } from "commander";
-import { MOST_RECORDS } from "../batches/schema.ts";
 import { queryDockingOperation, submitDockingOperation } from "../docking/operations.ts";
-import { type DockingJob, type DockingResult, STEREO_MODES, type SubmitDocking } from "../docking/schema.ts";
+import { type DockingResult, STEREO_MODES, type SubmitDocking } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
 import type { JobRow } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
+import { MOST_RECORDS, type RequestedJob } from "../requests/schema.ts";
 import { submitBatch } from "./batch-submit.ts";
 import type { Cli } from "./cli.ts";
 import {
@@ -17,8 +17,7 @@ import {
   type SiteOptions,
   visibilityOf,
 } from "./docking-parts.ts";
-import { ExitWith } from "./exit.ts";
-import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
+import { describeFailure, follow } from "./follow.ts";
 import { type Given, readGiven } from "./given.ts";
 import { aboveZero, MOST_SEED, priority, ranged } from "./options.ts";
 import { fixed, table } from "./out.ts";
@@ -87,16 +86,13 @@ async function runDock(cli: Cli, smiles: string[], options: Options): Promise<vo
     site,
     molecules: ligands.records,
   });
-  if (answer.jobs.length === 0) {
-    cli.out.result(options.wait === true ? { ...answer, results: [] } : answer, describeSubmission);
-    throw new ExitWith(1);
-  }
-  if (options.wait !== true) {
-    cli.out.result(answer, describeSubmission);
-    return;
-  }
-  const read = (job_ids: string[]) => resultsOf(cli, principal, job_ids);
-  await waitAndPrint(cli, answer, "vina", read, describeDocking);
+  await follow(cli, answer, {
+    wait: options.wait === true,
+    engines: ["vina"],
+    isPrivate: options.private === true,
+    read: (job_ids) => resultsOf(cli, principal, job_ids),
+    describe: describeDocking,
+  });
 }
 
 /** More than one call takes: one batch, whose jobs are made as others end. */
@@ -178,7 +174,7 @@ async function resultsOf(
 export function describeDocking(
   jobs: JobRow[],
   results: DockingResult[],
-  answer: { jobs: DockingJob[] },
+  answer: { jobs: RequestedJob[] },
 ): string {
   const submitted = new Map(answer.jobs.map((job) => [job.job_id, job]));
   const posesOf = Map.groupBy(results, (row) => row.job_id);
@@ -205,7 +201,7 @@ export function describeDocking(
   });
   const names = ["molecule", "isomer", "Vina score", "as printed", "LE", "RMSD/Å", "poses", "notes"];
   const shown = dropEmpty(names, rows);
-  const failed = jobs.filter((job) => job.status !== "completed").map(describeFailure);
+  const failed = jobs.filter((job) => job.status !== "completed").map((job) => describeFailure(job, answer));
   return [
     table(shown.headers, shown.rows, "no results"),
     ...(rows.length === 0 ? [] : ["Vina scores in kcal/mol: a ranking at one site, no measured affinity"]),

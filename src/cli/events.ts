@@ -5,9 +5,10 @@ import { EVENT_TYPES, type EventRow } from "../events/schema.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { EventFeed } from "./event-feed.ts";
-import { onInterrupt } from "./interrupt.ts";
+import { ExitWith } from "./exit.ts";
+import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
 import { limit } from "./options.ts";
-import { table } from "./out.ts";
+import { table, time } from "./out.ts";
 import { since } from "./since.ts";
 import { patiently } from "./wait.ts";
 
@@ -84,14 +85,14 @@ async function followEvents(cli: Cli, { since, limit, cursor: _, ...filter }: Op
   for (;;) {
     print(await feed.next());
     await sleep(LOOK_MS, undefined, { signal: interrupted.signal }).catch(() => {});
-    if (interrupted.signal.aborted) return;
+    if (interrupted.signal.aborted) throw new ExitWith(INTERRUPTED);
   }
 }
 
 function cells(row: EventRow): (string | number | null)[] {
   const what = [row.status, row.error_code, row.message].filter((text) => text !== null).join(" · ");
   return [
-    row.ts.slice(0, 23),
+    time(row.ts),
     row.event_type,
     row.entity_id === null ? row.entity_type : `${row.entity_type} ${row.entity_id}`,
     what === "" ? null : what,

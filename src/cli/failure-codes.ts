@@ -4,8 +4,8 @@ import { AppError, CHEMISTRY_CODES, ERROR_KINDS } from "../errors.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 
-/** Codes of docs/errors.md, and those that only items of batches have. */
-const KNOWN = [...Object.keys(ERROR_KINDS), ...CHEMISTRY_CODES, "duplicate", "cancelled"];
+/** Codes of docs/errors.md. */
+const KNOWN = [...Object.keys(ERROR_KINDS), ...CHEMISTRY_CODES];
 
 /** Throws AppError usage for a code that no error has and nothing failed with (of a batch, where one is named). */
 export async function checkCode(cli: Cli, code: string | undefined, batch_id?: string): Promise<void> {

@@ -7,6 +7,7 @@ import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { checkCode } from "./failure-codes.ts";
 import { id } from "./options.ts";
+import { time } from "./out.ts";
 import { describeRetried, retryAll } from "./retry-all.ts";
 import { since } from "./since.ts";
 
@@ -28,7 +29,6 @@ const MEANINGS: Record<string, string> = {
   box_misses_receptor: "the box holds nothing of the receptor: move it",
   ligand_larger_than_box: "the ligand does not fit into the box: enlarge it",
   too_large: "more atoms than are taken without asking: say --large, or give something smaller",
-  duplicate: "the same as an earlier item: nothing is lost",
   bad_input: "the input or its parameters are wrong: correct them",
   engine_refused: "the program can't compute this: change the input or the method",
   crashed: "the program ended without a result: often the machine, so try again once",
@@ -112,9 +112,8 @@ function describe(groups: Shown[]): string {
 
 function describeGroup({ code, count, meaning, examples, command, left_out, ...times }: Shown): string {
   const what = left_out ? "left out when it was read" : "failed";
-  const day = (text: string) => text.slice(0, 16).replace("T", " ");
-  const from = day(times.first_at);
-  const to = day(times.last_at);
+  const from = time(times.first_at);
+  const to = time(times.last_at);
   const when = from === to ? from : `${from} to ${to}`;
   return [
     `${count} × ${code}, ${what} (${when})`,

@@ -1,69 +1,153 @@
-import type { JobRow, SubmittedJob } from "../jobs/schema.ts";
+import { type JobRow, TERMINAL } from "../jobs/schema.ts";
 import type { RejectedRecord } from "../molecules/schema.ts";
+import type { RequestedJob } from "../requests/schema.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { Interrupted, waitForJobs } from "./wait.ts";
+import { INTERRUPTED } from "./interrupt.ts";
+import { aWorkerWith } from "./job-show.ts";
+import { short, table } from "./out.ts";
+import { Interrupted, waitForJobs, withoutWorker } from "./wait.ts";
 
 /** What a submission answered, whatever it submits. */
-export type Submitted = { jobs: SubmittedJob[]; rejected: RejectedRecord[] };
+export type Submitted = { jobs: RequestedJob[]; rejected: RejectedRecord[] };
+
+/** How a submission is followed. */
+export type Following<A, R> = {
+  wait: boolean;
+  /** Of its tasks. */
+  engines: readonly string[];
+  /** It was asked for privately. */
+  isPrivate: boolean;
+  read: (jobIds: string[]) => Promise<R[]>;
+  describe: (jobs: JobRow[], results: R[], answer: A) => string;
+};
+
+/** Of more jobs than this the ids are in `--json` and in lists. */
+const LISTED = 20;
 
 /**
- * Waits for the jobs of a submission and prints it with their results; what was left out is said first. Ends
- * with 1 where a job did not complete (results are printed all the same) and 130 on Ctrl-C (jobs go on).
+ * Prints a submission, or waits for its jobs first and prints their results too; what was left out is said before.
+ * Ends with 1 where there is no job or one did not complete (results are printed all the same), and with 130 on
+ * Ctrl-C (jobs go on).
  */
-export async function waitAndPrint<A extends Submitted, R>(
+export async function follow<A extends Submitted, R>(
   cli: Cli,
   answer: A,
-  engines: string | [string, ...string[]],
-  read: (jobIds: string[]) => Promise<R[]>,
-  describe: (jobs: JobRow[], results: R[], answer: A) => string,
+  { wait, engines, isPrivate, read, describe }: Following<A, R>,
 ): Promise<void> {
+  const { jobs, rejected } = answer;
+  if (!wait || jobs.length === 0) {
+    const runs = jobs.some(({ cached }) => !cached);
+    const idle = runs ? await withoutWorker(await cli.context(), engines) : undefined;
+    cli.out.result(wait ? { ...answer, results: [] } : answer, () =>
+      describeSubmission(answer, { idle, isPrivate }),
+    );
+    if (jobs.length === 0) throw new ExitWith(1);
+    return;
+  }
   const { principal } = await cli.member();
-  const ids = [...new Set(answer.jobs.map((job) => job.job_id))];
-  for (const line of leftOut(answer.rejected)) cli.out.say(line);
+  const ids = [...new Set(jobs.map((job) => job.job_id))];
+  for (const line of [...leftOut(rejected), ...seenByAll(jobs, isPrivate)]) cli.out.say(line);
   try {
-    const all: [string, ...string[]] = typeof engines === "string" ? [engines] : engines;
-    const jobs = await waitForJobs(cli, principal, ids, ...all);
+    const ended = await waitForJobs(cli, principal, ids, ...engines);
     const results = await read(ids);
-    const byId = new Map(jobs.map((job) => [job.job_id, job]));
-    const done = answer.jobs.map((job) => ({ ...job, status: byId.get(job.job_id)?.status ?? job.status }));
-    cli.out.result({ ...answer, jobs: done, results }, () => describe(jobs, results, answer));
-    if (jobs.some((job) => job.status !== "completed")) throw new ExitWith(1);
+    const byId = new Map(ended.map((job) => [job.job_id, job]));
+    const done = jobs.map((job) => withEnd(job, byId.get(job.job_id)));
+    cli.out.result({ ...answer, jobs: done, results }, () => describe(ended, results, answer));
+    if (ended.some((job) => job.status !== "completed")) throw new ExitWith(1);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     cli.out.result(answer, () => "");
     cli.out.say("interrupted: the jobs go on wherever a worker runs; `aliquot job watch` follows them");
-    throw new ExitWith(130);
+    throw new ExitWith(INTERRUPTED);
   }
+}
+
+/** A job as it ended, with its error where it has one. */
+function withEnd(job: RequestedJob, ended: JobRow | undefined): RequestedJob & { error?: unknown } {
+  if (ended === undefined) return job;
+  return { ...job, status: ended.status, ...(ended.error === null ? {} : { error: ended.error }) };
 }
 
 function leftOut(rejected: RejectedRecord[]): string[] {
   return rejected.map(({ line, message }) => `line ${line} was left out: ${message}`);
 }
 
-/** A submission that is not waited for. */
-export function describeSubmission({ jobs, rejected }: Submitted): string {
+/** What was asked for privately may be answered by what the organization has computed already. */
+function seenByAll(jobs: RequestedJob[], isPrivate: boolean): string[] {
+  const count = jobs.filter(({ visibility }) => isPrivate && visibility === "organization").length;
+  if (count === 0) return [];
+  const who = "the organization's own jobs, which everybody there sees (and nobody that you asked)";
+  return [`${count} answered by ${who}: --no-cache computes a private one`];
+}
+
+/** A submission that is not waited for; `idle` is an engine that no worker alive has. */
+export function describeSubmission(
+  { jobs, rejected }: Submitted,
+  { idle, isPrivate }: { idle: string | undefined; isPrivate: boolean },
+): string {
   const fresh = jobs.filter((job) => !job.cached).length;
   const [first] = jobs;
   if (first === undefined) return ["no job: nothing of it can be run", ...leftOut(rejected)].join("\n");
-  const distinct = new Set(jobs.map((job) => job.job_id)).size;
+  const distinct = Map.groupBy(jobs, (job) => job.job_id);
   const several =
-    distinct === jobs.length
-      ? `${distinct} jobs`
-      : `${distinct} jobs for ${jobs.length} records: some are the same`;
-  const lines = distinct === 1 ? [`job ${first.job_id} is ${first.status}`] : [several];
+    distinct.size === jobs.length
+      ? `${jobs.length} jobs`
+      : `${distinct.size} jobs for ${jobs.length} records: some are the same`;
+  const lines =
+    distinct.size === 1 ? [`job ${first.job_id} is ${first.status}`] : [several, listOf(distinct)];
   if (fresh < jobs.length)
     lines.push(
       `${jobs.length - fresh} answered from completed jobs that asked the same: --wait prints results`,
     );
-  lines.push(...leftOut(rejected));
-  if (fresh > 0)
-    lines.push("they run where a worker runs: `aliquot up`, or `aliquot worker`; --wait waits for them");
+  lines.push(...seenByAll(jobs, isPrivate), ...leftOut(rejected));
+  const it = new Set(jobs.flatMap(({ job_id, cached }) => (cached ? [] : [job_id]))).size === 1;
+  if (fresh > 0 && idle !== undefined)
+    lines.push(
+      `${it ? "it waits" : "they wait"} for ${aWorkerWith(idle)}; --wait runs ${it ? "it" : "them"} in this command`,
+    );
+  else if (fresh > 0)
+    lines.push(`a worker takes ${it ? "it" : "them"}: \`aliquot job watch\` follows, --wait waits`);
   return lines.join("\n");
 }
 
-/** A job that did not complete, with its reason. */
-export function describeFailure(job: JobRow): string {
+function listOf(distinct: Map<string, RequestedJob[]>): string {
+  const rows = [...distinct].slice(0, LISTED).map(([job_id, asked]) => {
+    const [first] = asked;
+    return [job_id, first?.status ?? "", linesOf(asked), first === undefined ? "" : nameOf(first)];
+  });
+  const more = distinct.size - rows.length;
+  return [
+    table(["job", "status", "line", "molecule"], rows),
+    ...(more === 0 ? [] : [`… and ${more} more: --json prints them all`]),
+  ].join("\n");
+}
+
+const linesOf = (asked: RequestedJob[]) =>
+  asked.length === 0 || asked.some(({ line }) => line === null)
+    ? null
+    : asked
+        .slice(0, 5)
+        .map(({ line }) => line)
+        .join(", ") + (asked.length > 5 ? ", …" : "");
+
+/** What a job computes, as its asker knows it. */
+function nameOf({ name, smiles, structure_id }: RequestedJob): string {
+  const what = smiles ?? (structure_id === null ? null : `structure ${structure_id}`);
+  return [name, short(what, 60)].filter((part) => part !== null).join("  ");
+}
+
+/** A job that did not complete: the line and molecule that were given, and its reason. */
+export function describeFailure(job: JobRow, { jobs }: Pick<Submitted, "jobs">): string {
   const error = job.error as { code?: string; message?: string } | null;
-  return `job ${job.job_id} ${job.status}${error === null ? "" : `: ${error.message} (${error.code})`}`;
+  const asked = jobs.filter(({ job_id }) => job_id === job.job_id);
+  const [first] = asked;
+  const lines = linesOf(asked);
+  const what = [
+    ...(lines === null ? [] : [`line ${lines}`]),
+    ...(first === undefined ? [] : [nameOf(first)]),
+    `job ${job.job_id}`,
+  ].join("  ");
+  const state = TERMINAL.includes(job.status) ? job.status : `is ${job.status}`;
+  return `${what} ${state}${error === null ? "" : `: ${error.message} (${error.code})`}`;
 }

@@ -18,5 +18,8 @@ export function onInterrupt(out: Pick<Out, "say">, what: string): Disposable & {
   };
 }
 
-/** What a command that was interrupted ends with. */
+/**
+ * What a command that was interrupted ends with: one rule for all that wait, watch or follow (--wait, watch, --follow),
+ * as of programs that the signal ends. The code of what was waited for is not known.
+ */
 export const INTERRUPTED = 130;

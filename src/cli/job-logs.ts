@@ -1,38 +1,84 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { zstdDecompress } from "node:zlib";
 import { AppError } from "../errors.ts";
 import { showJob } from "../jobs/operations.ts";
+import { type JobDetail, TERMINAL } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
+import { ExitWith } from "./exit.ts";
+import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
+import { patiently } from "./wait.ts";
 
 const decompress = promisify(zstdDecompress);
+const LOOK_MS = 500;
+
+/** Of which attempts the log is wanted, and whether also of those to come. */
+export type LogWish = { task?: string; attempt?: number; follow?: boolean };
+
+type Row = Record<string, unknown>;
 
 /**
- * Prints what the program printed in the last attempt of a job, or in the one that is asked for. Throws AppError
+ * Prints what the program printed in the last attempt of a job, or in the one that is asked for; where they are
+ * followed, in each attempt as it ends, until the job has ended: with 0 where it completed, else 1. Throws AppError
  * not_found: there is no such attempt, or it printed nothing here because the cache answered it.
  */
-export async function printLogs(
-  cli: Cli,
-  id: string,
-  { task, attempt }: { task?: string; attempt?: number },
-): Promise<void> {
-  const { principal, org } = await cli.member();
-  const context = await cli.context();
-  const detail = await perform(context, showJob, principal, { job_id: id });
-  const asked = detail.executions.filter(
+export async function printLogs(cli: Cli, id: string, wish: LogWish): Promise<void> {
+  if (wish.follow === true) return followLogs(cli, id, wish);
+  const detail = await readJob(cli, id);
+  const asked = askedOf(detail, wish);
+  const last = asked.findLast((row) => row["logs_uri"] != null);
+  if (last === undefined) throw noLog(id, detail, asked.at(-1));
+  const shown = await logOf(cli, id, last);
+  cli.out.result(shown, ({ log }) => log.trimEnd());
+}
+
+async function followLogs(cli: Cli, id: string, wish: LogWish): Promise<void> {
+  using interrupted = onInterrupt(cli.out, "ending");
+  const printed = new Set<unknown>();
+  for (;;) {
+    const detail = await patiently(cli, await cli.context(), () => readJob(cli, id));
+    const fresh = askedOf(detail, wish).filter(
+      (row) => row["logs_uri"] != null && !printed.has(row["exec_id"]),
+    );
+    for (const row of fresh) {
+      printed.add(row["exec_id"]);
+      const shown = await logOf(cli, id, row);
+      cli.out.line(
+        shown,
+        ({ task_name, attempt, log }) => `==> ${task_name}, attempt ${attempt} <==\n${log.trimEnd()}`,
+      );
+    }
+    if (TERMINAL.includes(detail.status)) {
+      if (printed.size === 0) throw noLog(id, detail, askedOf(detail, wish).at(-1));
+      if (detail.status !== "completed") throw new ExitWith(1);
+      return;
+    }
+    await sleep(LOOK_MS, undefined, { signal: interrupted.signal }).catch(() => {});
+    if (interrupted.signal.aborted) throw new ExitWith(INTERRUPTED);
+  }
+}
+
+async function readJob(cli: Cli, job_id: string): Promise<JobDetail> {
+  const { principal } = await cli.member();
+  return perform(await cli.context(), showJob, principal, { job_id });
+}
+
+function askedOf({ executions }: JobDetail, { task, attempt }: LogWish): Row[] {
+  return executions.filter(
     (row) =>
       (task === undefined || row["task_name"] === task) &&
       (attempt === undefined || row["attempt"] === attempt),
   );
-  const last = asked.findLast((row) => row["logs_uri"] != null);
-  if (last === undefined) throw noLog(id, detail, asked.at(-1));
-  const bytes = await context.objects.get(org.org_id, String(last["logs_uri"]));
-  const log = (await decompress(bytes)).toString("utf8");
-  const { exec_id, task_name, attempt: which } = last;
-  cli.out.result({ job_id: id, task_name, exec_id, attempt: which, log }, () => log.trimEnd());
 }
 
-type Row = Record<string, unknown>;
+async function logOf(cli: Cli, job_id: string, row: Row) {
+  const { org } = await cli.member();
+  const bytes = await (await cli.context()).objects.get(org.org_id, String(row["logs_uri"]));
+  const log = (await decompress(bytes)).toString("utf8");
+  const { exec_id, task_name, attempt } = row;
+  return { job_id, task_name, exec_id, attempt, log };
+}
 
 /** Attempts by task, as `dock 1, 2; refine 1`. */
 function attemptsOf(executions: Row[]): string {

@@ -1,7 +1,8 @@
 import type { JobDetail } from "../jobs/schema.ts";
+import { inWords } from "../protocols/differ.ts";
 import { countWorkers } from "../queue/workers-store.ts";
 import type { Cli } from "./cli.ts";
-import { table } from "./out.ts";
+import { fixed, table, time } from "./out.ts";
 
 type Row = Record<string, unknown>;
 type Cell = string | number | null;
@@ -20,21 +21,21 @@ export function aWorkerWith(engine: string): string {
   return `a worker with ${engine}: none is running (\`aliquot worker\` starts one, \`aliquot doctor\` says whether ${engine} is installed)`;
 }
 
-export function describeJob(detail: JobDetail, waits: string | undefined): string {
-  const { tasks, outputs, events, executions, batch_id } = detail;
+/** Everything of a job; `owner` is what the person is called whose it is, where the asker may know. */
+export function describeJob(detail: JobDetail, waits: string | undefined, owner: string | undefined): string {
+  const { tasks, outputs, events, executions } = detail;
   const error = detail.error as { message?: string; code?: string } | null;
-  const { retried } = detail.metrics as { retried?: number };
+  const attempts = executions.map((row) => executionRow(row, putBackAs(row, events)));
   return [
     `job ${detail.job_id}: ${detail.pipeline} ${detail.pipeline_version}, ${detail.status}`,
     ...(error === null ? [] : [`  ${error.message} (${error.code})`]),
     ...(waits === undefined ? [] : [`  waits for ${waits}`]),
-    ...(batch_id === null ? [] : [`  of batch ${batch_id}`]),
-    ...(retried === undefined ? [] : [`  retried ${retried} ${retried === 1 ? "time" : "times"}`]),
+    ...facts(detail, owner).map(([name, value]) => `  ${name.padEnd(9)}  ${value}`),
     "",
     table(["task", "engine", "status", "attempt", ""], tasks.map(taskRow)),
     ...(executions.length === 0
       ? []
-      : ["", table(["attempt of", "#", "status", "started", "s", ""], executions.map(executionRow))]),
+      : ["", table(["attempt of", "#", "status", "started", "s", ""], attempts)]),
     "",
     table(
       ["output", "bytes", "type"],
@@ -44,6 +45,52 @@ export function describeJob(detail: JobDetail, waits: string | undefined): strin
     "",
     table(["#", "when", "event", "detail"], events.map(eventRow)),
   ].join("\n");
+}
+
+/** What a job is of, with what, whose and when, line by line. */
+function facts(detail: JobDetail, owner: string | undefined): [name: string, value: string][] {
+  const { molecule_id, name, smiles, batch_id, owner_id, visibility, protocols } = detail;
+  const { retried } = detail.metrics as { retried?: number };
+  const { submitted_at = detail.created_at, started_at, ended_at } = detail.timings as Times;
+  // The pipeline says the task.
+  const { task: _task, ...asked } = detail.params as Record<string, unknown>;
+  const params = inWords(Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null)));
+  const stages = [
+    `submitted ${time(submitted_at)}`,
+    ...(started_at === undefined ? [] : [`started ${time(started_at)}`]),
+    ...(ended_at === undefined ? [] : [`ended ${time(ended_at)}`]),
+  ];
+  return [
+    ...lines(
+      "molecule",
+      molecule_id && [name, smiles, molecule_id].filter((part) => part !== null).join("  "),
+    ),
+    ...lines("with", params),
+    ...protocols.flatMap((row) =>
+      lines("protocol", `${row.protocol_id} (${row.task_name}: ${row.program} ${row.program_version})`),
+    ),
+    ...lines("owner", `${owner ?? owner_id}${visibility === "private" ? ", private" : ""}`),
+    ...lines("when", stages.join(", ")),
+    ...lines("batch", batch_id),
+    ...lines("retried", retried === undefined ? null : `${retried} ${retried === 1 ? "time" : "times"}`),
+  ];
+}
+
+type Times = { submitted_at?: string; started_at?: string; ended_at?: string };
+
+function lines(name: string, value: string | null): [string, string][] {
+  return value === null ? [] : [[name, value]];
+}
+
+/** An attempt that ended by no fault of its task and is not held against it: in words, else null. */
+function putBackAs(execution: Row, events: Row[]): string | null {
+  const words: Record<string, string> = { given_back: "given back", waits: "put off" };
+  const of = events.find(({ event, metadata }) => {
+    const { task, attempt } = (metadata ?? {}) as { task?: string; attempt?: number };
+    const isOf = task === execution["task_name"] && attempt === execution["attempt"];
+    return isOf && Object.hasOwn(words, String(event));
+  });
+  return of === undefined ? null : (words[String(of["event"])] ?? null);
 }
 
 function taskRow(task: Row): Cell[] {
@@ -56,20 +103,20 @@ function holdOf(task: Row): string | null {
   const after = task["after"] as string[];
   if (task["status"] === "waiting") return `after ${after.join(", ")}`;
   if (task["behind_job_id"] != null) return `the same runs in job ${text(task, "behind_job_id")}`;
-  if (task["next_attempt_at"] != null) return `not before ${text(task, "next_attempt_at").slice(0, 19)}`;
+  if (task["next_attempt_at"] != null) return `not before ${time(text(task, "next_attempt_at"))}`;
   return null;
 }
 
-function executionRow(row: Row): Cell[] {
+function executionRow(row: Row, putBack: string | null): Cell[] {
   const from = row["cached_from_job_id"];
   const error = row["error"] as { code?: string } | null;
   const cached = row["cached_from"] == null ? null : "from the cache";
   return [
     text(row, "task_name"),
     Number(row["attempt"]),
-    text(row, "status"),
-    text(row, "started_at").slice(0, 19),
-    row["wall_seconds"] == null ? null : Math.round(Number(row["wall_seconds"]) * 10) / 10,
+    putBack ?? text(row, "status"),
+    time(text(row, "started_at")),
+    row["wall_seconds"] == null ? null : fixed(Number(row["wall_seconds"]), 2),
     from == null ? (error?.code ?? cached) : `from job ${String(from)}`,
   ];
 }
@@ -80,7 +127,7 @@ export function eventRow(event: Row): Cell[] {
   const name = task === undefined ? text(event, "event") : `${text(event, "event")} ${task}`;
   return [
     Number(event["seq_no"]),
-    text(event, "ts").slice(0, 23),
+    time(text(event, "ts")),
     name,
     event["detail"] == null ? null : text(event, "detail"),
   ];

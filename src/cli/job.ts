@@ -1,116 +1,90 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import { type Principal, viewerOf } from "../access/principal.ts";
+import { selectOptionalUsername } from "../access/store.ts";
 import { listFailures, retryFailures } from "../batches/failure-operations.ts";
+import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
-import {
-  cancelJobOperation,
-  listJobs,
-  retryJobOperation,
-  showJob,
-  submitJobFrom,
-} from "../jobs/operations.ts";
-import { JOB_STATUSES, type JobDetail, type JobRow, type JobStatus } from "../jobs/schema.ts";
+import { cancelJobOperation, retryJobOperation, showJob, submitJobFrom } from "../jobs/operations.ts";
+import type { JobDetail, JobStatus } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
-import { showPipeline } from "../pipelines/operations.ts";
 import type { Cli } from "./cli.ts";
-import { printLogs } from "./job-logs.ts";
+import { registerJobList } from "./job-list.ts";
+import { type LogWish, printLogs } from "./job-logs.ts";
 import { describeJob, waitingFor } from "./job-show.ts";
 import { watchJobs } from "./job-watch.ts";
-import { id as idOption, limit, type Params, param, priority, whole } from "./options.ts";
-import { table } from "./out.ts";
-import { since } from "./since.ts";
+import { id, ids, priority, ranged } from "./options.ts";
 
 export function register(program: Command, cli: Cli): void {
   const job = program.command("job").description("runs of pipelines");
-  registerList(job, cli);
+  registerJobList(job, cli);
   job
-    .command("show <id>")
+    .command("show")
+    .argument("<id>", "the job", id)
     .description("one job: its tasks in order, what they wait for, inputs, outputs, events")
-    .action(async (id: string) => {
-      const { principal } = await cli.member();
-      const detail = await perform(await cli.context(), showJob, principal, { job_id: id });
-      const waits = await waitingFor(cli, detail);
-      cli.out.result<JobDetail & { waiting_for?: string }>(
-        waits === undefined ? detail : { ...detail, waiting_for: waits },
-        () => describeJob(detail, waits),
-      );
-    });
+    .action((job_id: string) => show(cli, job_id));
   job
-    .command("watch <ids...>")
+    .command("watch")
+    .argument("<ids...>", "the jobs", ids)
     .description("print events of jobs as they come, until all have ended; --json: JSON Lines")
-    .action((ids: string[]) => watchJobs(cli, ids));
+    .action((wanted: string[]) => watchJobs(cli, wanted));
   job
-    .command("logs <id>")
+    .command("logs")
+    .argument("<id>", "the job", id)
     .description("what the program of a job printed in its last attempt")
     .option("--task <name>", "of this task")
-    .option("--attempt <n>", "of this attempt", whole)
-    .action((id: string, which: { task?: string; attempt?: number }) => printLogs(cli, id, which));
+    .option("--attempt <n>", "of this attempt", ranged(1, 1_000_000))
+    .option("--follow", "the log of each attempt as it ends, until the job has ended")
+    .action((job_id: string, which: LogWish) => printLogs(cli, job_id, which));
   registerChanges(job, cli);
 }
 
-type ListOptions = { param?: Params } & Record<string, unknown>;
+async function show(cli: Cli, job_id: string): Promise<void> {
+  const { principal } = await cli.member();
+  const context = await cli.context();
+  const detail = await perform(context, showJob, principal, { job_id });
+  const waits = await waitingFor(cli, detail);
+  const owner = cli.out.json ? undefined : await ownerOf(context, principal, detail.owner_id);
+  cli.out.result<JobDetail & { waiting_for?: string }>(
+    waits === undefined ? detail : { ...detail, waiting_for: waits },
+    () => describeJob(detail, waits, owner),
+  );
+}
 
-function registerList(job: Command, cli: Cli): void {
-  job
-    .command("list")
-    .description("jobs that you may see, newest first")
-    .addOption(new Option("--status <status>", "only these").choices([...JOB_STATUSES]))
-    .option("--pipeline <name>", "only runs of this pipeline")
-    .option("--batch <batch>", "only jobs of this batch", idOption)
-    .option("--since <time>", "made not before: a day, a time with its zone, or 30m, 12h, 7d ago", since)
-    .option("--mine", "only those that you submitted")
-    .option("--param <key=value>", "only those run with this parameter, as seed=42", param)
-    .option("--limit <n>", "how many (50)", limit)
-    .option("--cursor <cursor>", "go on after an earlier page")
-    .action(async ({ param: params, batch, ...options }: ListOptions) => {
-      const { principal } = await cli.member();
-      const filter = {
-        ...options,
-        ...(params === undefined ? {} : { params }),
-        ...(batch === undefined ? {} : { batch_id: batch }),
-      };
-      const context = await cli.context();
-      const page = await perform(context, listJobs, principal, filter);
-      const pipeline = options["pipeline"];
-      // Jobs outlive a name, so it is looked up only where it found none. It throws where nothing is called so.
-      if (page.items.length === 0 && typeof pipeline === "string")
-        await perform(context, showPipeline, principal, { pipeline });
-      const { limit: _most, cursor: _from, ...asked } = filter as Record<string, unknown>;
-      cli.out.result(page, ({ items, next_cursor }) =>
-        [
-          jobTable(items, Object.keys(asked).length > 0),
-          ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
-        ].join("\n"),
-      );
-    });
+/** What the person is called whose job it is; undefined where the asker is told of nobody such. */
+async function ownerOf(context: Context, principal: Principal, userId: string): Promise<string | undefined> {
+  if (userId === principal.user_id) return principal.username;
+  return context.metadata.member(viewerOf(principal), (tx) => selectOptionalUsername(tx, userId));
 }
 
 function registerChanges(job: Command, cli: Cli): void {
   job
-    .command("cancel <ids...>")
+    .command("cancel")
+    .argument("<ids...>", "the jobs", ids)
     .description("cancel jobs; what runs is stopped")
-    .action((ids: string[]) =>
-      changeAll(cli, ids, async (id) => {
+    .action((wanted: string[]) =>
+      changeAll(cli, wanted, async (job_id) => {
         const { principal } = await cli.member();
-        return perform(await cli.context(), cancelJobOperation, principal, { job_id: id });
+        return perform(await cli.context(), cancelJobOperation, principal, { job_id });
       }),
     );
   job
-    .command("retry [ids...]")
+    .command("retry")
+    .argument("[ids...]", "the jobs", ids)
     .description("run what failed of jobs again")
     .option("--failed", "all failed jobs that you may change; `aliquot failures` tells them by reason")
-    .action(async (ids: string[], { failed }: { failed?: boolean }) => {
-      if ((ids.length === 0) !== (failed === true))
+    .action(async (wanted: string[], { failed }: { failed?: boolean }) => {
+      if ((wanted.length === 0) !== (failed === true))
         throw new AppError("usage", "say which: ids of jobs, or --failed for all that failed");
       if (failed === true) return retryAllFailed(cli);
-      return changeAll(cli, ids, async (id) => {
+      return changeAll(cli, wanted, async (job_id) => {
         const { principal } = await cli.member();
-        return perform(await cli.context(), retryJobOperation, principal, { job_id: id });
+        return perform(await cli.context(), retryJobOperation, principal, { job_id });
       });
     });
   job
     .command("submit")
     .description("a new job with the recipe, input and parameters of another")
-    .requiredOption("--from <job>", "the job to repeat")
+    .requiredOption("--from <job>", "the job to repeat", id)
     .option("--priority <n>", "0 to 9, the higher the sooner (as that one)", priority)
     .option("--no-cache", "compute everything anew")
     .option("--idempotency-key <key>", "said twice with one key, it is done once; for 24 hours")
@@ -165,19 +139,5 @@ async function retryAllFailed(cli: Cli): Promise<void> {
     left.length > 0
       ? "nothing was retried: what failed is somebody else's, or of a paused or cancelled batch"
       : `${retried} jobs run again`,
-  );
-}
-
-function jobTable(items: JobRow[], isSearch: boolean): string {
-  return table(
-    ["job", "pipeline", "status", "created", "error"],
-    items.map((row) => [
-      row.job_id,
-      row.pipeline,
-      row.status,
-      row.created_at.slice(0, 19),
-      (row.error as { code?: string } | null)?.code ?? null,
-    ]),
-    isSearch ? "no job that you may see is so" : "no job yet: submit one with `aliquot xtb SMILES`",
   );
 }

@@ -8,7 +8,7 @@ import { lookAtFleet, type SchemaStatus, schemaStatus } from "../orgs/fleet-look
 import { checkAppLogin } from "../setup.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { table } from "./out.ts";
+import { table, time } from "./out.ts";
 
 /** One database and what its ledger told. */
 type Seen = {
@@ -74,7 +74,7 @@ export async function showHistory(cli: Cli, branches: readonly Branch[]): Promis
               row.organization ?? row.database,
               row.version,
               row.breaking ? `${row.name} (breaking)` : row.name,
-              row.applied_at.slice(0, 19),
+              time(row.applied_at),
               Math.round(row.duration_ms),
               row.checksum.slice(0, 12),
             ]

@@ -9,7 +9,7 @@ import { perform } from "../perform.ts";
 import { addInChunks } from "./chunks.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { limit } from "./options.ts";
+import { id as anId, limit } from "./options.ts";
 import { fixed, table } from "./out.ts";
 
 export function register(program: Command, cli: Cli): void {
@@ -70,7 +70,8 @@ export function register(program: Command, cli: Cli): void {
       );
     });
   molecule
-    .command("show <id>")
+    .command("show")
+    .argument("<id>", "the molecule", anId)
     .description("one molecule with its registrations and relations")
     .action(async (id: string) => {
       const { principal } = await cli.member();
@@ -78,7 +79,8 @@ export function register(program: Command, cli: Cli): void {
       cli.out.result(found, (row) => JSON.stringify(row, null, 2));
     });
   molecule
-    .command("delete <id>")
+    .command("delete")
+    .argument("<id>", "the molecule", anId)
     .description("take back your registrations of a molecule (asks); what was computed of it stays")
     .action(async (id: string) => {
       const { principal } = await cli.member();

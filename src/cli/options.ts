@@ -61,13 +61,13 @@ export function finite(text: string): number | undefined {
   return text.trim() === "" || !Number.isFinite(value) ? undefined : value;
 }
 
-/** An id as an option's value. */
+/** An id as the value of an option or argument: where only an id can stand, other words are an error of usage. */
 export function id(text: string): string {
   if (!isUuid(text)) throw new InvalidArgumentError("It must be an id, as lists show it.");
   return text;
 }
 
-/** One more id of an option that takes several. */
+/** One more id of an option or argument that takes several. */
 export function ids(text: string, before: string[] = []): string[] {
   return [...before, id(text)];
 }

@@ -11,6 +11,7 @@ import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { ranged } from "./options.ts";
 import { whoIn } from "./org-who.ts";
+import { time } from "./out.ts";
 
 type DeleteOptions = { grace?: number; now?: boolean };
 
@@ -74,5 +75,5 @@ function said({ name, slug, status, delete_after, changed }: OrgLife): string {
   if (status === "deleted") return `organization ${name} is gone`;
   const stands = `organization ${name} is ${changed ? "" : "already "}${status}`;
   if (status !== "deleting" || delete_after === null) return stands;
-  return `${stands}: it is dropped after ${delete_after.slice(0, 16)}Z; until then \`aliquot org resume ${slug}\` takes it back`;
+  return `${stands}: it is dropped after ${time(delete_after)}; until then \`aliquot org resume ${slug}\` takes it back`;
 }

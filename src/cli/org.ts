@@ -10,7 +10,7 @@ import { registerLife } from "./org-life.ts";
 import { registerRecovery } from "./org-recovery.ts";
 import { registerSettings } from "./org-settings.ts";
 import { meant, who, whoAnywhere, whoIn } from "./org-who.ts";
-import { table } from "./out.ts";
+import { table, time } from "./out.ts";
 
 export function register(program: Command, cli: Cli): void {
   const org = program.command("org").description("organizations, each with its own database");
@@ -85,10 +85,8 @@ async function list(cli: Cli, options: ListOptions): Promise<void> {
 }
 
 function statusOf(org: ListedOrg): string {
-  if (org.deleted_at !== undefined) return `${org.status} ${org.deleted_at.slice(0, 10)}`;
-  return org.delete_after === undefined
-    ? org.status
-    : `${org.status} after ${org.delete_after.slice(0, 16)}Z`;
+  if (org.deleted_at !== undefined) return `${org.status} ${time(org.deleted_at)}`;
+  return org.delete_after === undefined ? org.status : `${org.status} after ${time(org.delete_after)}`;
 }
 
 async function show(cli: Cli, text?: string): Promise<void> {

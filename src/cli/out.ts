@@ -131,6 +131,17 @@ function isNumber(cell: string | number | null | undefined): boolean {
   return cell == null || typeof cell === "number" || /^-?\d+(\.\d+)?$/.test(cell);
 }
 
+/** Text of at most so many characters; what is longer ends with an ellipsis. */
+export function short(text: string | null, most: number): string | null {
+  const letters = [...(text ?? "")];
+  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
+}
+
+/** A time as people read it, with its zone: 2026-11-21 23:38:05Z. */
+export function time(text: string): string {
+  return `${new Date(text).toISOString().slice(0, 19).replace("T", " ")}Z`;
+}
+
 /** A number with fixed decimals for a table; null stays null. */
 export function fixed(value: number | null | undefined, places: number): string | null {
   return value == null ? null : value.toFixed(places);

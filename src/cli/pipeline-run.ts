@@ -10,8 +10,7 @@ import { runPipelineOperation } from "../pipelines/operations.ts";
 import type { RanPipeline, RunPipeline } from "../pipelines/run.ts";
 import type { Cli } from "./cli.ts";
 import { describeDocking } from "./dock.ts";
-import { ExitWith } from "./exit.ts";
-import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
+import { describeFailure, follow } from "./follow.ts";
 import { readGiven } from "./given.ts";
 import { type Params, param, priority } from "./options.ts";
 import { describeResults } from "./xtb.ts";
@@ -56,11 +55,6 @@ async function run(cli: Cli, pipeline: string, smiles: string[], options: Option
   const { principal } = await cli.member();
   const context = await cli.context();
   const answer = await perform(context, runPipelineOperation, principal, input);
-  if (options.wait !== true || answer.jobs.length === 0) {
-    cli.out.result(options.wait === true ? { ...answer, results: [] } : answer, describeSubmission);
-    if (answer.jobs.length === 0) throw new ExitWith(1);
-    return;
-  }
   const { engines } = answer;
   const read = async (job_ids: string[]): Promise<Result[]> => {
     const results: Result[] = [];
@@ -74,7 +68,8 @@ async function run(cli: Cli, pipeline: string, smiles: string[], options: Option
     }
     return results;
   };
-  await waitAndPrint(cli, answer, engines as [string, ...string[]], read, describeRun);
+  const [wait, isPrivate] = [options.wait === true, options.private === true];
+  await follow(cli, answer, { wait, engines, isPrivate, read, describe: describeRun });
 }
 
 async function requestOf(pipeline: string, smiles: string[], options: Options): Promise<RunPipeline> {
@@ -107,17 +102,14 @@ function describeRun(jobs: JobRow[], results: Result[], answer: RanPipeline): st
   const { engines } = answer;
   const docked = results.filter((row) => row.engine === "vina");
   const calculated = results.filter((row) => row.engine === "xtb");
-  const unknown = { molecule_id: "", smiles: "", line: 1, isomer: null };
   const tables =
     done.length === 0
       ? []
       : [
-          ...(engines.includes("vina")
-            ? [describeDocking(done, docked, { jobs: answer.jobs.map((job) => ({ ...job, ...unknown })) })]
-            : []),
+          ...(engines.includes("vina") ? [describeDocking(done, docked, answer)] : []),
           ...(engines.includes("xtb") ? [describeResults(done, calculated, answer)] : []),
         ];
-  const failed = jobs.filter((job) => job.status !== "completed").map(describeFailure);
+  const failed = jobs.filter((job) => job.status !== "completed").map((job) => describeFailure(job, answer));
   const parts = failed.length === 0 ? tables : [...tables, failed.join("\n")];
   return parts.join("\n\n");
 }

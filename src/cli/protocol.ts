@@ -1,10 +1,13 @@
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import { defaultsOf } from "../engines/defaults.ts";
+import { isUuid } from "../ids.ts";
 import { perform } from "../perform.ts";
+import { differences, inWords } from "../protocols/differ.ts";
 import { listProtocols, showProtocol } from "../protocols/operations.ts";
 import type { Protocol } from "../protocols/schema.ts";
 import type { Cli } from "./cli.ts";
 import { limit } from "./options.ts";
-import { table } from "./out.ts";
+import { table, time } from "./out.ts";
 
 export function register(program: Command, cli: Cli): void {
   const protocol = program
@@ -19,30 +22,39 @@ export function register(program: Command, cli: Cli): void {
       const { principal } = await cli.member();
       const page = await perform(await cli.context(), listProtocols, principal, { ...options });
       cli.out.result(page, ({ items, next_cursor }) =>
-        [
-          table(
-            ["protocol", "task", "program", "version", "first used"],
-            items.map((row) => [
-              row.protocol_id,
-              row.task,
-              row.program,
-              row.program_version,
-              row.created_at.slice(0, 19),
-            ]),
-            "no protocol yet: the first result makes one",
-          ),
-          ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
-        ].join("\n"),
+        [protocolTable(items), ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`])].join("\n"),
       );
     });
   protocol
-    .command("show <id-or-hash>")
+    .command("show")
+    .argument("<id-or-hash>", "the protocol", idOrHash)
     .description("one protocol with all its parameters, by id or by the hash of its content")
     .action(async (text: string) => {
       const { principal } = await cli.member();
       const row = await perform(await cli.context(), showProtocol, principal, { protocol: text });
       cli.out.result(row, describe);
     });
+}
+
+/** Either is found by its form. */
+function idOrHash(text: string): string {
+  if (isUuid(text) || /^[0-9a-f]{64}$/i.test(text)) return text;
+  throw new InvalidArgumentError("It must be an id, as lists show it, or the 64 hex digits of a hash.");
+}
+
+function protocolTable(items: Protocol[]): string {
+  const told = differences(items, defaultsOf);
+  return table(
+    ["protocol", "task", "program", "other than usual", "first used"],
+    items.map((row) => [
+      row.protocol_id,
+      row.task,
+      `${row.program} ${row.program_version}`,
+      inWords(told.get(row) ?? {}),
+      time(row.created_at),
+    ]),
+    "no protocol yet: the first result makes one",
+  );
 }
 
 function describe({ protocol_id, params_hash, task, program, program_version, params }: Protocol): string {

@@ -8,6 +8,7 @@ import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { id, ids, limit, realRanged } from "./options.ts";
 import { fixed, table } from "./out.ts";
+import { registerCalculations } from "./query-calculations.ts";
 
 /** Poses that one call writes. */
 const MOST_RECORDS = 1000;
@@ -26,6 +27,7 @@ type Options = {
 
 export function register(program: Command, cli: Cli): void {
   const query = program.command("query").description("ask questions of the results");
+  registerCalculations(query, cli);
   query
     .command("docking")
     .description("best poses at a site, or all poses of jobs; --sdf writes them as a file")

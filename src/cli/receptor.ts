@@ -6,7 +6,7 @@ import type { ReceptorReport } from "../receptors/report.ts";
 import { chainName } from "../receptors/select.ts";
 import type { Cli } from "./cli.ts";
 import { addReceptorOptions, prepareFile, type ReceptorOptions } from "./docking-parts.ts";
-import { limit } from "./options.ts";
+import { id as anId, limit } from "./options.ts";
 import { table } from "./out.ts";
 
 export function register(program: Command, cli: Cli): void {
@@ -48,7 +48,8 @@ export function register(program: Command, cli: Cli): void {
       );
     });
   receptor
-    .command("show <id>")
+    .command("show")
+    .argument("<id>", "the receptor", anId)
     .description("one receptor's report; --pdbqt prints the file that Vina reads")
     .option("--pdbqt", "print the prepared file")
     .action(async (id: string, options: { pdbqt?: boolean }) => {

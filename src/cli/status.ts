@@ -4,7 +4,7 @@ import { ALIVE_SECONDS } from "../alive.ts";
 import { listProcesses } from "../processes.ts";
 import { version } from "../version.ts";
 import type { Cli } from "./cli.ts";
-import { table } from "./out.ts";
+import { table, time } from "./out.ts";
 
 export function register(program: Command, cli: Cli): void {
   program
@@ -27,7 +27,7 @@ async function status(cli: Cli): Promise<void> {
       `database: ${server.state}${"data_dir" in server && server.data_dir !== undefined ? ` in ${server.data_dir}` : ""}`,
       table(
         ["process", "kind", "since"],
-        processes.map(({ pid, kind, since }) => [String(pid), kind, since.slice(0, 19)]),
+        processes.map(({ pid, kind, since }) => [String(pid), kind, time(since)]),
         "no process runs: `aliquot up` starts them",
       ),
       ...(counts === null

@@ -5,7 +5,7 @@ import { addStructure, listStructures, showStructure } from "../structures/opera
 import { formatOfName } from "../structures/read.ts";
 import { STRUCTURE_KINDS } from "../structures/store.ts";
 import type { Cli } from "./cli.ts";
-import { limit, ranged, readInput } from "./options.ts";
+import { id as anId, limit, ranged, readInput } from "./options.ts";
 import { table } from "./out.ts";
 
 type AddOptions = { charge?: number; multiplicity?: number; private?: boolean };
@@ -65,7 +65,8 @@ export function register(program: Command, cli: Cli): void {
       );
     });
   structure
-    .command("show <id>")
+    .command("show")
+    .argument("<id>", "the structure", anId)
     .description("one structure; without --json its bytes as they are")
     .action(async (id: string) => {
       const { principal } = await cli.member();

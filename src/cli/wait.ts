@@ -35,7 +35,7 @@ export async function waitForJobs(
   cli: Cli,
   principal: Principal,
   jobIds: string[],
-  ...engines: [string, ...string[]]
+  ...engines: string[]
 ): Promise<JobRow[]> {
   const context = await cli.context();
   const known = await readJobs(context, principal, jobIds);
@@ -80,7 +80,7 @@ export async function patiently<T>(cli: Cli, context: Context, read: () => Promi
 export class HelperWorker {
   readonly #cli: Cli;
   readonly #context: Context;
-  readonly #engines: string[];
+  readonly #engines: readonly string[];
   readonly #start: typeof startWorker;
   readonly #lookMs: number;
   #worker: RunningWorker | undefined;
@@ -92,7 +92,7 @@ export class HelperWorker {
   constructor(
     cli: Cli,
     context: Context,
-    engines: string[],
+    engines: readonly string[],
     { start = startWorker, look_ms = LOOK_MS }: { start?: typeof startWorker; look_ms?: number } = {},
   ) {
     this.#cli = cli;
@@ -110,11 +110,7 @@ export class HelperWorker {
     if (this.#error !== undefined) throw this.#error;
     if (this.#worker !== undefined || Date.now() < this.#nextLook) return;
     this.#nextLook = Date.now() + this.#lookMs;
-    // A database that is away answers the question of who is there later.
-    const others = await Promise.all(
-      this.#engines.map((engine) => countWorkers(this.#context.metadata, engine).catch(() => 1)),
-    );
-    if (others.every((count) => count > 0)) return;
+    if ((await withoutWorker(this.#context, this.#engines)) === undefined) return;
     const worker = await this.#start(this.#context, { slots: this.#context.config.worker_slots });
     const missing = this.#engines.find((engine) => !worker.engines.includes(engine));
     if (missing !== undefined) {
@@ -167,6 +163,16 @@ export class HelperWorker {
     await worker.done.catch(() => {});
     clearTimeout(late);
   }
+}
+
+/** The first of some engines that no worker alive has; undefined: each is there. */
+export async function withoutWorker(
+  { metadata }: Pick<Context, "metadata">,
+  engines: readonly string[],
+): Promise<string | undefined> {
+  // A database that is away answers the question of who is there later.
+  const workers = await Promise.all(engines.map((engine) => countWorkers(metadata, engine).catch(() => 1)));
+  return engines.find((_, index) => workers[index] === 0);
 }
 
 function missingEngine(engine: string, probe: EngineProbe | undefined): AppError {

@@ -3,9 +3,12 @@ import { type Command, InvalidArgumentError } from "commander";
 import { ENGINE_NAMES } from "../engines/registry.ts";
 import { openLogger } from "../log.ts";
 import { enrol } from "../processes.ts";
+import { countLater } from "../queue/operators-store.ts";
+import type { TaskEnd } from "../worker/run.ts";
 import { startWorker } from "../worker/start.ts";
 import type { Cli } from "./cli.ts";
 import { slotCount } from "./options.ts";
+import { time } from "./out.ts";
 import { registerWorkers } from "./workers.ts";
 
 type RunOptions = { slots?: number; engines?: string[]; once?: boolean; withParent?: boolean };
@@ -16,7 +19,7 @@ export function register(program: Command, cli: Cli): void {
     .description("run tasks of every organization until told to stop (Ctrl-C; twice ends at once)")
     .option("--slots <n>", "engine runs at once (WORKER_SLOTS, else cores)", slotCount)
     .option("--engines <names>", "only these of the engines that are found, with commas between", engineNames)
-    .option("--once", "stop when nothing is left to take")
+    .option("--once", "stop when nothing is left to take now, and say what was run")
     .option("--with-parent", "stop when standard input closes (used by `up`)")
     .action((options: RunOptions) => runWorkerCommand(cli, options));
   registerWorkers(worker, cli);
@@ -39,7 +42,13 @@ async function runWorkerCommand(cli: Cli, options: RunOptions): Promise<void> {
   const leave = await enrol(cli.home(), "worker");
   try {
     const { engines, once = false } = options;
-    const worker = await startWorker(context, { slots, once, ...(engines === undefined ? {} : { engines }) });
+    const ends = new Map<TaskEnd, number>();
+    const worker = await startWorker(context, {
+      slots,
+      once,
+      ...(engines === undefined ? {} : { engines }),
+      ended: (end) => void ends.set(end, (ends.get(end) ?? 0) + 1),
+    });
     for (const probe of worker.probes) {
       if (probe.found || engines?.includes(probe.name) === false) continue;
       cli.out.say(`${probe.name} is missing: its tasks wait. ${probe.how_to_install}`);
@@ -47,12 +56,39 @@ async function runWorkerCommand(cli: Cli, options: RunOptions): Promise<void> {
     cli.out.say(`worker ${process.pid}: ${slots} slots, engines: ${worker.engines.join(", ") || "none"}`);
     obeySignals(worker, options.withParent === true ? cli.io.stdin : undefined);
     await worker.done;
+    if (once) await tellOnce(cli, ends, worker.engines);
   } finally {
     leave();
     // An open pipe from the parent would keep this process alive.
     cli.io.stdin.pause();
     cli.io.stdin.unref?.();
   }
+}
+
+const WORDS: Record<TaskEnd, string> = {
+  recorded: "computed",
+  cached: "answered from the cache",
+  failed: "failed",
+  waits: "put off behind an identical one",
+  lost: "lost to another worker or cancelled",
+  given_back: "given back",
+};
+
+/** What a worker did that ends by itself: one document with --json, else words that are no result. */
+async function tellOnce(cli: Cli, ends: Map<TaskEnd, number>, engines: string[]): Promise<void> {
+  const later = await countLater((await cli.context()).metadata, engines);
+  const count = (end: TaskEnd) => ends.get(end) ?? 0;
+  const all = Object.keys(WORDS) as TaskEnd[];
+  if (cli.out.json) {
+    const told = Object.fromEntries(all.map((end) => [end, count(end)]));
+    return cli.out.result({ engines, ...told, later }, () => "");
+  }
+  const words = all.filter((end) => count(end) > 0).map((end) => `${count(end)} ${WORDS[end]}`);
+  cli.out.say(words.length === 0 ? "nothing was to be run" : `ran: ${words.join(", ")}`);
+  if (later.first_at !== null)
+    cli.out.say(
+      `${later.tasks} left whose time is still to come, the first at ${time(later.first_at)}: run it again then`,
+    );
 }
 
 /** First signal: finish what runs. Second: end it now, its tasks go back. A closed parent counts as the first. */

@@ -10,7 +10,7 @@ import { setLane } from "../queue/set-lane.ts";
 import type { Cli } from "./cli.ts";
 import { id } from "./options.ts";
 import { who } from "./org-who.ts";
-import { table } from "./out.ts";
+import { table, time } from "./out.ts";
 
 type LaneOptions = { set?: string; engine?: string; weight?: number; quota?: number | "none" };
 
@@ -21,7 +21,8 @@ export function registerWorkers(worker: Command, cli: Cli): void {
     .description("workers on every machine, with what they run")
     .action(() => list(cli));
   worker
-    .command("drain [worker]")
+    .command("drain")
+    .argument("[worker]", "its id", id)
     .description("tell a worker to take no more, finish what it has and end")
     .option("--all", "every worker (asks first)")
     .action((text: string | undefined, options: { all?: boolean }) => drain(cli, text, options.all ?? false));
@@ -68,7 +69,7 @@ async function list(cli: Cli): Promise<void> {
         row.slots,
         row.running,
         stateOf(row),
-        row.last_seen_at.slice(0, 19),
+        time(row.last_seen_at),
       ]),
       "no worker: start one with `aliquot worker`",
     ),
@@ -82,7 +83,7 @@ function stateOf({ alive, draining }: ListedWorker): string {
 
 async function drain(cli: Cli, text: string | undefined, all: boolean): Promise<void> {
   if (all === (text !== undefined)) throw new AppError("usage", "say either --all or one worker's id");
-  const worker_id = text === undefined ? null : workerId(text);
+  const worker_id = text ?? null;
   const { user_id } = await operator(cli);
   const question = "This ends every worker, on all machines, when it has finished what it runs.";
   if (all && !(await cli.out.confirm(question, cli.options.yes ?? false))) {
@@ -95,14 +96,6 @@ async function drain(cli: Cli, text: string | undefined, all: boolean): Promise<
     `${told.length} worker(s) will hear within 10 s, finish what they run and end; those of \`aliquot up\` are started again`;
   if (all) cli.out.result({ items, next_cursor: null }, say);
   else cli.out.result(items[0], say);
-}
-
-function workerId(text: string): string {
-  try {
-    return id(text);
-  } catch {
-    throw new AppError("not_found", "no such worker: `aliquot worker list` shows those that there are");
-  }
 }
 
 async function lanes(cli: Cli, options: LaneOptions): Promise<void> {
@@ -138,6 +131,6 @@ function laneTable(items: ListedLane[]): string {
 }
 
 function laneState({ is_active, resting_until }: ListedLane): string {
-  if (resting_until !== null) return `its database was away: again at ${resting_until.slice(11, 19)}`;
+  if (resting_until !== null) return `its database was away: again at ${time(resting_until)}`;
   return is_active ? "tasks wait" : "nothing waits";
 }

@@ -1,22 +1,21 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
-import { MOST_RECORDS } from "../batches/schema.ts";
 import { listCalculationsOfJobs, submitCalculationsOperation } from "../calculations/operations.ts";
-import type { Calculation } from "../calculations/schema.ts";
-import type { SubmitCalculations, SubmittedCalculations } from "../calculations/submit.ts";
+import type { Calculation, SubmitCalculations, SubmittedCalculations } from "../calculations/schema.ts";
 import { ALPB_SOLVENTS, OPTIMIZATION_LEVELS } from "../engines/xtb/schema.ts";
 import { AppError } from "../errors.ts";
 import type { JobRow } from "../jobs/schema.ts";
 import { readMoleculeFile } from "../molecules/read-file.ts";
 import type { MoleculeRecord } from "../molecules/schema.ts";
 import { perform } from "../perform.ts";
+import { MOST_RECORDS } from "../requests/schema.ts";
 import { addStructure } from "../structures/operations.ts";
 import { formatOfName } from "../structures/read.ts";
 import { submitBatch } from "./batch-submit.ts";
 import type { Cli } from "./cli.ts";
-import { describeFailure, describeSubmission, waitAndPrint } from "./follow.ts";
+import { describeFailure, follow } from "./follow.ts";
 import { namesFile } from "./given.ts";
-import { MOST_SEED, priority, ranged, readInput } from "./options.ts";
+import { ids, MOST_SEED, priority, ranged, readInput } from "./options.ts";
 import { fixed, table } from "./out.ts";
 
 type Options = {
@@ -43,7 +42,7 @@ export function register(program: Command, cli: Cli): void {
     .command("xtb [file-or-smiles...]")
     .description("geometry optimisation (or a single point) with GFN2-xTB: one job for each molecule")
     .option("--molecules <file>", "SMILES list, SDF/MOL, or XYZ coordinates")
-    .option("--structure <id...>", "structures that were added before", [])
+    .option("--structure <id...>", "structures that were added before", ids, [])
     .option("--single-point", "energy and properties at the given geometry")
     .addOption(new Option("--solvent <name>", "implicit solvent (ALPB)").choices([...ALPB_SOLVENTS]))
     .option("--charge <q>", "net charge in e; another than drawn needs --vertical", ranged(-100, 100))
@@ -74,13 +73,14 @@ async function runXtb(cli: Cli, smiles: string[], options: Options): Promise<voi
     return xtbBatch(cli, input, options);
   const { principal } = await cli.member();
   const answer = await perform(await cli.context(), submitCalculationsOperation, principal, input);
-  if (options.wait !== true) {
-    cli.out.result(answer, describeSubmission);
-    return;
-  }
-  const read = async (job_ids: string[]) =>
-    (await perform(await cli.context(), listCalculationsOfJobs, principal, { job_ids })).items;
-  await waitAndPrint(cli, answer, "xtb", read, describeResults);
+  await follow(cli, answer, {
+    wait: options.wait === true,
+    engines: ["xtb"],
+    isPrivate: options.private === true,
+    read: async (job_ids) =>
+      (await perform(await cli.context(), listCalculationsOfJobs, principal, { job_ids })).items,
+    describe: describeResults,
+  });
 }
 
 /** More than one call takes: one batch, whose jobs are made as others end. */
@@ -173,6 +173,6 @@ export function describeResults(
     "s",
     "notes",
   ];
-  const failed = jobs.filter((job) => job.status !== "completed").map(describeFailure);
+  const failed = jobs.filter((job) => job.status !== "completed").map((job) => describeFailure(job, answer));
   return [table(headers, rows, "no results"), ...failed].join("\n");
 }

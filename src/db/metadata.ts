@@ -1,4 +1,12 @@
-import { Kysely, type LogConfig, PostgresDialect, type PostgresPool, sql, type Transaction } from "kysely";
+import {
+  Kysely,
+  type LogConfig,
+  PostgresDialect,
+  type PostgresPool,
+  type RawBuilder,
+  sql,
+  type Transaction,
+} from "kysely";
 import pg from "pg";
 import type { ServerAddress } from "./address.ts";
 import type { PoolBudget, PoolStats } from "./pools.ts";
@@ -21,6 +29,8 @@ export type Viewer = { user_id: string; org_id: string | null; is_org_admin: boo
  */
 export type Commit = "durable" | "soon";
 
+const NOBODY: Viewer = { user_id: "", org_id: null, is_org_admin: false };
+
 /**
  * The door to the metadata database. It lends a transaction that has taken a role; the login itself
  * may do nothing (NOINHERIT), so there is no way around the choice.
@@ -36,14 +46,21 @@ export class MetadataDoor {
     this.#roles = roles;
   }
 
-  /** As the machinery: every row. Errors of the database come as AppError. */
-  async system<T>(work: (tx: MetadataTx) => Promise<T>, commit: Commit = "durable"): Promise<T> {
-    return this.#lend(this.#roles.system, { user_id: "", org_id: null, is_org_admin: false }, work, commit);
+  /**
+   * As the machinery: every row. `first` travels in the message that begins the transaction, a round trip less; it has
+   * no values of its own (`sql.lit`), and `work` is given its rows. Errors of the database come as AppError.
+   */
+  async system<T, R = never>(
+    work: (tx: MetadataTx, rows: R[]) => Promise<T>,
+    commit: Commit = "durable",
+    first?: RawBuilder<R>,
+  ): Promise<T> {
+    return this.#lend(this.#roles.system, NOBODY, { work, commit, first });
   }
 
   /** As a person: rows that the policies show to `viewer`. */
   async member<T>(viewer: Viewer, work: (tx: MetadataTx) => Promise<T>): Promise<T> {
-    return this.#lend(this.#roles.member, viewer, work);
+    return this.#lend(this.#roles.member, viewer, { work, commit: "durable" });
   }
 
   /** Its connections, as this process has them. */
@@ -51,17 +68,23 @@ export class MetadataDoor {
     return this.#pools.stats();
   }
 
-  async #lend<T>(
+  async #lend<R, T>(
     role: string,
     viewer: Viewer,
-    work: (tx: MetadataTx) => Promise<T>,
-    commit: Commit = "durable",
+    errand: {
+      first?: RawBuilder<R> | undefined;
+      work: (tx: MetadataTx, rows: R[]) => Promise<T>;
+      commit: Commit;
+    },
   ): Promise<T> {
+    const { first, work, commit } = errand;
+    const taken = takeRole(role, viewer, commit);
     try {
       const db = this.#pools.handle("metadata", () => this.#address);
       return await db.transaction().execute(async (tx) => {
-        await takeRole(role, viewer, commit).execute(tx);
-        return work(tx);
+        if (first === undefined) await taken.execute(tx);
+        const rows = first === undefined ? [] : (await sql<R>`${taken}; ${first}`.execute(tx)).rows;
+        return work(tx, rows);
       });
     } catch (error) {
       throw translateDbError(error);

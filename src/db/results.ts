@@ -1,4 +1,12 @@
-import { Kysely, type LogConfig, PostgresDialect, type PostgresPool, sql, type Transaction } from "kysely";
+import {
+  Kysely,
+  type LogConfig,
+  PostgresDialect,
+  type PostgresPool,
+  type RawBuilder,
+  sql,
+  type Transaction,
+} from "kysely";
 import { type Commit, roleText, type Viewer } from "./metadata.ts";
 import type { DB, Json } from "./tables/results.ts";
 
@@ -38,6 +46,22 @@ export async function takeRoleAndAsk(
 ): Promise<Identity | undefined> {
   const text = `${roleText(role, viewer, commit)}; SELECT org_id, generation FROM database_identity`;
   return (await sql.raw<Identity>(text).execute(tx)).rows[0];
+}
+
+/** A statement that writes rows, and refers to no other; undefined: nothing to write. */
+export type Writing = RawBuilder<unknown> | undefined;
+
+/**
+ * Does several writings in one statement, and so in one message: none of them sees what the others wrote, so they
+ * are of different tables. The server does them in an order of its own: of locks that others wait for too, it may
+ * take one kind only.
+ */
+export async function writeTogether(tx: ResultsTx, writings: Writing[]): Promise<void> {
+  const given = writings.filter((one) => one !== undefined);
+  const last = given.pop();
+  if (last === undefined) return;
+  const named = given.map((one, index) => sql`${sql.raw(`w${index}`)} AS (${one})`);
+  await (named.length === 0 ? last : sql`WITH ${sql.join(named)} ${last}`).execute(tx);
 }
 
 /** A value for a JSONB column; the driver alone would send a JavaScript array as a PostgreSQL array. */

@@ -1,15 +1,16 @@
 import { Type } from "typebox";
 import { Uuid } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
+import type { PreparedRequests } from "../requests/submit.ts";
 import { type ExportedPoses, exportPoses } from "./export.ts";
 import { queryDocking } from "./query.ts";
 import { DockingResult, QueryDocking, SubmitDocking, SubmittedDocking } from "./schema.ts";
-import { type PreparedDocking, prepareDocking, submitDocking } from "./submit.ts";
+import { prepareDocking, submitDocking } from "./submit.ts";
 
 export const submitDockingOperation = operation<
   typeof SubmitDocking,
   typeof SubmittedDocking,
-  PreparedDocking
+  PreparedRequests
 >({
   name: "docking.submit",
   summary: "Dock molecules at a binding site with Vina: one job each",

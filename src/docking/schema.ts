@@ -1,7 +1,8 @@
 import { type Static, Type } from "typebox";
 import { VinaParams, VinaPose } from "../engines/vina/schema.ts";
-import { SUBMISSION_CHOICES, SubmittedJob, Uuid } from "../jobs/schema.ts";
+import { SUBMISSION_CHOICES, Uuid } from "../jobs/schema.ts";
 import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
+import { RequestedJob } from "../requests/schema.ts";
 
 /** What is done with a ligand whose stereo is not fully drawn. */
 export const STEREO_MODES = ["enumerate", "arbitrary", "refuse"] as const;
@@ -26,23 +27,10 @@ export const SubmitDocking = Type.Object(
 );
 export type SubmitDocking = Static<typeof SubmitDocking>;
 
-/** A job of a docking, with what it docks: an isomer of the line that was given. */
-export const DockingJob = Type.Intersect([
-  SubmittedJob,
-  Type.Object({
-    molecule_id: Uuid,
-    smiles: Type.String(),
-    line: Type.Integer({ minimum: 1 }),
-    /** `1 of 2` where the drawing left stereo open. */
-    isomer: Type.Union([Type.String(), Type.Null()]),
-  }),
-]);
-export type DockingJob = Static<typeof DockingJob>;
-
 export const SubmittedDocking = Type.Object({
   batch_id: Type.Null(),
   site_id: Uuid,
-  jobs: Type.Array(DockingJob),
+  jobs: Type.Array(RequestedJob),
   rejected: Type.Array(RejectedRecord),
 });
 export type SubmittedDocking = Static<typeof SubmittedDocking>;

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { ResultsDb, ResultsTx } from "../db/results.ts";
+import type { ResultsDb, Writing } from "../db/results.ts";
 import type { PageWish } from "../paging.ts";
 import type { EventFilter, EventRow, EventType } from "./schema.ts";
 
@@ -22,14 +22,15 @@ export type NewEvent = {
 };
 
 /** Many rows in one statement. */
-export async function insertEventLogs(tx: ResultsTx, events: NewEvent[]): Promise<void> {
-  await sql`INSERT INTO event_logs (event_type, entity_type, entity_id, status, message, error_code, context, service,
+export function eventLogsInsert(events: NewEvent[]): Writing {
+  if (events.length === 0) return undefined;
+  return sql`INSERT INTO event_logs (event_type, entity_type, entity_id, status, message, error_code, context, service,
       user_id, duration_ms, private_to)
     SELECT event_type, entity_type, entity_id, status, message, error_code, coalesce(context, '{}'), service,
       user_id, duration_ms, private_to
     FROM jsonb_to_recordset(${JSON.stringify(events)}::jsonb) AS e(event_type text, entity_type text, entity_id text,
       status text, message text, error_code text, context jsonb, service text, user_id uuid, duration_ms float8,
-      private_to uuid)`.execute(tx);
+      private_to uuid)`;
 }
 
 /** A page of what the asker may see, newest first, by keyset. */

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { ResultsTx } from "../db/results.ts";
+import { type ResultsTx, type Writing, writeTogether } from "../db/results.ts";
 
 export type NewJob = {
   job_id: string;
@@ -16,12 +16,19 @@ export type NewTask = {
   max_attempts: number;
 };
 
-/** Jobs of one recipe that are born together: what they share, and what each has of its own. */
-export type NewJobs = {
+export type NewSpec = {
   spec_hash: string;
   pipeline_id: string | null;
   pipeline_version_id: string | null;
-  pipeline_version: string;
+  name: string;
+  version: string;
+  spec: unknown;
+};
+
+/** Jobs of one recipe that are born together: what they share, and what each has of its own. */
+export type NewJobs = {
+  /** Kept where this database does not know it yet. */
+  recipe: NewSpec;
   priority: number;
   /** Rank of the first; each next one has one more. */
   first_rank: number;
@@ -35,35 +42,59 @@ export type NewJobs = {
 };
 
 /**
- * Writes jobs, inputs, tasks and first events, each in one statement of arrays: what all jobs share is said once.
- * Several statements, because a person's rows are judged by policies that look for the job: they see only what
- * an earlier statement wrote.
+ * Writes jobs and their recipe, then inputs, tasks, first events and `told`: what all jobs share is said once. In two
+ * statements, because a person's rows are judged by policies that look for the job: they see only what an earlier
+ * statement wrote.
  */
-export async function insertBirths(tx: ResultsTx, births: NewJobs): Promise<void> {
-  const { jobs } = births;
-  const ids = jobs.map(({ job_id }) => job_id);
-  await sql`INSERT INTO jobs (job_id, spec_hash, pipeline_id, pipeline_version_id, pipeline_version, status,
+export async function insertBirths(tx: ResultsTx, births: NewJobs, told: Writing): Promise<void> {
+  const ids = births.jobs.map(({ job_id }) => job_id);
+  await writeTogether(tx, [specInsert(births.recipe), jobsInsert(births, ids)]);
+  await writeTogether(tx, [inputsInsert(births.jobs), tasksInsert(births, ids), submittedInsert(ids), told]);
+}
+
+/** Keeps a recipe that has no job yet. */
+export async function insertSpec(tx: ResultsTx, spec: NewSpec): Promise<void> {
+  await specInsert(spec)?.execute(tx);
+}
+
+function specInsert({ spec_hash, pipeline_id, pipeline_version_id, name, version, spec }: NewSpec): Writing {
+  return sql`INSERT INTO pipeline_specs (spec_hash, pipeline_id, pipeline_version_id, name, version, spec)
+    VALUES (${spec_hash}, ${pipeline_id}, ${pipeline_version_id}, ${name}, ${version}, ${JSON.stringify(spec)}::jsonb)
+    ON CONFLICT (spec_hash) DO NOTHING`;
+}
+
+function jobsInsert({ jobs, recipe, ...births }: NewJobs, ids: string[]): Writing {
+  return sql`INSERT INTO jobs (job_id, spec_hash, pipeline_id, pipeline_version_id, pipeline_version, status,
       input_signature, params, timings, priority, rank, seq, reuse, batch_id, owner_id, visibility, created_at)
-    SELECT j.job_id, ${births.spec_hash}, ${births.pipeline_id}::uuid, ${births.pipeline_version_id}::uuid,
-      ${births.pipeline_version}, 'queued', j.input_signature, j.params::jsonb,
+    SELECT j.job_id, ${recipe.spec_hash}, ${recipe.pipeline_id}::uuid, ${recipe.pipeline_version_id}::uuid,
+      ${recipe.version}, 'queued', j.input_signature, j.params::jsonb,
       jsonb_build_object('submitted_at', ${births.created_at}::text), ${births.priority}::smallint,
       ${births.first_rank}::bigint + j.n - 1, 1, ${births.reuse}::boolean, ${births.batch_id}::uuid,
       ${births.owner_id}::uuid, ${births.visibility}, ${births.created_at}::timestamptz
     FROM unnest(${ids}::uuid[], ${jobs.map((job) => job.input_signature)}::text[],
       ${jobs.map((job) => JSON.stringify(job.params))}::text[]) WITH ORDINALITY
-      AS j(job_id, input_signature, params, n)`.execute(tx);
+      AS j(job_id, input_signature, params, n)`;
+}
+
+function inputsInsert(jobs: NewJob[]): Writing {
   const inputs = jobs.flatMap((job) => job.inputs.map((input) => ({ job_id: job.job_id, ...input })));
-  if (inputs.length > 0)
-    await sql`INSERT INTO job_inputs (job_id, key, molecule_id, structure_id, site_id)
+  if (inputs.length === 0) return undefined;
+  return sql`INSERT INTO job_inputs (job_id, key, molecule_id, structure_id, site_id)
     SELECT * FROM unnest(${inputs.map((input) => input.job_id)}::uuid[], ${inputs.map((input) => input.key)}::text[],
       ${inputs.map((input) => input.molecule_id)}::uuid[], ${inputs.map((input) => input.structure_id)}::uuid[],
-      ${inputs.map((input) => input.site_id ?? null)}::uuid[])`.execute(tx);
-  await sql`INSERT INTO tasks (job_id, task_name, engine, status, depends_left, max_attempts)
+      ${inputs.map((input) => input.site_id ?? null)}::uuid[])`;
+}
+
+function tasksInsert({ tasks }: NewJobs, ids: string[]): Writing {
+  return sql`INSERT INTO tasks (job_id, task_name, engine, status, depends_left, max_attempts)
     SELECT j.job_id, t.task_name, t.engine, t.status, t.depends_left, t.max_attempts
-    FROM unnest(${ids}::uuid[]) AS j(job_id), jsonb_to_recordset(${JSON.stringify(births.tasks)}::jsonb)
-      AS t(task_name text, engine text, status text, depends_left integer, max_attempts integer)`.execute(tx);
-  await sql`INSERT INTO job_events (job_id, seq_no, event)
-    SELECT j.job_id, 1, 'submitted' FROM unnest(${ids}::uuid[]) AS j(job_id)`.execute(tx);
+    FROM unnest(${ids}::uuid[]) AS j(job_id), jsonb_to_recordset(${JSON.stringify(tasks)}::jsonb)
+      AS t(task_name text, engine text, status text, depends_left integer, max_attempts integer)`;
+}
+
+function submittedInsert(ids: string[]): Writing {
+  return sql`INSERT INTO job_events (job_id, seq_no, event)
+    SELECT j.job_id, 1, 'submitted' FROM unnest(${ids}::uuid[]) AS j(job_id)`;
 }
 
 /** The rank of the first of several jobs that one source, a batch or a person, submits now. */
@@ -82,22 +113,4 @@ export async function selectNextRank(
 export async function countOpenTasks(tx: ResultsTx, most: number): Promise<number> {
   const found = await sql<{ count: number }>`SELECT count_open_tasks(${most}::bigint) AS count`.execute(tx);
   return found.rows[0]?.count ?? 0;
-}
-
-export async function insertSpec(
-  tx: ResultsTx,
-  spec: {
-    spec_hash: string;
-    pipeline_id: string | null;
-    pipeline_version_id: string | null;
-    name: string;
-    version: string;
-    spec: unknown;
-  },
-): Promise<void> {
-  await tx
-    .insertInto("pipeline_specs")
-    .values({ ...spec, spec: sql`${JSON.stringify(spec.spec)}::jsonb` })
-    .onConflict((oc) => oc.column("spec_hash").doNothing())
-    .execute();
 }

@@ -7,8 +7,14 @@ const ATTEMPTS = 3;
 export type EndedTask = { job_id: string; task_name: string; fence: number };
 export type ReadyTask = EndedTask & { engine: string; available_at: string };
 
-/** Cancels what of locked jobs waits or runs, and the attempts that run. */
-export async function cancelTasks(tx: ResultsTx, jobIds: string[]): Promise<EndedTask[]> {
+/**
+ * Cancels what of locked jobs waits or runs, and the attempts that run. Returns those tasks, and the signatures that
+ * nobody computes any more.
+ */
+export async function cancelTasks(
+  tx: ResultsTx,
+  jobIds: string[],
+): Promise<{ tasks: EndedTask[]; signatures: string[] }> {
   const tasks = await tx
     .updateTable("tasks")
     .set({ status: "cancelled" })
@@ -16,13 +22,14 @@ export async function cancelTasks(tx: ResultsTx, jobIds: string[]): Promise<Ende
     .where("status", "in", ["waiting", "ready", "running"])
     .returning(["job_id", "task_name", "fence"])
     .execute();
-  await tx
+  const executions = await tx
     .updateTable("task_executions")
     .set({ status: "cancelled", ended_at: sql`now()` })
     .where(sql<boolean>`job_id = ANY (${jobIds}::uuid[])`)
     .where("status", "=", "running")
+    .returning("signature")
     .execute();
-  return tasks;
+  return { tasks, signatures: executions.flatMap(({ signature }) => signature ?? []) };
 }
 
 /**

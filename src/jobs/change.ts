@@ -8,6 +8,7 @@ import { laterRanks } from "./ranks.ts";
 import { selectOptionalJob } from "./read-store.ts";
 import { type JobStatus, TERMINAL } from "./schema.ts";
 import { insertEvents, type LockedJob, lockJobs, lockOptionalJob, updateJobs } from "./store.ts";
+import { wakeWaiting } from "./waking-store.ts";
 
 export type Changed = { job_id: string; status: JobStatus };
 
@@ -35,7 +36,7 @@ export async function cancelJobs(
 ): Promise<LockedJob[]> {
   const jobs = (await lockJobs(tx, jobIds)).filter(({ status }) => !TERMINAL.includes(status));
   if (jobs.length === 0) return [];
-  const tasks = await cancelTasks(
+  const { tasks, signatures } = await cancelTasks(
     tx,
     jobs.map((job) => job.job_id),
   );
@@ -56,9 +57,15 @@ export async function cancelJobs(
       batch_id === null ? [] : [{ job_id, status: "skipped" as const, error }],
     ),
   );
+  // Identical tasks that waited for one of these, as far as the canceller may write them; others look for themselves.
+  const woken = await wakeWaiting(
+    tx,
+    signatures.map((signature) => ({ signature, answers: false })),
+  );
   await insertOutbox(tx, [
     ...facts.map((payload): Fact => ({ topic: "job", payload })),
     ...tasks.map((payload): Fact => ({ topic: "task_gone", payload })),
+    ...woken.map((payload): Fact => ({ topic: "task_ready", payload })),
   ]);
   return jobs;
 }

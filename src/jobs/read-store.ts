@@ -1,28 +1,64 @@
 import { sql } from "kysely";
 import type { ResultsDb } from "../db/results.ts";
 import type { PageWish } from "../paging.ts";
-import type { JobEvent, JobRow, JobStatus } from "./schema.ts";
+import type { JobDetail, JobEvent, JobRow, JobStatus } from "./schema.ts";
 
-function jobRows(db: ResultsDb) {
+const COLUMNS = [
+  "j.job_id",
+  "j.pipeline",
+  "j.pipeline_version",
+  "m.molecule_id",
+  "m.smiles",
+  "m.name",
+  "j.status",
+  "j.params",
+  "j.timings",
+  "j.metrics",
+  "j.error",
+  "j.priority",
+  "j.batch_id",
+  "j.owner_id",
+  "j.visibility",
+  "j.created_at",
+  "j.updated_at",
+] as const;
+
+function chosen(db: ResultsDb) {
   return db
     .selectFrom("jobs as j")
     .innerJoin("pipeline_specs as s", "s.spec_hash", "j.spec_hash")
-    .select([
-      "j.job_id",
-      "s.name as pipeline",
-      "j.pipeline_version",
-      "j.status",
-      "j.params",
-      "j.timings",
-      "j.metrics",
-      "j.error",
-      "j.priority",
-      "j.batch_id",
-      "j.owner_id",
-      "j.visibility",
-      "j.created_at",
-      "j.updated_at",
-    ]);
+    .selectAll("j")
+    .select("s.name as pipeline");
+}
+
+/** What a job computes: a molecule, or that of a structure. */
+const OF_MOLECULE = sql<string | null>`(
+  SELECT coalesce(i.molecule_id, (SELECT t.molecule_id FROM structures t WHERE t.structure_id = i.structure_id))
+  FROM job_inputs i WHERE i.job_id = j.job_id ORDER BY i.molecule_id IS NULL, i.key LIMIT 1)`;
+
+/**
+ * Rows of jobs that were chosen, each with what it computes: looked up one by one, for those alone. Of a molecule, and
+ * of what people call it, the asker is told what row security shows.
+ */
+function described(db: ResultsDb, jobs: ReturnType<typeof chosen>) {
+  return db
+    .selectFrom(jobs.as("j"))
+    .leftJoinLateral(
+      (eb) =>
+        eb
+          .selectFrom("molecules as m")
+          .select(["m.molecule_id", "m.smiles"])
+          .select(
+            sql<string | null>`(SELECT r.name FROM registrations r WHERE r.molecule_id = m.molecule_id
+              AND r.name IS NOT NULL ORDER BY r.created_at LIMIT 1)`.as("name"),
+          )
+          .where("m.molecule_id", "=", OF_MOLECULE)
+          // Kept apart by it: as a join the planner reads all molecules for a page.
+          .limit(1)
+          .as("m"),
+      (on) => on.onTrue(),
+    )
+    .select(COLUMNS);
 }
 
 export type JobFilter = PageWish & {
@@ -37,7 +73,7 @@ export type JobFilter = PageWish & {
 
 /** Jobs, newest first, by keyset. */
 export async function selectJobs(db: ResultsDb, filter: JobFilter): Promise<JobRow[]> {
-  let query = jobRows(db).orderBy("j.created_at", "desc").orderBy("j.job_id", "desc").limit(filter.limit);
+  let query = chosen(db).orderBy("j.created_at", "desc").orderBy("j.job_id", "desc").limit(filter.limit);
   if (filter.status !== undefined) query = query.where("j.status", "=", filter.status);
   if (filter.job_ids !== undefined) query = query.where("j.job_id", "in", filter.job_ids);
   if (filter.pipeline !== undefined) query = query.where("s.name", "=", filter.pipeline);
@@ -53,11 +89,16 @@ export async function selectJobs(db: ResultsDb, filter: JobFilter): Promise<JobR
     const { at, id } = filter.before;
     query = query.where(sql<boolean>`(j.created_at, j.job_id) < (${at}::timestamptz, ${id}::uuid)`);
   }
-  return (await query.execute()) as JobRow[];
+  const rows = await described(db, query)
+    .orderBy("j.created_at", "desc")
+    .orderBy("j.job_id", "desc")
+    .execute();
+  return rows as JobRow[];
 }
 
 export async function selectOptionalJob(db: ResultsDb, jobId: string): Promise<JobRow | undefined> {
-  return (await jobRows(db).where("j.job_id", "=", jobId).executeTakeFirst()) as JobRow | undefined;
+  const one = chosen(db).where("j.job_id", "=", jobId);
+  return (await described(db, one).executeTakeFirst()) as JobRow | undefined;
 }
 
 /** Everything that hangs on a job, for `job show`. */
@@ -81,7 +122,34 @@ export async function selectJobParts(db: ResultsDb, jobId: string) {
     .where("job_id", "=", jobId)
     .orderBy("seq_no")
     .execute();
-  return { tasks, inputs, outputs, events, executions };
+  return { tasks, inputs, outputs, events, executions, protocols: await selectProtocols(db, executions) };
+}
+
+type Execution = Awaited<ReturnType<typeof selectExecutions>>[number];
+
+/** What the results of a job's tasks stand under, its own and those that answered it, as the tasks ran. */
+async function selectProtocols(db: ResultsDb, executions: Execution[]): Promise<JobDetail["protocols"]> {
+  const done = executions
+    .filter(({ status }) => status === "completed")
+    .map((row) => ({
+      task_name: row.task_name,
+      exec_id: row.cached_from ?? row.exec_id,
+      of_job_id: row.cached_from_job_id ?? row.job_id,
+      of_task_name: row.cached_from_task_name ?? row.task_name,
+    }));
+  if (done.length === 0) return [];
+  const { rows } = await sql<JobDetail["protocols"][number]>`
+    SELECT k.task_name, p.protocol_id, p.task, p.program, p.program_version
+    FROM ROWS FROM (jsonb_to_recordset(${JSON.stringify(done)}::jsonb)
+      AS (task_name text, exec_id uuid, of_job_id uuid, of_task_name text))
+      WITH ORDINALITY AS k(task_name, exec_id, of_job_id, of_task_name, place)
+    JOIN protocols p ON p.protocol_id = coalesce(
+      (SELECT c.protocol_id FROM calculations c WHERE c.calculation_id = (
+        SELECT (r.result_data ->> 'calculation_id')::uuid FROM task_results r WHERE r.exec_id = k.exec_id)),
+      (SELECT d.protocol_id FROM docking_results d
+        WHERE d.job_id = k.of_job_id AND d.task_name = k.of_task_name LIMIT 1))
+    ORDER BY k.place`.execute(db);
+  return rows;
 }
 
 /** With the recipe, and what keeps a ready one from running: a time, or an identical one of another job. */
@@ -113,7 +181,7 @@ async function selectExecutions(db: ResultsDb, jobId: string) {
     .selectFrom("task_executions as e")
     .leftJoin("task_executions as c", "c.exec_id", "e.cached_from")
     .selectAll("e")
-    .select("c.job_id as cached_from_job_id")
+    .select(["c.job_id as cached_from_job_id", "c.task_name as cached_from_task_name"])
     .where("e.job_id", "=", jobId)
     .orderBy("e.exec_id")
     .execute();

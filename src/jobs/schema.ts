@@ -42,6 +42,11 @@ export const JobRow = Type.Object({
   job_id: Uuid,
   pipeline: Type.String(),
   pipeline_version: Type.String(),
+  /** What it computes; null where that is a structure without one, or not the asker's to see. */
+  molecule_id: Type.Union([Uuid, Type.Null()]),
+  smiles: Type.Union([Type.String(), Type.Null()]),
+  /** What those of its owners whom the asker sees call it. */
+  name: Type.Union([Type.String(), Type.Null()]),
   status: Status,
   params: Type.Unknown(),
   timings: Type.Unknown(),
@@ -77,6 +82,16 @@ export const JobDetail = Type.Intersect([
     outputs: Type.Array(Row),
     events: Type.Array(Row),
     executions: Type.Array(Row),
+    /** What its results stand under, task by task; a task that made none is left out. */
+    protocols: Type.Array(
+      Type.Object({
+        task_name: Type.String(),
+        protocol_id: Uuid,
+        task: Type.String(),
+        program: Type.String(),
+        program_version: Type.String(),
+      }),
+    ),
   }),
 ]);
 export type JobDetail = Static<typeof JobDetail>;

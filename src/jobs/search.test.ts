@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
+import { insertMolecule } from "../../test/support/docking.ts";
 import { submitScript } from "../../test/support/engine.ts";
 import type { OrgPrincipal } from "../access/principal.ts";
 import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
-import { listJobs } from "./operations.ts";
+import { listJobs, showJob } from "./operations.ts";
 
 const context = await openTestContext({ after });
 const org = await makeOrg(context);
@@ -45,6 +46,46 @@ test("jobs are found by the parameters that they were run with, each exactly so"
 
 test("a colleague's private job is found by none of its parameters", async () => {
   assert.deepEqual(await found(bob, { seed: 42 }), [open]);
+});
+
+test("a job is listed with what it computes, as far as the asker may know of it", async () => {
+  const inputs = { known: "CCO", hidden: "CCN", of_structure: "CCC" };
+  const molecules: Record<string, string> = {};
+  for (const [name, smiles] of Object.entries(inputs))
+    molecules[name] = await insertMolecule(context, ann, smiles, {
+      name: `ann's ${name}`,
+      visibility: name === "hidden" ? "private" : "organization",
+    });
+  const jobs: string[] = [];
+  for (const _ of ["known", "hidden", "of_structure"]) jobs.push(await submitScript(context, ann));
+  await context.superuser(
+    `DELETE FROM job_inputs WHERE job_id = ANY ($1::uuid[]);`,
+    [jobs],
+    org.database_name,
+  );
+  await context.superuser(
+    `WITH s AS (INSERT INTO structures (molecule_id, kind, format, uri, size_bytes, checksum, source, owner_id, visibility)
+       VALUES ($6, 'conformer', 'xyz', 'u', 1, 'sha256:' || repeat('0', 64), 's', $7, 'organization') RETURNING structure_id)
+     INSERT INTO job_inputs (job_id, key, molecule_id, structure_id)
+     SELECT $1::uuid, 'molecule', $4::uuid, NULL::uuid UNION ALL SELECT $2, 'molecule', $5, NULL
+     UNION ALL SELECT $3, 'structure', NULL, structure_id FROM s`,
+    [...jobs, molecules["known"], molecules["hidden"], molecules["of_structure"], ann.user_id],
+    org.database_name,
+  );
+  const seen = async (who: OrgPrincipal) => {
+    const { items } = await perform(context, listJobs, who, { job_ids: jobs });
+    const byId = new Map(items.map((row) => [row.job_id, row]));
+    return jobs.map((id) => [byId.get(id)?.molecule_id, byId.get(id)?.smiles, byId.get(id)?.name]);
+  };
+  const told = (name: "known" | "hidden" | "of_structure") => [
+    molecules[name],
+    inputs[name],
+    `ann's ${name}`,
+  ];
+  assert.deepEqual(await seen(ann), [told("known"), told("hidden"), told("of_structure")]);
+  assert.deepEqual(await seen(bob), [told("known"), [null, null, null], told("of_structure")]);
+  const shown = await perform(context, showJob, bob, { job_id: jobs[1] ?? "" });
+  assert.deepEqual([shown.molecule_id, shown.smiles, shown.name], [null, null, null]);
 });
 
 test("no parameter, too many, huge and NUL are refused", async () => {

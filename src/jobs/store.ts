@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { ResultsTx } from "../db/results.ts";
+import type { ResultsTx, Writing } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import type { JobFact } from "../outbox.ts";
 import { type JobStatus, privateTo } from "./schema.ts";
@@ -27,10 +27,15 @@ export async function insertOutputs(tx: ResultsTx, outputs: NewOutput[]): Promis
 }
 
 export async function insertEvents(tx: ResultsTx, events: NewEvent[]): Promise<void> {
-  if (events.length === 0) return;
-  await sql`INSERT INTO job_events (job_id, seq_no, event, detail, metadata)
+  await eventsInsert(events)?.execute(tx);
+}
+
+/** For who writes something else in the same statement. */
+export function eventsInsert(events: NewEvent[]): Writing {
+  if (events.length === 0) return undefined;
+  return sql`INSERT INTO job_events (job_id, seq_no, event, detail, metadata)
     SELECT job_id, seq_no, event, detail, coalesce(metadata, '{}') FROM jsonb_to_recordset(${JSON.stringify(events)}::jsonb)
-      AS e(job_id uuid, seq_no bigint, event text, detail text, metadata jsonb)`.execute(tx);
+      AS e(job_id uuid, seq_no bigint, event text, detail text, metadata jsonb)`;
 }
 
 export type LockedJob = {

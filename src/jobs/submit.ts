@@ -2,13 +2,13 @@ import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { SETTING_KEYS } from "../orgs/setting-keys.ts";
-import { insertOutbox } from "../outbox.ts";
+import { outboxInsert } from "../outbox.ts";
 import { dependsOn } from "../pipelines/graph.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
 import { answeredBefore } from "../result-cache/answered.ts";
 import type { CachePolicy } from "../result-cache/schema.ts";
 import { type StructureRow, structureIdentity } from "../structures/store.ts";
-import { countOpenTasks, insertBirths, insertSpec, type NewTask, selectNextRank } from "./births-store.ts";
+import { countOpenTasks, insertBirths, type NewTask, selectNextRank } from "./births-store.ts";
 import { questionSigner, specHash } from "./question.ts";
 import { privateTo, type SubmittedJob } from "./schema.ts";
 
@@ -103,29 +103,31 @@ async function writeJobs(scope: ResultsScope, submission: Submission, fresh: Fre
   const ready = tasks.filter((task) => task.status === "ready");
   const first_rank = await selectNextRank(tx, batch_id ?? owner_id, ready[0]?.engine ?? "", priority);
   const created_at = new Date().toISOString();
-  const spec_hash = specHash(spec);
-  await insertSpec(tx, { spec_hash, pipeline_id, pipeline_version_id, name, version, spec });
-  const shared = { pipeline_id, pipeline_version_id, priority, created_at, first_rank };
-  await insertBirths(tx, {
-    ...shared,
-    spec_hash,
-    pipeline_version: version,
-    reuse,
-    batch_id,
-    owner_id,
-    visibility,
-    tasks,
-    jobs: fresh.map(({ job_id, input_signature, request }) => ({ job_id, input_signature, ...request })),
-  });
+  const shared = { priority, created_at, first_rank };
   const births = {
     ...shared,
+    pipeline_id,
+    pipeline_version_id,
     submitted_by: owner_id,
     status: "queued" as const,
     private_to: privateTo({ visibility, owner_id }),
     tasks: ready.map(({ task_name, engine }) => ({ task_name, engine })),
     job_ids: fresh.map(({ job_id }) => job_id),
   };
-  await insertOutbox(tx, [{ topic: "births", payload: births }]);
+  await insertBirths(
+    tx,
+    {
+      ...shared,
+      recipe: { spec_hash: specHash(spec), pipeline_id, pipeline_version_id, name, version, spec },
+      reuse,
+      batch_id,
+      owner_id,
+      visibility,
+      tasks,
+      jobs: fresh.map(({ job_id, input_signature, request }) => ({ job_id, input_signature, ...request })),
+    },
+    outboxInsert(tx, [{ topic: "births", payload: births }]),
+  );
 }
 
 /** The tasks of every job of a recipe, as they are born: those that wait for nothing are ready. */

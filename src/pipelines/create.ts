@@ -1,4 +1,4 @@
-import { inOrganization } from "../access/policy.ts";
+import { inOrganization, require } from "../access/policy.ts";
 import type { Principal } from "../access/principal.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
@@ -39,16 +39,21 @@ export type MadeDraft = {
 
 const FIRST = "1";
 
+/** Public is what every other organization reads: not for each member to decide. */
+export const SHARE = "pipelines:share";
+
 /**
  * A new pipeline with a draft, or a draft of one that is there: the next number, or in the place of the draft that
  * it has. The number is written into the spec as its `version`. Throws AppError bad_input (the name, or every fault of the spec),
- * not_found (the template), conflict (the name is taken), forbidden (another's pipeline).
+ * not_found (the template), conflict (the name is taken), forbidden (another's pipeline, or public without the
+ * permission for it).
  */
 export async function createPipeline(
   { tx, principal }: { tx: MetadataTx; principal: Principal },
   input: CreatePipeline,
 ): Promise<MadeDraft> {
   const { org_id, user_id } = inOrganization(principal);
+  if (input.visibility === "public") require(principal, SHARE);
   if (isUuid(input.name))
     throw new AppError("bad_input", "a pipeline's name must not look like an id: choose another one");
   const found = await selectOptionalPipeline(tx, input.name);

@@ -173,9 +173,10 @@ test("another person's pipeline is not changed, a private one not seen, and a ta
 });
 
 test("another organization sees what is public once it is published, by id alone, without its drafts", async () => {
-  const { pipeline_id } = await create(ann, { name: "open", template: "screen", visibility: "public" });
+  const { pipeline_id } = await create(ann, { name: "open", template: "screen" });
+  await create(boss, { name: "open", spec: spec(), visibility: "public" });
   await refuses(show(eve, pipeline_id), "not_found", /no pipeline/);
-  await publish(ann, { pipeline: "open" });
+  await publish(boss, { pipeline: "open" });
   await create(ann, { name: "open", spec: spec() });
   const seen = await show(eve, pipeline_id);
   assert.deepEqual([seen.whose, seen.draft_version, seen.versions.length], ["other", null, 1]);
@@ -184,6 +185,21 @@ test("another organization sees what is public once it is published, by id alone
   const own = await create(eve, { name: "open", spec: spec() });
   assert.notEqual(own.pipeline_id, pipeline_id);
   await refuses(publish(eve, { pipeline: pipeline_id }), "forbidden", /not yours/);
+});
+
+test("what other organizations see is not for each member to decide", async () => {
+  const shared = { name: "told", template: "screen", visibility: "public" };
+  await refuses(create(ann, shared), "forbidden", /pipelines:share/);
+  await create(ann, { name: "told", template: "screen" });
+  await refuses(create(ann, shared), "forbidden", /pipelines:share/);
+  assert.equal((await show(ann, "told")).visibility, "organization");
+  await create(boss, shared);
+  // Its maker goes on writing drafts, which nobody else sees.
+  await create(ann, { name: "told", spec: spec() });
+  await refuses(publish(ann, { pipeline: "told" }), "forbidden", /pipelines:share/);
+  assert.equal((await show(ann, "told")).latest_version, null);
+  await create(ann, { name: "told", spec: spec(), visibility: "organization" });
+  assert.equal((await publish(ann, { pipeline: "told" })).changed, true);
 });
 
 test("two who make the same pipeline at once get one of it, and two who publish a draft publish it once", async () => {
@@ -389,7 +405,8 @@ test("a completed job whose files are gone answers nothing", async () => {
     await tx.updateTable("jobs").set({ status: "completed" }).where("job_id", "=", job_id).execute();
     await keepResults(tx, [job_id]);
   });
-  assert.deepEqual(await run(), { job_id, status: "completed", cached: true });
+  const again = await run();
+  assert.deepEqual([again?.job_id, again?.status, again?.cached], [job_id, "completed", true]);
   await context.superuser(
     "UPDATE result_cache SET artifact_map = $2 WHERE canonical_job_id = $1",
     [job_id, { "singlepoint/out": `object:${"0".repeat(64)}` }],

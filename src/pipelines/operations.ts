@@ -2,13 +2,14 @@ import { Type } from "typebox";
 import { operation } from "../operation.ts";
 import { NAME_PATTERN } from "../orgs/schema.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
+import type { PreparedRequests } from "../requests/submit.ts";
 import { comparePipeline } from "./compare.ts";
 import { createPipeline, withVersion } from "./create.ts";
 import { SpecChange } from "./diff.ts";
 import { Fault } from "./faults.ts";
 import { findPipeline, usualVersion, versionNamed } from "./find.ts";
 import { publishPipeline } from "./publish.ts";
-import { type PreparedRun, prepareRun, RanPipeline, RunPipeline, runPipeline } from "./run.ts";
+import { prepareRun, RanPipeline, RunPipeline, runPipeline } from "./run.ts";
 import {
   PIPELINE_VISIBILITIES,
   PipelineRow,
@@ -156,7 +157,7 @@ export const publishPipelineOperation = operation({
     latest_version: Type.Union([Type.String(), Type.Null()]),
     changed: Type.Boolean(),
   }),
-  run: ({ tx }, input) => publishPipeline(tx, input),
+  run: publishPipeline,
   told: (_input, { pipeline_id, version, changed }) => ({
     entity_type: "pipeline",
     entity_id: pipeline_id,
@@ -165,7 +166,7 @@ export const publishPipelineOperation = operation({
   }),
 });
 
-export const runPipelineOperation = operation<typeof RunPipeline, typeof RanPipeline, PreparedRun>({
+export const runPipelineOperation = operation<typeof RunPipeline, typeof RanPipeline, PreparedRequests>({
   name: "pipeline.run",
   summary: "Run a published pipeline on molecules or structures: one job each",
   permission: "jobs:submit",

@@ -1,6 +1,8 @@
+import { require } from "../access/policy.ts";
+import type { Principal } from "../access/principal.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
-import { checkedSpec, notYours } from "./create.ts";
+import { checkedSpec, notYours, SHARE } from "./create.ts";
 import { findPipeline, versionNamed } from "./find.ts";
 import { lockPipeline, selectSpec, selectVersions, updatePipeline, updatePublished } from "./store.ts";
 
@@ -15,11 +17,11 @@ export type Published = {
 
 /**
  * Publishes a draft: it is what jobs get from now on, and never changes again. A version that was published before is
- * left as it is. Throws AppError not_found, forbidden, conflict (there is no draft), bad_input (it no longer fits the
- * task definitions).
+ * left as it is. Throws AppError not_found, forbidden (also where it is public and the asker may not share), conflict
+ * (there is no draft), bad_input (it no longer fits the task definitions).
  */
 export async function publishPipeline(
-  tx: MetadataTx,
+  { tx, principal }: { tx: MetadataTx; principal: Principal },
   { pipeline: text, version }: { pipeline: string; version?: string },
 ): Promise<Published> {
   const { pipeline } = await findPipeline(tx, text);
@@ -39,6 +41,9 @@ export async function publishPipeline(
     const { latest_version } = (await findPipeline(tx, pipeline_id)).pipeline;
     return { pipeline_id, name, version: meant.version, latest_version, changed: false };
   }
+  // Behind the lock, too: an admin may just have made it public.
+  const { visibility } = (await findPipeline(tx, pipeline_id)).pipeline;
+  if (visibility === "public") require(principal, SHARE);
   await checkedSpec(tx, await selectSpec(tx, meant.pipeline_version_id), meant.version);
   await updatePublished(tx, meant.pipeline_version_id);
   await updatePipeline(tx, pipeline_id, { latest_version: meant.version });

@@ -1,14 +1,13 @@
 import { type Static, Type } from "typebox";
 import type { OrgPrincipal } from "../access/principal.ts";
-import { makeRequests, type PreparedRequests, prepareRequests } from "../batches/requests.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { STEREO_MODES } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
-import { SUBMISSION_CHOICES, SubmittedJob, Uuid } from "../jobs/schema.ts";
-import { submitJobs } from "../jobs/submit.ts";
+import { SUBMISSION_CHOICES, Uuid } from "../jobs/schema.ts";
 import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
-import { policyOf } from "../result-cache/policy.ts";
-import type { CachePolicy } from "../result-cache/schema.ts";
+import { planRequests } from "../requests/plan.ts";
+import { RequestedJob } from "../requests/schema.ts";
+import { type PreparedRequests, prepareRequests, submitRequests } from "../requests/submit.ts";
 import type { Services } from "../services.ts";
 import { runnableNamed } from "./recipe.ts";
 import { PipelineText, VersionText } from "./schema.ts";
@@ -41,13 +40,10 @@ export const RanPipeline = Type.Object({
   pipeline_version: Type.String(),
   /** Engines of its tasks. */
   engines: Type.Array(Type.String()),
-  jobs: Type.Array(SubmittedJob),
+  jobs: Type.Array(RequestedJob),
   rejected: Type.Array(RejectedRecord),
 });
 export type RanPipeline = Static<typeof RanPipeline>;
-
-/** What was found out before the transaction. */
-export type PreparedRun = PreparedRequests & { policy: CachePolicy };
 
 /**
  * The pipeline and the chemistry of what it is run on, with no transaction on the organization open. Throws AppError
@@ -56,7 +52,7 @@ export type PreparedRun = PreparedRequests & { policy: CachePolicy };
 export async function prepareRun(
   call: { services: Services; principal: OrgPrincipal },
   { pipeline: text, version, ...input }: RunPipeline,
-): Promise<PreparedRun> {
+): Promise<PreparedRequests> {
   const { molecules = [], molecule_ids = [], structure_ids = [] } = input;
   const count = molecules.length + molecule_ids.length + structure_ids.length;
   if (count > MOST)
@@ -64,34 +60,24 @@ export async function prepareRun(
       "bad_input",
       `${count} inputs are more than ${MOST} in one call: \`aliquot batch create ${text}\` takes up to a million`,
     );
-  const runnable = await runnableNamed(call, text, version);
-  const policy = await policyOf(call.services, call.principal.org_id);
-  return { ...(await prepareRequests(call, runnable, input)), policy };
+  const plan = await planRequests(call, await runnableNamed(call, text, version), input);
+  return prepareRequests(call, plan, input);
 }
 
 /** Registers what is new and births one job for each molecule or structure, in one transaction. */
 export async function runPipeline(
-  call: { scope: ResultsScope; principal: OrgPrincipal; prepared: PreparedRun },
+  call: { scope: ResultsScope; principal: OrgPrincipal; prepared: PreparedRequests },
   input: RunPipeline,
 ): Promise<RanPipeline> {
-  const { scope, principal, prepared } = call;
-  const { pipeline, visibility } = prepared.plan;
-  const requests = await makeRequests(scope, principal, prepared);
-  const submission = {
-    pipeline,
-    owner_id: principal.user_id,
-    visibility,
-    priority: input.priority ?? 5,
-    reuse: input.reuse ?? true,
-    policy: prepared.policy,
-  };
+  const { plan, rejected } = call.prepared;
+  const { pipeline } = plan;
   return {
     batch_id: null,
     pipeline_id: pipeline.pipeline_id,
     pipeline: pipeline.name,
     pipeline_version: pipeline.version,
     engines: [...new Set(Object.values(pipeline.spec.tasks).map(({ engine }) => engine))],
-    jobs: await submitJobs(scope, submission, requests),
-    rejected: [...prepared.things.rejected, ...prepared.things.refused],
+    jobs: await submitRequests(call, input),
+    rejected,
   };
 }

@@ -136,14 +136,15 @@ const BROKEN: [about: string, change: (spec: Loose) => void, says: string[]][] =
       it.inputs.pocket = { kind: "structure" };
       it.tasks.dock.inputs = {
         ligand: { $input: "pocket" },
-        receptor: { $input: "recptor" },
+        // Where it docks is its site's.
+        receptor: { $input: "pocket" },
         drug: { $input: "ligand" },
       };
     },
     [
       "/tasks/dock/inputs/ligand ligand takes a molecule, and pocket is a structure",
-      "/tasks/dock/inputs/receptor/$input recptor is no input of this pipeline: there are ligand, pocket",
-      "/tasks/dock/inputs/drug vina takes no input drug: there are ligand, receptor, reference",
+      "/tasks/dock/inputs/receptor vina takes no input receptor: there is ligand",
+      "/tasks/dock/inputs/drug vina takes no input drug: there is ligand",
     ],
   ],
   [

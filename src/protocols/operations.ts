@@ -1,6 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../errors.ts";
 import { isUuid } from "../ids.ts";
+import { Uuid } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { Protocol } from "./schema.ts";
@@ -29,7 +30,7 @@ export const showProtocol = operation({
   tx: "results",
   /** Its id, or the hash of its content. */
   input: Type.Object(
-    { protocol: Type.String({ minLength: 36, maxLength: 64, pattern: "^[0-9a-fA-F-]+$" }) },
+    { protocol: Type.Union([Uuid, Type.String({ pattern: "^[0-9a-fA-F]{64}$" })]) },
     { additionalProperties: false },
   ),
   output: Protocol,

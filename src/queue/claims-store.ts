@@ -6,6 +6,8 @@ import {
   countLeased,
   type Lane,
   type LaneKey,
+  lockedLanes,
+  locking,
   lockLanes,
   lockQuotas,
   restLanes,
@@ -40,30 +42,36 @@ const PATIENCE_MS = 500;
 /**
  * Claims up to `count` tasks for engines that the worker has. Organizations share by their lanes' weights
  * (`deal`); within a lane the highest priority comes first, then rank. Suspended organizations, lanes at their
- * quota and rows that others hold are passed by. Each claim raises the fence.
+ * quota and rows that others hold are passed by. Each claim raises the fence. Fewer than `count`: there are no
+ * more now.
  */
 export async function claimTasks(metadata: MetadataDoor, worker: Claimer, count: number): Promise<Claim[]> {
   if (worker.engines.length === 0 || count <= 0) return [];
+  // As few lanes as there are tasks wanted: other claims pass by those that this one holds.
+  const few = locking(worker.engines, Math.min(LANES, count));
   return metadata
-    .system(async (tx) => {
-      // As few lanes as there are tasks wanted: other claims pass by those that this one holds.
-      const few = await claimFrom(
-        tx,
-        worker,
-        count,
-        await lockLanes(tx, worker.engines, Math.min(LANES, count)),
-      );
-      if (few.length > 0) return few;
-      const many = await claimFrom(tx, worker, count, await lockLanes(tx, worker.engines, LANES));
-      return many.length > 0 ? many : claimPatiently(tx, worker, count);
-    }, LOSABLE)
+    .system(
+      async (tx, rows) => {
+        const { lanes, servable } = lockedLanes(rows);
+        const first = await claimFrom(tx, worker, count, lanes);
+        // A lane that was seen and not had is another claim's; where there is none, nobody needs to look again.
+        const others = first.length === 0 ? servable > 0 : servable > lanes.length;
+        if (first.length === count || !others) return first;
+        const more = await lockLanes(tx, worker.engines, LANES);
+        const claims = [...first, ...(await claimFrom(tx, worker, count - first.length, more.lanes))];
+        return claims.length > 0 ? claims : claimPatiently(tx, worker, count);
+      },
+      LOSABLE,
+      few,
+    )
     .catch(nothingInTime);
 }
 
 /** Every lane with work is held by another claim: a moment's wait for the first of them is better than a pause. */
 async function claimPatiently(tx: MetadataTx, worker: Claimer, count: number): Promise<Claim[]> {
   await sql`SELECT set_config('lock_timeout', ${String(PATIENCE_MS)}, true)`.execute(tx);
-  return claimFrom(tx, worker, count, await lockLanes(tx, worker.engines, 1, { wait: true }));
+  const { lanes } = await lockLanes(tx, worker.engines, 1, { wait: true });
+  return claimFrom(tx, worker, count, lanes);
 }
 
 function nothingInTime(error: unknown): Claim[] {

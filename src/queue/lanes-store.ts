@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
 
 /** One organization's queue for one engine. */
@@ -14,6 +14,9 @@ export type Lane = LaneKey & {
   /** Virtual time of its engine: no lane starts before it. */
   clock: number;
 };
+
+/** Lanes under lock, and how many were seen that could be served, also those that others hold. */
+export type LockedLanes = { lanes: Lane[]; servable: number };
 
 /** Lanes that a claim sees beyond those that it locks, because others may hold some. */
 const BESIDE = 10;
@@ -49,26 +52,36 @@ export async function lockLanes(
   engines: string[],
   most: number,
   { wait = false }: { wait?: boolean } = {},
-): Promise<Lane[]> {
-  const rows = await sql<Lane>`
-    WITH wanted AS (SELECT unnest(${engines.toSorted()}::text[]) AS engine),
+): Promise<LockedLanes> {
+  return lockedLanes((await locking(engines, most, { wait }).execute(tx)).rows);
+}
+
+type LockedRow = { [K in keyof Lane]: Lane[K] | null } & { servable: number };
+
+/** What `lockLanes` says, without values, so that it may begin a transaction; `lockedLanes` reads its rows. */
+export function locking(engines: string[], most: number, { wait = false } = {}): RawBuilder<LockedRow> {
+  const names = sql.join(engines.toSorted().map((engine) => sql.lit(engine)));
+  return sql<LockedRow>`
+    WITH wanted AS (SELECT unnest(ARRAY[${names}]::text[]) AS engine),
     seen AS MATERIALIZED (
       SELECT e.engine, c.clock, l.org_id, l.vtime FROM wanted e
       CROSS JOIN LATERAL (SELECT (SELECT k.clock FROM queue_lanes k WHERE k.engine = e.engine
         ORDER BY k.clock DESC LIMIT 1) AS clock OFFSET 0) AS c
       CROSS JOIN LATERAL (SELECT l.org_id, l.vtime FROM queue_lanes l WHERE l.engine = e.engine AND ${SERVABLE}
-        ORDER BY l.vtime LIMIT ${most + BESIDE}) AS l)
-    SELECT l.* FROM wanted e
+        ORDER BY l.vtime LIMIT ${sql.lit(most + BESIDE)}) AS l)
+    SELECT n.servable, l.* FROM (SELECT count(*) AS servable FROM seen) AS n LEFT JOIN (wanted e
     CROSS JOIN LATERAL (
       SELECT l.org_id, l.engine, l.vtime, l.weight, l.quota, (SELECT (o.quotas ->> 'concurrent_tasks')::bigint
           FROM organizations o WHERE o.org_id = l.org_id) AS org_quota,
         greatest(s.clock, (SELECT min(f.vtime) FROM seen f WHERE f.engine = e.engine)) AS clock
       FROM seen s JOIN queue_lanes l ON l.org_id = s.org_id AND l.engine = s.engine
       WHERE s.engine = e.engine AND l.engine = e.engine AND l.is_active AND l.available_at <= now()
-      ORDER BY s.vtime LIMIT ${most} FOR NO KEY UPDATE OF l ${wait ? sql`` : sql`SKIP LOCKED`}) AS l`.execute(
-    tx,
-  );
-  return rows.rows;
+      ORDER BY s.vtime LIMIT ${sql.lit(most)} FOR NO KEY UPDATE OF l ${wait ? sql`` : sql`SKIP LOCKED`}) AS l) ON true`;
+}
+
+export function lockedLanes(rows: LockedRow[]): LockedLanes {
+  const lanes = rows.flatMap(({ servable: _, ...lane }) => (lane.org_id === null ? [] : [lane as Lane]));
+  return { lanes, servable: rows[0]?.servable ?? 0 };
 }
 
 /**
@@ -127,22 +140,27 @@ export async function settleLanes(
 /**
  * Wakes lanes that got rows to claim, or makes them; they stay locked until the transaction ends, also those that
  * were awake (see `settleLanes`), so this comes last: nothing that waits for a row of the queue may follow.
- * `reached`: their organization's database was spoken to just now, so a rest because it was away is over.
+ * `reached`: their organization's database was spoken to just now, so a rest because it was away is over. `call`
+ * goes out when the transaction commits.
  */
 export async function wakeLanes(
   tx: MetadataTx,
   lanes: LaneKey[],
-  { reached = false }: { reached?: boolean } = {},
+  { reached = false, call }: { reached?: boolean; call?: { channel: string; message: string } } = {},
 ): Promise<void> {
   if (lanes.length === 0) return;
   // Without the WHERE each would be written again; those that it leaves alone are locked all the same.
-  await sql`INSERT INTO queue_lanes AS l (org_id, engine)
+  const woken = sql`INSERT INTO queue_lanes AS l (org_id, engine)
     SELECT DISTINCT org_id, engine COLLATE "C" FROM jsonb_to_recordset(${JSON.stringify(lanes.map(keyOf))}::jsonb)
       AS k(org_id uuid, engine text) ORDER BY 2, 1
     ON CONFLICT (org_id, engine) DO UPDATE SET is_active = true,
       available_at = CASE WHEN ${reached} THEN '-infinity' ELSE l.available_at END,
       rest_seconds = CASE WHEN ${reached} THEN 0 ELSE l.rest_seconds END
-    WHERE NOT l.is_active OR (${reached} AND l.rest_seconds > 0)`.execute(tx);
+    WHERE NOT l.is_active OR (${reached} AND l.rest_seconds > 0)`;
+  await (call === undefined
+    ? woken
+    : sql`WITH woken AS (${woken}) SELECT pg_notify(${call.channel}, ${call.message})`
+  ).execute(tx);
 }
 
 function keyOf({ org_id, engine }: LaneKey): LaneKey {

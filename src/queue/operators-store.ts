@@ -35,6 +35,19 @@ export async function updateDraining(tx: MetadataTx, workerId: string | null): P
   return (await query.execute()).map((row) => row.worker_id);
 }
 
+/** Tasks for these engines that nobody may claim yet, as their time is still to come, and the first of those times. */
+export async function countLater(
+  metadata: MetadataDoor,
+  engines: string[],
+): Promise<{ tasks: number; first_at: string | null }> {
+  return metadata.system(async (tx) => {
+    const { rows } = await sql<{ tasks: number; first_at: string | null }>`
+      SELECT count(*)::integer AS tasks, min(available_at) AS first_at FROM task_queue
+      WHERE engine = ANY (${engines}::text[]) AND lease_owner IS NULL AND available_at > now()`.execute(tx);
+    return rows[0] ?? { tasks: 0, first_at: null };
+  });
+}
+
 export type ListedLane = {
   org_id: string;
   name: string;

@@ -31,9 +31,8 @@ export async function announceTasks(tx: MetadataTx, orgId: string, engines: stri
   await wakeLanes(
     tx,
     distinct.map((engine): LaneKey => ({ org_id: orgId, engine })),
-    { reached: true },
+    { reached: true, call: { channel: TASKS_CHANNEL, message: distinct.toSorted().join(",") } },
   );
-  await sql`SELECT pg_notify(${TASKS_CHANNEL}, ${distinct.toSorted().join(",")})`.execute(tx);
 }
 
 /** No pause of ours is longer: a time beyond it is a clock that went wrong, and such a task would never be claimed. */

@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { ResultsTx } from "../db/results.ts";
 
 /** A row of ours is a quarter of it at most; one beyond is a lie, and never read. */
@@ -21,21 +21,31 @@ const MOST_BYTES = 256 * 1024;
  * is stopped in its relay holds the lock and says nothing: whoever waits gives up after `patience` (AppError
  * unavailable; the reconciler comes again), and the server ends a holder that was idle for `idle`.
  */
-export async function lockRelay(tx: ResultsTx, { patience = "10s", idle = "60s" } = {}): Promise<void> {
-  await sql`SELECT set_config('lock_timeout', ${patience}, true),
-    set_config('idle_in_transaction_session_timeout', ${idle}, true)`.execute(tx);
-  await sql`SELECT pg_advisory_xact_lock(${RELAY_LOCK})`.execute(tx);
+export async function lockRelay(tx: ResultsTx, waits: Waits = {}): Promise<void> {
+  await lockText(waits).execute(tx);
 }
 
-/** The oldest rows that nobody took, a portion of them; and whether more wait. */
-export async function selectPending(tx: ResultsTx): Promise<{ rows: OutboxRow[]; more: boolean }> {
-  const found = await sql<OutboxRow & { pending: number }>`
+type Waits = { patience?: string; idle?: string };
+
+/** Without values, so that it is one message, also with what follows it. */
+function lockText({ patience = "10s", idle = "60s" }: Waits): RawBuilder<unknown> {
+  return sql`SELECT set_config('lock_timeout', ${sql.lit(patience)}, true),
+    set_config('idle_in_transaction_session_timeout', ${sql.lit(idle)}, true);
+    SELECT pg_advisory_xact_lock(${sql.lit(RELAY_LOCK)})`;
+}
+
+/**
+ * Locks as `lockRelay` does, and reads the oldest rows that nobody took, a portion of them; and whether more wait.
+ * In one message, whose statements see each what was committed before it began: what the last relay marked is seen.
+ */
+export async function lockPending(tx: ResultsTx): Promise<{ rows: OutboxRow[]; more: boolean }> {
+  const found = await sql<OutboxRow & { pending: number }>`${lockText({})};
     SELECT outbox_id, topic, ${PAYLOAD} AS payload, pending FROM (
       SELECT outbox_id, topic, payload, count(*) OVER () AS pending,
         sum(pg_column_size(payload)) OVER (ORDER BY outbox_id) - pg_column_size(payload) AS bytes_before
       FROM (SELECT outbox_id, topic, payload FROM outbox WHERE relayed_at IS NULL
-        ORDER BY outbox_id LIMIT ${MOST_ROWS}) AS oldest) AS measured
-    WHERE bytes_before < ${MOST_BYTES} ORDER BY outbox_id`.execute(tx);
+        ORDER BY outbox_id LIMIT ${sql.lit(MOST_ROWS)}) AS oldest) AS measured
+    WHERE bytes_before < ${sql.lit(MOST_BYTES)} ORDER BY outbox_id`.execute(tx);
   const rows = found.rows.map(({ outbox_id, topic, payload }) => ({ outbox_id, topic, payload }));
   const pending = found.rows[0]?.pending ?? 0;
   return { rows, more: pending === MOST_ROWS || rows.length < pending };

@@ -1,20 +1,13 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { BirthsFact, FactSource, JobFact } from "../outbox.ts";
 
 /**
- * Holds the organization that facts come from until the transaction ends, against its purge. False: it is gone,
- * and nothing may be projected of it any more.
+ * Holds the organization that facts come from until the transaction ends, against its purge. No row: it is gone,
+ * and nothing may be projected of it any more. Without values, so that it may begin a transaction.
  */
-export async function holdOrganization(tx: MetadataTx, orgId: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom("organizations")
-    .select("org_id")
-    .where("org_id", "=", orgId)
-    .where("status", "<>", "deleted")
-    .forKeyShare()
-    .executeTakeFirst();
-  return row !== undefined;
+export function holdOrganization(orgId: string): RawBuilder<{ org_id: string }> {
+  return sql`SELECT org_id FROM organizations WHERE org_id = ${sql.lit(orgId)}::uuid AND status <> 'deleted' FOR KEY SHARE`;
 }
 
 /** Projects jobs; an older (generation, seq) changes nothing, so a status never steps back. */

@@ -100,7 +100,7 @@ async function rewrite(
   scope: ResultsScope,
   { userId, batches_recounted }: { userId: string | null; batches_recounted: number },
 ): Promise<Reindexed> {
-  if (!(await holdOrganization(tx, scope.org_id)))
+  if ((await holdOrganization(scope.org_id).execute(tx)).rows.length === 0)
     throw new AppError("not_found", "no such organization: it was dropped while it was read");
   await createTruthTables(tx);
   const counts = await copyTruth(tx, scope);

@@ -273,7 +273,7 @@ test("facts that come to the metadata database after their organization's purge 
   const gone = await makeOrg(context);
   const job = await submitScript(context, await person(context, gone, "scientist"), { relay: false });
   const late = Object.create(context.metadata) as typeof context.metadata;
-  late.system = async (work) => {
+  late.system = async (work, ...how) => {
     await context.superuser(
       "UPDATE organizations SET status = 'deleting', delete_after = now() WHERE org_id = $1",
       [gone.org_id],
@@ -282,7 +282,7 @@ test("facts that come to the metadata database after their organization's purge 
       "UPDATE organizations SET status = 'deleted', deleted_at = now() WHERE org_id = $1",
       [gone.org_id],
     );
-    return context.metadata.system(work);
+    return context.metadata.system(work, ...how);
   };
   const isGone = (error: unknown) => error instanceof AppError && error.kind === "not_found";
   await assert.rejects(relayOrg(late, context.results, gone.org_id), isGone);

@@ -9,7 +9,7 @@ import { type Logger, SILENT } from "../log.ts";
 import type { ResultsDoor } from "../orgs/door.ts";
 import { projectQueue } from "../queue/queue-store.ts";
 import { countFacts, readFacts } from "./facts.ts";
-import { lockRelay, markRelayed, type OutboxRow, selectPending } from "./outbox-store.ts";
+import { lockPending, markRelayed, type OutboxRow } from "./outbox-store.ts";
 import { holdOrganization, insertJobBirths, upsertJobs } from "./projection-store.ts";
 
 export type RelayOptions = { log?: Logger; meter?: Meter };
@@ -81,9 +81,7 @@ async function relayBatch(
   { log, meter }: Required<RelayOptions>,
 ): Promise<{ count: number; more: boolean }> {
   const started = performance.now();
-  await lockRelay(scope.tx);
-  const locked = performance.now();
-  const { rows, more } = await selectPending(scope.tx);
+  const { rows, more } = await lockPending(scope.tx);
   if (rows.length === 0) return { count: 0, more };
   const read = performance.now();
   const refused = await projectRows(metadata, scope, rows);
@@ -94,7 +92,7 @@ async function relayBatch(
   meter.add(
     scope.org_id,
     { facts: count, rows: rows.length, refused: refused.length },
-    { lock: locked - started, read: read - locked, project: performance.now() - read },
+    { read: read - started, project: performance.now() - read },
   );
   await markRelayed(
     scope.tx,
@@ -111,7 +109,15 @@ async function projectRows(
   rows: OutboxRow[],
 ): Promise<number[]> {
   try {
-    return await metadata.system((tx) => project(tx, scope, rows));
+    const hold = holdOrganization(scope.org_id);
+    return await metadata.system(
+      async (tx, held) => {
+        if (held.length > 0) return project(tx, scope, rows);
+        throw new AppError("not_found", "no such organization: it was dropped while its facts were taken");
+      },
+      "durable",
+      hold,
+    );
   } catch (error) {
     if (!isRefusal(error)) throw error;
     const [only] = rows;
@@ -133,8 +139,6 @@ function isRefusal(error: unknown): boolean {
  * that were left out.
  */
 async function project(tx: MetadataTx, scope: ResultsScope, rows: OutboxRow[]): Promise<number[]> {
-  if (!(await holdOrganization(tx, scope.org_id)))
-    throw new AppError("not_found", "no such organization: it was dropped while its facts were taken");
   const { told, refused } = readFacts(rows, scope.org_id);
   for (const births of told.births) await insertJobBirths(tx, scope, births);
   await upsertJobs(tx, scope, told.jobs);

@@ -1,31 +1,30 @@
 import { sql } from "kysely";
-import type { ResultsDb } from "../db/results.ts";
+import type { ResultsDb, ResultsTx } from "../db/results.ts";
+import { hitsUpdateFrom } from "./entries-store.ts";
 import type { EntryBytes } from "./prune-store.ts";
 import { mayAnswer } from "./reserve-store.ts";
 import type { Asker, CachePolicy } from "./schema.ts";
 
-export type AnsweringJob = {
-  input_signature: string;
-  job_id: string;
-  /** Entries behind its tasks. */
-  cache_keys: string[];
-};
+export type AnsweringJob = { input_signature: string; job_id: string };
 
 /**
  * Completed jobs that asked the same questions and may answer this asker, the latest of each: the organization's,
  * and for a private submission the asker's own; never a colleague's private one, also where an admin could see it.
  * Each of their tasks must be one that the cache would answer now, by a result of the program's version that workers
  * have: what was pruned, disputed or lost its bytes answers no job either. The task's own execution says of which:
- * a person may write a task, and only a worker an execution.
+ * a person may write a task, and only a worker an execution. The entries behind them are counted as hits: those that
+ * may be (`countedKeys`).
  */
-export async function selectAnsweringJobs(
-  db: ResultsDb,
+export async function countAnsweringJobs(
+  tx: ResultsTx,
   signatures: string[],
   asker: Asker,
   policy: CachePolicy,
 ): Promise<AnsweringJob[]> {
   const own = asker.visibility === "private" ? asker.owner_id : null;
-  const { rows } = await sql<AnsweringJob>`
+  const counted = hitsUpdateFrom(sql`(SELECT unnest(cache_keys) AS key FROM found) AS f
+    WHERE ${own}::text IS NULL OR strpos(key, ':') > 0`);
+  const { rows } = await sql<AnsweringJob>`WITH found AS MATERIALIZED (
     SELECT DISTINCT ON (j.input_signature) j.input_signature, j.job_id, k.cache_keys FROM jobs j
     CROSS JOIN LATERAL (SELECT array_agg(e.cache_key) AS cache_keys, bool_and(e.cache_key IS NOT NULL) AS answered
       FROM tasks t LEFT JOIN LATERAL (SELECT c.cache_key FROM result_cache c
@@ -39,7 +38,8 @@ export async function selectAnsweringJobs(
       WHERE t.job_id = j.job_id) AS k
     WHERE j.status = 'completed' AND j.input_signature = ANY (${signatures}::text[])
       AND (j.visibility = 'organization' OR j.owner_id = ${own}::uuid) AND k.answered
-    ORDER BY j.input_signature, j.created_at DESC`.execute(db);
+    ORDER BY j.input_signature, j.created_at DESC), counted AS (${counted})
+    SELECT input_signature, job_id FROM found`.execute(tx);
   return rows;
 }
 

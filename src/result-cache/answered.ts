@@ -1,7 +1,5 @@
 import type { ResultsTx } from "../db/results.ts";
-import { selectAnsweringJobs } from "./answered-store.ts";
-import { countHits } from "./entries-store.ts";
-import { countedKeys } from "./reserve.ts";
+import { type AnsweringJob, countAnsweringJobs } from "./answered-store.ts";
 import type { Asker, CachePolicy } from "./schema.ts";
 
 /**
@@ -13,12 +11,6 @@ export async function answeredBefore(
   signatures: string[],
   asker: Asker,
   policy: CachePolicy,
-): Promise<{ input_signature: string; job_id: string }[]> {
-  if (signatures.length === 0) return [];
-  const jobs = await selectAnsweringJobs(tx, signatures, asker, policy);
-  await countHits(
-    tx,
-    jobs.flatMap(({ cache_keys }) => countedKeys(asker, cache_keys)),
-  );
-  return jobs.map(({ input_signature, job_id }) => ({ input_signature, job_id }));
+): Promise<AnsweringJob[]> {
+  return signatures.length === 0 ? [] : countAnsweringJobs(tx, signatures, asker, policy);
 }

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
-import type { ResultsTx } from "../db/results.ts";
+import type { ResultsTx, Writing } from "../db/results.ts";
 import { isExpired } from "./stats-store.ts";
 
 export const CACHE_SOURCES = ["run", "ingested"] as const;
@@ -108,17 +108,21 @@ export async function replaceEntries(
 }
 
 /**
- * Counts answers. The time of the last use moves once a minute at most: it is indexed, and an entry that answers
+ * Counts answers, beside what else is written. The time of the last use moves once a minute at most: it is indexed, and an entry that answers
  * thousands of jobs would leave as many dead index rows. Keys that are gone count nothing.
  */
-export async function countHits(tx: ResultsTx, cacheKeys: string[]): Promise<void> {
-  if (cacheKeys.length === 0) return;
-  await sql`UPDATE result_cache c SET hit_count = c.hit_count + h.hits,
+export function hitsUpdate(cacheKeys: string[]): Writing {
+  return cacheKeys.length === 0 ? undefined : hitsUpdateFrom(sql`unnest(${cacheKeys}::text[]) AS key`);
+}
+
+/** The same for keys that a statement finds, in rows with a column `key`. */
+export function hitsUpdateFrom(keys: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`UPDATE result_cache c SET hit_count = c.hit_count + h.hits,
       last_used_at = CASE WHEN c.last_used_at < now() - interval '1 minute' THEN now() ELSE c.last_used_at END
     FROM (SELECT k.cache_key, n.hits FROM result_cache k
-      JOIN (SELECT key, count(*) AS hits FROM unnest(${cacheKeys}::text[]) AS key GROUP BY key) n ON n.key = k.cache_key
+      JOIN (SELECT key, count(*) AS hits FROM ${keys} GROUP BY key) n ON n.key = k.cache_key
       ORDER BY k.cache_key FOR UPDATE OF k) AS h
-    WHERE c.cache_key = h.cache_key`.execute(tx);
+    WHERE c.cache_key = h.cache_key`;
 }
 
 /** Takes an entry out, unless another result took its place meanwhile. Results stay. Returns whether it went. */

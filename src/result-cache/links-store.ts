@@ -8,15 +8,19 @@ export type ResultLink = {
   from_job_id: string;
   from_task_name: string;
   from_exec_id: string;
+  /** When it was answered. */
+  ended_at: string;
 };
 
 /** Tasks of these jobs whose results are rows of another job: the readers of results show those. */
 export async function resultJobIds(db: ResultsDb, jobIds: string[]): Promise<ResultLink[]> {
   if (jobIds.length === 0) return [];
   const { rows } = await sql<ResultLink>`
-    SELECT e.job_id, e.task_name, o.job_id AS from_job_id, o.task_name AS from_task_name, o.exec_id AS from_exec_id
+    SELECT e.job_id, e.task_name, o.job_id AS from_job_id, o.task_name AS from_task_name, o.exec_id AS from_exec_id,
+      e.ended_at
     FROM task_executions e JOIN task_executions o ON o.exec_id = e.cached_from
-    WHERE e.job_id = ANY (${jobIds}::uuid[]) AND e.status = 'completed'`.execute(db);
+    WHERE e.job_id = ANY (${jobIds}::uuid[]) AND e.status = 'completed'
+    ORDER BY e.ended_at, e.exec_id`.execute(db);
   return rows;
 }
 
@@ -25,9 +29,10 @@ export type Linked = { cached_from_job_id: string | null };
 
 /**
  * Rows of several jobs as those who asked see them: the jobs' own, and for each task that was answered from the
- * cache the rows behind it under the asking job's id, marked. In the order of the jobs; rows keep theirs.
+ * cache the rows behind it under the asking job's id, marked. In the order of the jobs, and within one as its tasks
+ * ended; rows of a task keep their order.
  */
-export function underAskingJobs<R extends { job_id: string | null }>(
+export function underAskingJobs<R extends { job_id: string | null; created_at: string }>(
   jobIds: string[],
   rows: R[],
   links: ResultLink[],
@@ -35,17 +40,27 @@ export function underAskingJobs<R extends { job_id: string | null }>(
 ): (R & Linked)[] {
   const byJob = Map.groupBy(rows, (row) => row.job_id ?? "");
   const byAsker = Map.groupBy(links, (link) => link.job_id);
-  return [...new Set(jobIds.map((id) => id.toLowerCase()))].flatMap((job_id) => [
-    ...(byJob.get(job_id) ?? []).map((row) => ({ ...row, cached_from_job_id: null })),
-    ...(byAsker.get(job_id) ?? []).flatMap((link) =>
+  return [...new Set(jobIds.map((id) => id.toLowerCase()))].flatMap((job_id) => {
+    const own = (byJob.get(job_id) ?? []).map((row) => ({
+      at: row.created_at,
+      row: { ...row, cached_from_job_id: null },
+    }));
+    const linked = (byAsker.get(job_id) ?? []).flatMap((link) =>
       (byJob.get(link.from_job_id) ?? [])
         .filter((row) => isOf(row, link))
-        .map((row) => ({
-          ...row,
-          job_id,
-          ...("task_name" in row ? { task_name: link.task_name } : {}),
-          cached_from_job_id: link.from_job_id,
-        })),
-    ),
-  ]);
+        .map((row) => ({ at: link.ended_at, row: underAsker(row, link) })),
+    );
+    return [...own, ...linked]
+      .toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at))
+      .map(({ row }) => row);
+  });
+}
+
+function underAsker<R extends { job_id: string | null }>(row: R, link: ResultLink): R & Linked {
+  return {
+    ...row,
+    job_id: link.job_id,
+    ...("task_name" in row ? { task_name: link.task_name } : {}),
+    cached_from_job_id: link.from_job_id,
+  };
 }

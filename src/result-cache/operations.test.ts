@@ -7,7 +7,7 @@ import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { addMolecules } from "../molecules/operations.ts";
 import { perform } from "../perform.ts";
-import { countHits } from "./entries-store.ts";
+import { hitsUpdate } from "./entries-store.ts";
 import { resultJobIds, underAskingJobs } from "./links-store.ts";
 import { cacheStatsOperation, explainCacheOperation, pruneCacheOperation } from "./operations.ts";
 import { pruneExpired } from "./prune.ts";
@@ -44,7 +44,7 @@ const answered = (asker: Asker, document: object) =>
     const [answer] = await reserve(tx, [task], POLICY);
     assert.ok(answer?.kind === "hit");
     await end(tx, task.exec_id, { signature: task.signature, cached_from: answer.entry.canonical_exec_id });
-    await countHits(tx, [answer.entry.cache_key]);
+    await hitsUpdate([answer.entry.cache_key])?.execute(tx);
     const { job_id } = await tx
       .selectFrom("task_executions")
       .select("job_id")
@@ -198,7 +198,7 @@ test("many entries go in portions, and nobody who takes some out waits for one t
     [job_id],
   );
   const pruned = await work(async ({ tx }) => {
-    await countHits(tx, [signature]);
+    await hitsUpdate([signature])?.execute(tx);
     return prune(admin, { all: true });
   });
   assert.equal(pruned.entries, 2100);
@@ -216,9 +216,10 @@ test("rows of a job that was answered are those behind it, under its own id and 
     links.map((link) => [link.job_id, link.from_job_id, link.from_task_name]),
     [[job_id, from, "run"]],
   );
-  const rows = [{ job_id: from, task_name: "run", value: 1 }];
-  const own = { job_id: from, task_name: "run", value: 1, cached_from_job_id: null };
-  const taken = { job_id, task_name: "run", value: 1, cached_from_job_id: from };
+  const row = { job_id: from, task_name: "run", value: 1, created_at: "2026-01-01T00:00:00Z" };
+  const rows = [row];
+  const own = { ...row, cached_from_job_id: null };
+  const taken = { ...row, job_id, cached_from_job_id: from };
   const of = (ids: string[], isOf = true) => underAskingJobs(ids, rows, links, () => isOf);
   assert.deepEqual(of([job_id]), [taken]);
   assert.deepEqual(of([from, job_id.toUpperCase(), job_id]), [own, taken]);

@@ -6,7 +6,7 @@ import type { OrgPrincipal } from "../access/principal.ts";
 import { signatureOf } from "../canonical.ts";
 import { newId, sha256 } from "../ids.ts";
 import { answeredBefore } from "./answered.ts";
-import { countHits } from "./entries-store.ts";
+import { hitsUpdate } from "./entries-store.ts";
 import { forgetMissing } from "./forget-missing.ts";
 import { type KeepItem, keepResults, weigh } from "./keep.ts";
 import { policyOf } from "./policy.ts";
@@ -183,7 +183,7 @@ test("a hit whose entry is replaced or pruned meanwhile links to the rows that a
   const better = await made(openly(ann), document, { checks_passed: 2 });
   await work(async ({ tx }) => {
     await end(tx, task.exec_id, { signature, cached_from: answer.entry.canonical_exec_id });
-    await countHits(tx, [answer.entry.cache_key, sha256("pruned")]);
+    await hitsUpdate([answer.entry.cache_key, sha256("pruned")])?.execute(tx);
   });
   const [entry] = await entriesOf(signature);
   assert.equal(entry?.canonical_job_id, better.job_id);
@@ -193,7 +193,9 @@ test("a hit whose entry is replaced or pruned meanwhile links to the rows that a
 
 test("hits are counted exactly by many at once, also the same one twice in a call", async () => {
   const { signature } = await made(openly(ann), question());
-  await Promise.all(Array.from({ length: 8 }, () => work(({ tx }) => countHits(tx, [signature, signature]))));
+  await Promise.all(
+    Array.from({ length: 8 }, () => work(async ({ tx }) => hitsUpdate([signature, signature])?.execute(tx))),
+  );
   assert.equal(Number((await entriesOf(signature))[0]?.hit_count), 16);
 });
 
@@ -319,6 +321,12 @@ test("a completed job answers the same question where each of its results may, a
     ).map((row) => row.job_id);
   assert.deepEqual(await answers(bob, openly(bob)), [job_id]);
   assert.equal(Number((await entriesOf(signatureOf(document)))[0]?.hit_count), 1, "it is counted");
+  assert.deepEqual(await answers(bob, privately(bob)), [job_id]);
+  assert.equal(
+    Number((await entriesOf(signatureOf(document)))[0]?.hit_count),
+    1,
+    "nobody reads of a private one",
+  );
   assert.deepEqual(await answers(bob, openly(bob), { threshold: 0.91 }), []);
   assert.deepEqual(await answers(bob, openly(bob), { programs: { xtb: "xtb 6.5.1" } }), [job_id]);
   assert.deepEqual(
@@ -372,6 +380,7 @@ test("an open job whose answer only a private entry would give answers private q
   assert.deepEqual(await answers(openly(ann)), []);
   assert.deepEqual(await answers(privately(bob)), []);
   assert.deepEqual(await answers(privately(ann)), [job_id]);
+  assert.equal(Number((await entriesOf(signature))[0]?.hit_count), 1, "on one's own it counts");
 });
 
 test("before a submission the entries behind its answers whose bytes are gone are taken out, and no others", async () => {

@@ -1,11 +1,11 @@
 import type { ResultsScope } from "../db/results.ts";
 import { lockJobs } from "../jobs/store.ts";
+import { wakeWaiting } from "../jobs/waking-store.ts";
 import { selectUnleased } from "../queue/leases-store.ts";
 import type { Services } from "../services.ts";
 import { readyAgain } from "./facts.ts";
 import { Ledger } from "./ledger.ts";
 import { freedBy, loseExecutions, type TaskKey } from "./tasks-store.ts";
-import { wakeWaiting } from "./waiting-store.ts";
 
 /** A task behind a running execution that others wait for. */
 export type Holder = TaskKey & { exec_id: string };

@@ -2,14 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isCollision } from "../db/postgres-errors.ts";
 import type { ResultsScope } from "../db/results.ts";
 import type { EngineAtHand, TaskContext } from "../engines/adapter.ts";
-import { AppError, toAppError } from "../errors.ts";
+import { toAppError } from "../errors.ts";
 import { Meter } from "../events/meter.ts";
 import type { Lease } from "../orgs/door.ts";
+import type { PipelineSpec } from "../pipelines/schema.ts";
 import { policyOf } from "../result-cache/policy.ts";
 import { reserve } from "../result-cache/reserve.ts";
 import type { Answer, Ask, CachePolicy } from "../result-cache/schema.ts";
 import type { Services } from "../services.ts";
 import { loseAbandoned } from "./abandoned.ts";
+import { isCommon, isPassing } from "./away.ts";
 import { Collector, together } from "./collector.ts";
 import { type Finished, recordTasks } from "./record.ts";
 
@@ -29,6 +31,8 @@ type Load = { adapter: EngineAtHand["adapter"]; task: TaskContext };
 export class Desk {
   readonly lend: <T>(work: (scope: ResultsScope) => Promise<T>) => Promise<T>;
   readonly meter: Meter;
+  /** Recipes that were met in this database. */
+  readonly specs = new Map<string, PipelineSpec>();
   readonly #services: Services;
   readonly #lease: Lease;
   readonly #kill: AbortSignal;
@@ -63,7 +67,7 @@ export class Desk {
       try {
         return await work();
       } catch (error) {
-        if (!isAway(error) || lost()) throw error;
+        if (!isPassing(error) || lost()) throw error;
         const pause = RECORD_PAUSES[Math.min(tries, RECORD_PAUSES.length - 1)] ?? 0;
         this.#services.log.warn({ err: toAppError(error).message }, `a result waits ${pause} s to be kept`);
         await this.#pause(pause, lost);
@@ -139,16 +143,6 @@ export class Desk {
       return null;
     }
   }
-}
-
-/** Would meet each of a group alone too. */
-function isCommon(error: unknown): boolean {
-  if (!(error instanceof AppError) || isCollision(error)) return false;
-  return error.kind === "unavailable" || error.kind === "lost_lease";
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof AppError && ["unavailable", "store_unavailable"].includes(error.kind);
 }
 
 /** A deadlock undoes one of those that met, and is over then. */

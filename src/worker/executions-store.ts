@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { jsonb, type ResultsTx } from "../db/results.ts";
+import { jsonb, type ResultsTx, type Writing } from "../db/results.ts";
 import { columns, type TaskKey } from "./tasks-store.ts";
 
 export type CompletedExecution = TaskKey & {
@@ -39,21 +39,21 @@ export type CachedExecution = TaskKey & { exec_id: string; signature: string; ca
 
 /**
  * Closes executions that an earlier one answered. Its rows and files are linked and never copied: `cached_from` says
- * whose results these are, and the outputs name the same bytes.
+ * whose results these are, and the outputs name the same bytes. For one statement with what else is written.
  */
-export async function completeFromCache(tx: ResultsTx, executions: CachedExecution[]): Promise<void> {
-  if (executions.length === 0) return;
+export function fromCacheWritings(executions: CachedExecution[]): Writing[] {
   const rows = columns(executions, "job_id", "task_name", "exec_id", "signature", "canonical_exec_id");
   const hits = sql`unnest(${rows.job_id}::uuid[], ${rows.task_name}::text[], ${rows.exec_id}::uuid[],
     ${rows.signature}::text[], ${rows.canonical_exec_id}::uuid[]) AS h(job_id, task_name, exec_id, signature, from_exec_id)`;
-  await sql`UPDATE task_executions e SET status = 'completed', ended_at = now(), signature = h.signature,
+  const closed = sql`UPDATE task_executions e SET status = 'completed', ended_at = now(), signature = h.signature,
       cached_from = h.from_exec_id, wall_seconds = 0, cpu_seconds = 0
-    FROM ${hits} WHERE e.exec_id = h.exec_id AND e.status = 'running'`.execute(tx);
-  await sql`INSERT INTO job_outputs (job_id, key, uri, content_type, size_bytes, checksum, molecule_id, structure_id)
+    FROM ${hits} WHERE e.exec_id = h.exec_id AND e.status = 'running'`;
+  const linked = sql`INSERT INTO job_outputs (job_id, key, uri, content_type, size_bytes, checksum, molecule_id, structure_id)
     SELECT h.job_id, h.task_name || substr(o.key, char_length(c.task_name) + 1), o.uri, o.content_type, o.size_bytes,
       o.checksum, o.molecule_id, o.structure_id
     FROM ${hits} JOIN task_executions c ON c.exec_id = h.from_exec_id
-    JOIN job_outputs o ON o.job_id = c.job_id AND starts_with(o.key, c.task_name || '/')`.execute(tx);
+    JOIN job_outputs o ON o.job_id = c.job_id AND starts_with(o.key, c.task_name || '/')`;
+  return [closed, linked];
 }
 
 /** Of structures, those that are there and were made by that job. */

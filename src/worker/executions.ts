@@ -4,6 +4,7 @@ import { toAppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { privateTo } from "../jobs/schema.ts";
 import { type LockedJob, lockJobs } from "../jobs/store.ts";
+import { wakeWaiting } from "../jobs/waking-store.ts";
 import { resolveTask } from "../pipelines/resolve.ts";
 import type { PipelineSpec, TaskOutputs } from "../pipelines/schema.ts";
 import type { Claim } from "../queue/claims-store.ts";
@@ -23,9 +24,20 @@ import {
   startRows,
   taskKey,
 } from "./tasks-store.ts";
-import { type PutOff, putOff, wakeWaiting } from "./waiting-store.ts";
+import { type PutOff, putOff } from "./waiting-store.ts";
 
 export type StartAnswer = Started | NotStarted;
+
+/** What shortens the way of those that are started. */
+export type StartAids = {
+  /** What an engine reads of a task's inputs, so that it needs no transaction of its own. */
+  load?: (scope: ResultsScope, claim: Claim, task: TaskContext) => Promise<unknown>;
+  /** Recipes of this database by their hashes, which say all of them: those that are met are kept here. */
+  specs?: Map<string, PipelineSpec>;
+};
+
+/** Recipes that are remembered of one database. */
+const MOST_SPECS = 20;
 
 type Beginning = { claim: Claim; job: LockedJob; task: LockedTask; exec_id: string };
 
@@ -38,6 +50,7 @@ export async function startTasks(
   scope: ResultsScope,
   claims: Claim[],
   workerId: string,
+  aids: StartAids = {},
 ): Promise<StartAnswer[]> {
   const { tx } = scope;
   const ledger = new Ledger(await lockJobs(tx, [...new Set(claims.map((claim) => claim.job_id))]));
@@ -73,7 +86,7 @@ export async function startTasks(
   const over = new Set(lost.map(({ claim }) => taskKey(claim)));
   const free = freedBy(vanished.filter((one) => over.has(taskKey(one))));
   ledger.fact(...(await wakeWaiting(tx, free)).map(readyAgain));
-  const started = await begin(scope, ledger, begun, { workerId, vanished });
+  const started = await begin(scope, ledger, begun, { workerId, vanished, ...aids });
   await ledger.write(tx);
   return answers.map((answer) => (answer.kind === "begun" ? (started[answer.index] as Started) : answer));
 }
@@ -121,7 +134,7 @@ async function begin(
   scope: ResultsScope,
   ledger: Ledger,
   begun: Beginning[],
-  { workerId, vanished }: { workerId: string; vanished: LostExecution[] },
+  { workerId, vanished, load, specs: known }: StartAids & { workerId: string; vanished: LostExecution[] },
 ): Promise<Started[]> {
   if (begun.length === 0) return [];
   const { tx } = scope;
@@ -139,12 +152,13 @@ async function begin(
       one,
     ]),
   );
-  const specs = await selectSpecs(
+  const specs = await specsOf(
     tx,
     begun.map(({ job }) => job.spec_hash),
+    known,
   );
   const now = new Date().toISOString();
-  return begun.map((one) => {
+  const started = begun.map((one) => {
     const { claim, job, task } = one;
     const attempt = task.attempt + 1;
     ledger.step(job.job_id, {
@@ -166,6 +180,30 @@ async function begin(
     const spec = specs.get(job.spec_hash) as PipelineSpec;
     return startedOf(scope, one, spec, material.get(job.job_id) as JobMaterial);
   });
+  for (const [index, one] of load === undefined ? [] : started.entries()) {
+    const { claim } = begun[index] as Beginning;
+    // One that can't be read is read again at its own run, which then fails for it.
+    if (one.refused === null)
+      await load?.(scope, claim, one.task).then(
+        (value) => {
+          one.loaded = { value };
+        },
+        () => {},
+      );
+  }
+  return started;
+}
+
+async function specsOf(
+  tx: ResultsTx,
+  hashes: string[],
+  known: Map<string, PipelineSpec> = new Map(),
+): Promise<Map<string, PipelineSpec>> {
+  const missing = hashes.filter((hash) => !known.has(hash));
+  if (missing.length === 0) return known;
+  const found = await selectSpecs(tx, missing);
+  for (const [hash, spec] of found) if (known.size < MOST_SPECS) known.set(hash, spec);
+  return new Map([...known, ...found]);
 }
 
 function startOf({ claim, job, exec_id }: Beginning): Start {

@@ -20,6 +20,8 @@ export type Started = {
   time_limit_seconds: number | null;
   /** Why it can't run, where its recipe refers to what is not there. */
   refused: AppError | null;
+  /** What its engine read of its inputs as it was started; left out where that failed, or nobody read. */
+  loaded?: { value: unknown };
 };
 
 /** Why a claim starts nothing: somebody newer has it, nothing is to be run, it waits, or there is no such job. */

@@ -2,18 +2,18 @@ import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import type { AppError } from "../errors.ts";
 import { privateTo } from "../jobs/schema.ts";
 import { type LockedJob, lockJobs } from "../jobs/store.ts";
+import { wakeWaiting } from "../jobs/waking-store.ts";
 import type { Claim } from "../queue/claims-store.ts";
+import { isSpared } from "./away.ts";
 import { backoffSeconds } from "./backoff.ts";
 import { countFailures, endExecution } from "./executions-store.ts";
 import { goneFact, readyAgain, readyFact, type Started } from "./facts.ts";
 import { Ledger } from "./ledger.ts";
 import { jobOutcomes } from "./outcome.ts";
 import { endTask, failTasks } from "./tasks-store.ts";
-import { wakeWaiting } from "./waiting-store.ts";
 
 export type Failure = { error: AppError; logs_uri: string | null };
 
-const NOT_THE_TASKS = ["unavailable", "store_unavailable", "org_upgrading"];
 /** With the longest pause after each, this is most of a working day. */
 const MOST_UNCOUNTED = 50;
 
@@ -22,7 +22,7 @@ const MOST_UNCOUNTED = 50;
  * held against it, until it has gone on for so long that somebody should hear of it.
  */
 function isCounted(error: AppError, failures: number): boolean {
-  return failures >= MOST_UNCOUNTED || !NOT_THE_TASKS.includes(error.kind);
+  return failures >= MOST_UNCOUNTED || !isSpared(error);
 }
 
 /**

@@ -1,11 +1,12 @@
 import type { ResultsScope } from "../db/results.ts";
 import { lockJobs } from "../jobs/store.ts";
+import { wakeWaiting } from "../jobs/waking-store.ts";
 import type { Claim } from "../queue/claims-store.ts";
 import { endExecution } from "./executions-store.ts";
 import { readyAgain, readyFact, type Started } from "./facts.ts";
 import { Ledger } from "./ledger.ts";
 import { putBackTask } from "./tasks-store.ts";
-import { pauseBehind, wakeWaiting } from "./waiting-store.ts";
+import { pauseBehind } from "./waiting-store.ts";
 
 /**
  * Gives a running task back because its worker is told to end at once: ready again, and the attempt that

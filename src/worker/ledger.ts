@@ -1,8 +1,8 @@
 import { type EndedJob, settleItems } from "../batches/settle.ts";
-import type { ResultsTx } from "../db/results.ts";
-import { type NewEvent as LogEntry, logEvents } from "../events/log.ts";
-import { insertEvents, type JobChange, type LockedJob, type NewEvent, updateJobs } from "../jobs/store.ts";
-import { type Fact, insertOutbox } from "../outbox.ts";
+import { type ResultsTx, writeTogether } from "../db/results.ts";
+import { eventLogsInsert, type NewEvent as LogEntry } from "../events/log.ts";
+import { eventsInsert, type JobChange, type LockedJob, type NewEvent, updateJobs } from "../jobs/store.ts";
+import { type Fact, outboxInsert } from "../outbox.ts";
 import { type JobOutcome, outcomeChange, outcomeEvents } from "./outcome.ts";
 
 type Step = Omit<NewEvent, "job_id" | "seq_no">;
@@ -66,7 +66,6 @@ export class Ledger {
     const events = pages.flatMap(({ job, steps }) =>
       steps.map((step, index) => ({ job_id: job.job_id, seq_no: job.seq + 1 + index, ...step })),
     );
-    await insertEvents(tx, events);
     const told = await updateJobs(
       tx,
       pages.map(({ job, steps, change }) => ({
@@ -77,7 +76,7 @@ export class Ledger {
       })),
     );
     await settleItems(tx, this.#ended);
-    await logEvents(tx, this.#log);
-    await insertOutbox(tx, [...told.map((payload): Fact => ({ topic: "job", payload })), ...this.#facts]);
+    const facts = [...told.map((payload): Fact => ({ topic: "job", payload })), ...this.#facts];
+    await writeTogether(tx, [eventsInsert(events), eventLogsInsert(this.#log), outboxInsert(tx, facts)]);
   }
 }

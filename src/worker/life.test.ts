@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import fc from "fast-check";
+import { sql } from "kysely";
 import { FAKE, submitScript } from "../../test/support/engine.ts";
-import { finished, jobState, leaseOf, openLab, start } from "../../test/support/worker.ts";
+import { rounds } from "../../test/support/rounds.ts";
+import { finished, jobState, leaseOf, openLab, record, start, until } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { cancelJob, retryJob } from "../jobs/change.ts";
@@ -197,6 +199,54 @@ test("jobs live as the model of them does, whoever says what with which fence", 
       }
     }),
     // A deed is five transactions: 20 runs took 15 s and found nothing more.
-    { numRuns: 5, endOnFailure: true },
+    { numRuns: rounds(4, 25), endOnFailure: true },
   );
 });
+
+/** Transactions that wait for a lock in the organization's database. */
+async function waiting(): Promise<number> {
+  const rows = await context.superuser(
+    "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = $1",
+    [org.database_name],
+  );
+  return rows.length;
+}
+
+for (const newerFirst of [false, true])
+  test(`two starts of one task that cross, ${newerFirst ? "the newer" : "the older"} one first: the newer one has it, once`, async () => {
+    const job = await submitScript(context, scientist, { relay: false });
+    const claimOf = (fence: number): Claim => ({
+      ...{ org_id: org.org_id, generation: 1, job_id: job, task_name: "run", engine: FAKE },
+      ...{ fence, worker_id: newId() },
+    });
+    const [older, newer] = [claimOf(1), claimOf(2)];
+    const order = newerFirst ? [newer, older] : [older, newer];
+    const starts: ReturnType<typeof start>[] = [];
+    await context.results.forMachinery(org.org_id, async ({ tx }) => {
+      await sql`SELECT FROM jobs WHERE job_id = ${job} FOR UPDATE`.execute(tx);
+      // Both statements are on their way before either has the job; they get it in the order in which they came.
+      for (const [index, claim] of order.entries()) {
+        starts.push(start(context, claim));
+        await until("it to wait for the job", async () => (await waiting()) === index + 1);
+      }
+    });
+    const answers = new Map<Claim, Awaited<ReturnType<typeof start>>>();
+    for (const [index, claim] of order.entries())
+      answers.set(claim, await (starts[index] as ReturnType<typeof start>));
+    const [first, second] = [answers.get(older), answers.get(newer)];
+    assert.ok(second?.kind === "started");
+    assert.deepEqual(
+      first?.kind === "started" ? first.attempt : first,
+      newerFirst ? { kind: "newer", fence: 2 } : 1,
+    );
+    const { tasks, executions } = await jobState(context, org.org_id, job);
+    assert.deepEqual(tasks, [{ task_name: "run", status: "running", attempt: newerFirst ? 1 : 2, fence: 2 }]);
+    assert.deepEqual(
+      executions.map(({ status }) => status),
+      newerFirst ? ["running"] : ["lost", "running"],
+    );
+    if (first?.kind === "started")
+      await assert.rejects(record(context, { claim: older, started: first }), { kind: "lost_lease" });
+    await record(context, { claim: newer, started: second });
+    assert.equal((await jobState(context, org.org_id, job)).status, "completed");
+  });

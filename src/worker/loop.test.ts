@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
+import { sql } from "kysely";
 import { EXIT, FAKE, fakeEngine, submitScript } from "../../test/support/engine.ts";
 import {
   ended,
@@ -14,6 +15,7 @@ import {
   startWorker,
   until,
 } from "../../test/support/worker.ts";
+import { AppError } from "../errors.ts";
 import type { Executor } from "../executors/executor.ts";
 import { openLocalExecutor } from "../executors/local.ts";
 import { cancelJob } from "../jobs/change.ts";
@@ -109,6 +111,34 @@ test("a program that crashed once and then works completes its job", async (t) =
   );
 });
 
+test("what an engine can't read of its inputs fails that task alone, as its kind says, also where it breaks a common start", async (t) => {
+  const engine = fakeEngine();
+  engine.adapter.load = async ({ tx }, { params }) => {
+    if (params["script"] === "breaks") await sql`SELECT 1 / 0`.execute(tx);
+    if (params["script"] === "is gone") throw new AppError("bad_input", "it is gone");
+    return null;
+  };
+  const submit = (script: string) => submitScript(context, scientist, { script, max_attempts: 1 });
+  const jobs = [
+    await submit("echo 1"),
+    await submit("breaks"),
+    await submit("is gone"),
+    await submit("echo 2"),
+  ];
+  startWorker(t, context, { engine, slots: 4 });
+  const ends = [];
+  for (const job of jobs) ends.push(await end(job));
+  assert.deepEqual(
+    ends.map(({ status, error, executions }) => [status, error?.code ?? null, executions.length]),
+    [
+      ["completed", null, 1],
+      ["failed", "internal", 1],
+      ["failed", "bad_input", 1],
+      ["completed", null, 1],
+    ],
+  );
+});
+
 test("bad input that the engine finds is final and says why", async (t) => {
   startWorker(t, context);
   const job = await submitScript(context, scientist, { script: `exit ${EXIT.engine_refused}` });
@@ -170,6 +200,7 @@ test("a worker that is told to stop finishes what it runs and claims no more", a
   });
   const next = await submitScript(context, scientist);
   await until("the start", async () => (await state(job)).status === "running");
+  await until("the start to be told", async () => (await projected(context, job))?.status === "running");
   const stopped = worker.stop();
   assert.equal((await state(job)).status, "running");
   await writeFile(mark, "");
@@ -230,7 +261,7 @@ test("workers are counted while they live, by engine", async (t) => {
 
 test("a heartbeat keeps a run that takes longer than its lease", async (t) => {
   startWorker(t, context, { lease_seconds: 1 });
-  const job = await submitScript(context, scientist, { script: "sleep 2.5; echo 5" });
+  const job = await submitScript(context, scientist, { script: "sleep 1.7; echo 5" });
   // The sweep of another process runs all the time.
   const status = await until("the end", async () => {
     await reconcileOnce(context, []);

@@ -10,7 +10,7 @@ import { markOf } from "../queue/process-mark.ts";
 import { LISTENING_POLL_MS, type Wakeups } from "../queue/wakeups.ts";
 import { announceWorker, dismissWorker } from "../queue/workers-store.ts";
 import { Desks } from "./desk.ts";
-import type { RunTools } from "./run.ts";
+import type { RunTools, TaskEnd } from "./run.ts";
 import { type Hall, openReleases, takeClaims } from "./take.ts";
 
 export type WorkerSettings = {
@@ -22,6 +22,8 @@ export type WorkerSettings = {
   probes: EngineProbe[];
   /** Ends when nothing is left to claim. */
   once?: boolean;
+  /** Told of each start's end. */
+  ended?: (end: TaskEnd) => void;
 };
 
 /** How often the queue is asked by one that nobody calls. */
@@ -97,7 +99,6 @@ async function claimUntilStopped(
       open.add(run);
       underWay += group.length;
     }
-    if (claims.length > 0 && busy.size < slots) continue;
     if (once && free > 0 && open.size === 0) break;
     await bell.heard(free > 0);
     // What ends in the same turn frees its slots together, and one claim fills them all.

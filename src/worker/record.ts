@@ -1,22 +1,22 @@
 import type { Canonical } from "../canonical.ts";
-import type { ResultsScope, ResultsTx } from "../db/results.ts";
+import { type ResultsScope, type ResultsTx, writeTogether } from "../db/results.ts";
 import type { EngineAdapter, Recorded, RecordInput } from "../engines/adapter.ts";
 import type { NewEvent as LogEntry } from "../events/log.ts";
 import { privateTo } from "../jobs/schema.ts";
 import { lockJobs } from "../jobs/store.ts";
+import { wakeWaiting } from "../jobs/waking-store.ts";
 import { dependants } from "../pipelines/graph.ts";
 import type { Claim } from "../queue/claims-store.ts";
-import { countHits } from "../result-cache/entries-store.ts";
+import { hitsUpdate } from "../result-cache/entries-store.ts";
 import { keepResults } from "../result-cache/keep.ts";
 import { countedKeys } from "../result-cache/reserve.ts";
 import type { CacheEntry, CachePolicy } from "../result-cache/schema.ts";
 import { checkRecorded, checkStructures } from "./check-recorded.ts";
-import { completeExecutions, completeFromCache } from "./executions-store.ts";
+import { completeExecutions, fromCacheWritings } from "./executions-store.ts";
 import { goneFact, readyAgain, readyFact, type Started } from "./facts.ts";
 import { Ledger } from "./ledger.ts";
 import { jobOutcomes } from "./outcome.ts";
 import { attemptKey, completeTasks, countOff, type TaskKey } from "./tasks-store.ts";
-import { wakeWaiting } from "./waiting-store.ts";
 
 type Input = RecordInput<unknown, unknown, unknown>;
 type Writer = Pick<EngineAdapter<unknown, unknown, unknown, unknown>, "record">;
@@ -181,8 +181,7 @@ function logCompleted(ledger: Ledger, claim: Claim, context: object, duration_ms
 
 async function writeAnswered(tx: ResultsTx, ledger: Ledger, answered: Answered[]): Promise<void> {
   if (answered.length === 0) return;
-  await completeFromCache(
-    tx,
+  const writings = fromCacheWritings(
     answered.map(({ claim, started, signature, entry }) => ({
       job_id: claim.job_id,
       task_name: claim.task_name,
@@ -199,10 +198,11 @@ async function writeAnswered(tx: ResultsTx, ledger: Ledger, answered: Answered[]
     ledger.change(job_id, { metrics: { [task_name]: { cached: true, wall_seconds: 0, cpu_seconds: 0 } } });
     logCompleted(ledger, claim, { attempt, exec_id: task.exec_id, cached: true, ...from }, 0);
   }
-  await countHits(
-    tx,
+  const hits = hitsUpdate(
     answered.flatMap(({ entry, started }) => countedKeys(started.task, [entry.cache_key])),
   );
+  // The executions are under their tasks' locks: only the entries are waited for.
+  await writeTogether(tx, [...writings, hits]);
 }
 
 /** What follows: tasks that become ready, those that waited for the same result, and what becomes of the jobs. */

@@ -1,10 +1,32 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, beforeEach, test } from "node:test";
 import { person } from "../../test/support/context.ts";
 import { fakeEngine, submitScript } from "../../test/support/engine.ts";
-import { ended, jobState, openLab, startWorker, until } from "../../test/support/worker.ts";
+import {
+  claimAndStart,
+  deskOf,
+  ended,
+  finished,
+  jobState,
+  leaseOf,
+  openLab,
+  startWorker,
+  until,
+} from "../../test/support/worker.ts";
+import { sha256 } from "../ids.ts";
+import { cancelJob } from "../jobs/change.ts";
+import { cancelJobOperation, showJob } from "../jobs/operations.ts";
+import { perform } from "../perform.ts";
+import type { Claim } from "../queue/claims-store.ts";
+import { policyOf } from "../result-cache/policy.ts";
+import { reserve } from "../result-cache/reserve.ts";
+import type { Ask } from "../result-cache/schema.ts";
+import type { Started } from "./facts.ts";
+import { waitTask } from "./give-back.ts";
+import { type Finished, recordTasks } from "./record.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
 beforeEach(clear);
@@ -49,6 +71,15 @@ test("the second of two equal tasks is answered by the first: linked, and nothin
   assert.equal(two.cached_from, one.exec_id);
   assert.deepEqual(two.files, one.files);
   assert.deepEqual(await eventsOf(second), ["submitted", "started", "cached", "completed"]);
+  const [before, shown] = await Promise.all(
+    [first, second].map((job_id) => perform(context, showJob, scientist, { job_id })),
+  );
+  assert.equal(before?.protocols.length, 1);
+  assert.deepEqual(
+    shown?.protocols,
+    before?.protocols,
+    "its result stands under the protocol of the one behind it",
+  );
   const third = await submitScript(context, scientist, { script, reuse: false });
   assert.equal((await end(third)).calculations, 1, "computed anew where the cache is not wanted");
   assert.equal((await wayOf(third)).cached_from, null);
@@ -111,6 +142,30 @@ test("a task that waits behind one that fails runs itself", async (t) => {
   assert.deepEqual(states.map(({ status }) => status).toSorted(), ["completed", "failed"]);
 });
 
+test("a task that waits behind one that is cancelled runs itself, also before it would look again", async (t) => {
+  const mark = join(context.home, "cancelled-once");
+  const script = `if [ -e ${mark} ]; then echo -2; exit 0; fi; : > ${mark}; sleep 600`;
+  const first = await submitScript(context, scientist, { script, reuse: true });
+  startWorker(t, context, { slots: 2 });
+  await until("the first to run", async () => existsSync(mark));
+  const others = [
+    await submitScript(context, scientist, { script, reuse: true }),
+    await submitScript(context, scientist, { script, reuse: true }),
+  ];
+  await until("the others to wait", async () =>
+    (await Promise.all(others.map(eventsOf))).every((all) => all.includes("waits")),
+  );
+  await sendAway();
+  await perform(context, cancelJobOperation, scientist, { job_id: first });
+  for (const job of others) assert.equal((await end(job)).status, "completed");
+  const ways = await Promise.all(others.map(wayOf));
+  assert.equal(
+    ways.filter(({ cached_from }) => cached_from === null).length,
+    1,
+    "one ran, and answered the other",
+  );
+});
+
 test("a graph's task gets what the one before handed on, also where that was answered from the cache", async (t) => {
   startWorker(t, context);
   const graph = { first: [], second: ["first"] };
@@ -166,4 +221,102 @@ test("a recipe's time limit takes the place of the engine's own", async (t) => {
   ];
   assert.equal((await end(short)).error?.code, "timeout");
   assert.equal((await end(long)).status, "completed");
+});
+
+type Held = { job: string; claim: Claim; started: Started };
+
+async function held(): Promise<Held> {
+  const job = await submitScript(context, scientist, { reuse: true });
+  return { job, ...(await claimAndStart(context)) };
+}
+
+function question({ started }: Held, signature: string): Ask {
+  const { exec_id, owner_id, visibility } = started.task;
+  return { exec_id, owner_id, visibility, signature };
+}
+
+/** Asks at its worker's desk whether it has to run. */
+const asks = (one: Held, signature: string) => deskOf(context, one.claim).ask(question(one, signature));
+
+const hand = (one: Finished) =>
+  context.results.forLease(leaseOf(one.claim), (scope) =>
+    recordTasks(scope, [one], { policy: { ttl_days: null } }),
+  );
+
+const cancels = (job: string) => context.results.transact(scientist, (scope) => cancelJob(scope, job));
+
+/** Everything that a job leaves behind, and how often its answers were used. */
+async function traces(job: string): Promise<unknown[]> {
+  return ask(
+    `SELECT (SELECT status FROM jobs WHERE job_id = $1), (SELECT array_agg(status) FROM tasks WHERE job_id = $1) AS tasks,
+      (SELECT array_agg(status || ' ' || (signature IS NOT NULL)) FROM task_executions WHERE job_id = $1) AS executions,
+      (SELECT count(*) FROM job_outputs WHERE job_id = $1) AS outputs, (SELECT sum(hit_count) FROM result_cache) AS hits,
+      (SELECT count(*) FROM job_events WHERE job_id = $1) AS events`,
+    [job],
+  );
+}
+
+test("a job cancelled while its task asks the cache reserves nothing, whoever of the two comes first", async () => {
+  const policy = await policyOf(context, org.org_id);
+  for (const first of ["cancel", "ask"] as const) {
+    const one = await held();
+    const signature = sha256(`asked, ${first} first`);
+    let later: Promise<unknown> = Promise.resolve();
+    const goesSecond = (what: () => Promise<unknown>) => {
+      later = what();
+      later.catch(() => {});
+      return until("the second to wait for the first", async () => {
+        const waiting = await context.superuser(
+          "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = $1",
+          [org.database_name],
+        );
+        return waiting.length > 0;
+      });
+    };
+    if (first === "cancel")
+      await context.results.transact(scientist, async (scope) => {
+        await cancelJob(scope, one.job);
+        await goesSecond(() => asks(one, signature));
+      });
+    else
+      await context.results.forLease(leaseOf(one.claim), async ({ tx }) => {
+        await reserve(tx, [question(one, signature)], policy);
+        await goesSecond(() => cancels(one.job));
+      });
+    await later;
+    const before = await traces(one.job);
+    assert.deepEqual(await hand(finished(one, undefined, { signature })), ["lost"]);
+    assert.deepEqual(await traces(one.job), before);
+    const next = await held();
+    assert.equal(
+      (await asks(next, signature)).kind,
+      "run",
+      `${first} first: another one need not wait for it`,
+    );
+    assert.deepEqual(await hand(finished(next, undefined, { signature })), ["recorded"]);
+  }
+});
+
+test("a job cancelled between its question and the answer takes no answer and is not put off", async () => {
+  const signature = sha256("answered");
+  assert.deepEqual(await hand(finished(await held(), undefined, { signature })), ["recorded"]);
+  const [hit, wait] = [await held(), await held()];
+  const answer = await asks(hit, signature);
+  assert.ok(answer.kind === "hit");
+  const ahead = await held();
+  await asks(ahead, sha256("ahead"));
+  const behind = await asks(wait, sha256("ahead"));
+  assert.ok(behind.kind === "wait");
+  for (const { job } of [hit, wait]) await cancels(job);
+  const before = await Promise.all([hit, wait].map(({ job }) => traces(job)));
+  const { claim, started } = hit;
+  assert.deepEqual(await hand({ kind: "answered", claim, started, signature, entry: answer.entry }), [
+    "lost",
+  ]);
+  await context.results.forLease(leaseOf(wait.claim), (scope) =>
+    waitTask(scope, wait.claim, wait.started, { exec_id: behind.exec_id, signature: sha256("ahead") }),
+  );
+  assert.deepEqual(await Promise.all([hit, wait].map(({ job }) => traces(job))), before);
+  for (const { job } of [hit, wait])
+    assert.equal((await jobState(context, org.org_id, job)).status, "cancelled");
 });

@@ -31,6 +31,9 @@ export type Run = {
  */
 export type RunEnd = "recorded" | "cached" | "waits" | "failed" | "lost" | "stopped";
 
+/** How a start ended, also where that was not the run's own doing: given back to the queue. */
+export type TaskEnd = Exclude<RunEnd, "stopped"> | "given_back";
+
 /**
  * Runs a started task to its end: load, prepare, check, ask the cache, run, parse, store bytes, record; or fail with
  * a reason. Resolves "failed" for the attempt, "lost" where the task is somebody else's now, "stopped" where its worker
@@ -59,7 +62,7 @@ async function answerOrCompute(tools: RunTools, run: Run): Promise<RunEnd> {
   const { task } = started;
   const watch = stopwatch();
   if (started.refused !== null) throw started.refused;
-  const loaded = await desk.load(adapter, task);
+  const loaded = started.loaded === undefined ? await desk.load(adapter, task) : started.loaded.value;
   watch.lap("load");
   const prepared = await adapter.prepare(tools.services, desk.lend, task, loaded);
   adapter.check(prepared.params, prepared.input);

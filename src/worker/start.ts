@@ -7,6 +7,7 @@ import { openWakeups } from "../queue/wakeups.ts";
 import { runReconciler, runSweeper } from "../relay/reconcile.ts";
 import { version } from "../version.ts";
 import { runWorker } from "./loop.ts";
+import type { TaskEnd } from "./run.ts";
 
 export type RunningWorker = {
   /** Engines that were found, by name. */
@@ -26,6 +27,8 @@ export type WorkerOptions = {
   engines?: string[];
   /** Ends when nothing is left to claim. */
   once?: boolean;
+  /** Told of each start's end. */
+  ended?: (end: TaskEnd) => void;
 };
 
 /**
@@ -42,8 +45,16 @@ export async function startWorker(context: Context, options: WorkerOptions): Pro
   const stop = new AbortController();
   const kill = new AbortController();
   const { lease_seconds, reconcile_seconds } = context.config;
-  const { slots, once = false } = options;
-  const settings = { slots, once, lease_seconds, version: version(), engines, probes };
+  const { slots, once = false, ended } = options;
+  const settings = {
+    slots,
+    once,
+    ...(ended === undefined ? {} : { ended }),
+    lease_seconds,
+    version: version(),
+    engines,
+    probes,
+  };
   const loops = [
     runWorker({ services: context, executor, wakeups }, settings, {
       stop: stop.signal,

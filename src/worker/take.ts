@@ -1,4 +1,3 @@
-import { isCollision } from "../db/postgres-errors.ts";
 import { AppError, toAppError } from "../errors.ts";
 import {
   type Claim,
@@ -11,9 +10,10 @@ import {
 import type { LeaseKeeper } from "../queue/lease-keeper.ts";
 import type { Services } from "../services.ts";
 import { loseAbandoned } from "./abandoned.ts";
+import { isDown } from "./away.ts";
 import { Collector, together } from "./collector.ts";
 import type { Desk, Desks } from "./desk.ts";
-import { type StartAnswer, startTasks } from "./executions.ts";
+import { type StartAids, type StartAnswer, startTasks } from "./executions.ts";
 import type { Started } from "./facts.ts";
 import { giveBackTask } from "./give-back.ts";
 import type { WorkerSettings } from "./loop.ts";
@@ -57,10 +57,10 @@ export async function takeClaims(hall: Hall, claims: Claim[], freed: (claim: Cla
     keeper.letGo(claim);
     freed(claim);
   };
+  const { services } = hall.tools;
   try {
     const { taken: started, rest } = await startAll(hall, desk, claims);
-    // Beside the runs and not before them: telling took 2 to 12 ms of each slot, and the reconciler tells again.
-    const told = tell(hall.tools.services, first.org_id);
+    using told = tellLater(started.length === 0 ? async () => {} : () => tell(services, first.org_id));
     const running = new Set(started.map(({ claim }) => claim));
     for (const claim of claims) if (!running.has(claim)) done(claim);
     // Each is let go at its own end: the row of one that was recorded is gone, and is no lost lease.
@@ -85,11 +85,7 @@ async function startAll(
 ): Promise<{ taken: Taken[]; rest: Promise<void> }> {
   const { services } = hall.tools;
   const begun = performance.now();
-  const ends = await together(
-    claims,
-    (all) => desk.lend((scope) => startTasks(scope, all, hall.worker_id)),
-    (error) => isDown(error),
-  );
+  const ends = await together(claims, (all) => startLoaded(hall, desk, all), isDown);
   const answers = ends.map((end): StartAnswer | { kind: "broken"; error: unknown } =>
     end.status === "fulfilled" ? end.value : { kind: "broken", error: end.reason },
   );
@@ -117,6 +113,20 @@ async function startAll(
   });
   if (taken.length === 0) await rest;
   return { taken, rest };
+}
+
+/** With what their engines read; where that breaks the transaction, without: each then reads and fails for itself. */
+async function startLoaded(hall: Hall, desk: Desk, claims: Claim[]): Promise<StartAnswer[]> {
+  const start = (aids: StartAids) =>
+    desk.lend((scope) => startTasks(scope, claims, hall.worker_id, { specs: desk.specs, ...aids }));
+  const load: StartAids["load"] = async (scope, claim, task) =>
+    hall.settings.engines.get(claim.engine)?.adapter.load(scope, task);
+  try {
+    return await start({ load });
+  } catch (error) {
+    if (isDown(error)) throw error;
+    return await start({});
+  }
 }
 
 /** Told first: what is told takes the row out of the queue, or says until when it waits. */
@@ -148,19 +158,13 @@ async function giveBackBroken(
   if (other.length > 0) await releaseClaims(services.metadata, other, AWAY_SECONDS);
 }
 
-/** The organization's database can't be used now, by any of its claims. One that met another transaction is not down. */
-function isDown(error: unknown): boolean {
-  if (!(error instanceof AppError) || isCollision(error)) return false;
-  return ["unavailable", "org_upgrading", "app_too_old"].includes(error.kind);
-}
-
 /** One started claim, from its run to its end. */
 async function runOne(
   hall: Hall,
   desk: Desk,
   { claim, started }: Taken,
   signal: AbortSignal,
-  told: Promise<void>,
+  told: Later,
   computed: () => void,
 ): Promise<void> {
   const { services } = hall.tools;
@@ -169,11 +173,12 @@ async function runOne(
     if (engine === undefined)
       throw new AppError("internal", `engine ${claim.engine} is not at hand, and was claimed`);
     const end = await runTask(hall.tools, { claim, started, engine, desk, signal, computed });
-    await told;
+    await told.noMore();
     services.log.info({ job_id: claim.job_id, task: claim.task_name, end }, "task ended");
     const isOurs = end === "stopped" || (end === "lost" && hall.kill.aborted);
     if (isOurs) await desk.lend((scope) => giveBackTask(scope, claim, started));
     if (isOurs || end === "lost") await hall.releases.add(claim);
+    hall.settings.ended?.(isOurs ? "given_back" : end);
     await tell(services, claim.org_id);
   } catch (thrown) {
     const error = toAppError(thrown);
@@ -182,7 +187,32 @@ async function runOne(
       `claim ${claimKey(claim)} was given back`,
     );
     await releaseClaims(services.metadata, [claim], AWAY_SECONDS).catch(() => {});
+    hall.settings.ended?.("given_back");
   }
+}
+
+/** A run that is over sooner tells that it began together with its end, in one relay for two. */
+const MOMENT_MS = 100;
+
+type Later = Disposable & { noMore(): Promise<void> };
+
+/**
+ * Tells in a moment that runs began, beside them and not before them. `noMore` is for who is about to tell all: it
+ * waits for what is under way, and else takes it over. The reconciler tells what nobody told.
+ */
+function tellLater(tellNow: () => Promise<void>): Later {
+  let told = Promise.resolve();
+  const timer = setTimeout(() => {
+    told = tellNow();
+  }, MOMENT_MS);
+  const end = () => clearTimeout(timer);
+  return {
+    noMore: () => {
+      end();
+      return told;
+    },
+    [Symbol.dispose]: end,
+  };
 }
 
 /** Takes facts to the metadata database now; where that fails the reconciler does it within seconds. */

@@ -44,8 +44,11 @@ test("receptor prepare, list, show; site create, list, show; dock without a work
     docked.rejected.map((row) => [row["line"], row["code"]]),
     [[2, "unparsable_input"]],
   );
-  const keys = ["job_id", "status", "cached", "molecule_id", "smiles", "line", "isomer"];
-  assert.deepEqual(Object.keys(docked.jobs[0] ?? {}), keys);
+  const keys = ["job_id", "status", "cached", "molecule_id", "smiles", "name", "line", "isomer"];
+  assert.deepEqual(
+    keys,
+    keys.filter((key) => key in (docked.jobs[0] ?? {})),
+  );
   assert.match((await here(["dock", "CCO", "--site", "active site"])).stdout, /^job \S+ is queued/);
   await assertRefused(here, {
     words: ["query", "docking"],
@@ -72,7 +75,7 @@ test("a file's records that can't be docked are answered, also where all are bad
   const batch = await json<{ total_items: number; counts: object }>(["batch", "show", some.batch_id]);
   assert.deepEqual(
     [batch.total_items, batch.counts],
-    [1001, { pending: 0, processing: 1, completed: 0, failed: 0, skipped: 1000 }],
+    [1001, { pending: 0, queued: 1, processing: 0, completed: 0, failed: 0, skipped: 1000 }],
   );
   const bad = home.file("bad.smi", "C(\nOB(O)C\n");
   const words = ["dock", "--site", "active site", "--ligands", bad];

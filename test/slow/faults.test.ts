@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext as NodeTest, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureServer } from "../../src/db/embedded/server.ts";
 import { AppError } from "../../src/errors.ts";
 import { runReconciler } from "../../src/relay/reconcile.ts";
+import { working } from "../faults/support/scripts.ts";
 import { submitSmiles, type TestContext } from "../support/context.ts";
 import { submitScript } from "../support/engine.ts";
 import { startTestServer, testServer } from "../support/server.ts";
@@ -31,21 +32,6 @@ async function found(program: string): Promise<boolean> {
   const folders = (process.env["PATH"] ?? "").split(":");
   const lists = await Promise.all(folders.map((folder) => readdir(folder).catch(() => [] as string[])));
   return lists.some((names) => names.includes(program));
-}
-
-/** Living processes that work below a folder, by pid. */
-async function working(folder: string): Promise<number[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const places = await Promise.all(
-    pids.map(async (pid) => {
-      const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => "");
-      const stat = cwd.startsWith(folder)
-        ? await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "")
-        : "";
-      return stat !== "" && !/\) [ZX] /.test(stat) ? Number(pid) : undefined;
-    }),
-  );
-  return places.filter((pid) => pid !== undefined);
 }
 
 function ifUnavailable(error: unknown): undefined {

@@ -87,7 +87,7 @@ test("a job that fails ends --wait with 1, and the others' results are printed",
   const plain = await home.run(words);
   assert.equal(plain.code, 1);
   assert.match(plain.stdout, /^O .*reused$/m);
-  assert.match(plain.stdout, /^job \S+ failed: .+ \(geometry_not_converged\)$/m);
+  assert.match(plain.stdout, /^line 2 {2}NCCCO {2}job \S+ failed: .+ \(geometry_not_converged\)$/m);
   assertNoStack(plain);
 });
 
@@ -115,6 +115,23 @@ test("an engine that lies or crashes gives no result, and says why", async () =>
   assert.deepEqual(attempts, [{ attempt: 1 }, { attempt: 2 }, { attempt: 3 }]);
   assert.ok(ammonia);
   left.crashed = ammonia;
+});
+
+test("worker --once says what it ran, and that a later try is left", async () => {
+  const env = { XTB_PATH: program("crashes", "kill -SEGV $$") };
+  const { jobs } = await home.json<Answer>(["xtb", "NC", "--no-cache"]);
+  const ran = await home.run(["worker", "--once"], env);
+  assert.deepEqual([ran.code, ran.stdout], [0, ""], ran.stderr);
+  assert.match(ran.stderr, /^ran: 1 failed$/m);
+  assert.match(
+    ran.stderr,
+    /^1 left whose time is still to come, the first at \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ/m,
+  );
+  await home.json(["job", "cancel", jobs[0]?.job_id ?? ""]);
+  const none = { recorded: 0, cached: 0, failed: 0, waits: 0, lost: 0, given_back: 0 };
+  const { engines, ...told } = await home.json<{ engines: string[] }>(["worker", "--once"], 0, env);
+  assert.ok(engines.includes("xtb"));
+  assert.deepEqual(told, { ...none, later: { tasks: 0, first_at: null } });
 });
 
 test("without the engine a job waits and says what for; --wait ends with 5", async () => {
@@ -177,6 +194,23 @@ test("up --detach, once; its worker ends what waits; watch, retry, logs; down", 
   }
   const log = await home.json<{ log: string; attempt: number }>(["job", "logs", left.crashed]);
   assert.match(log.log, /normal termination|S\. Grimme/);
+  // Three attempts of a program that died, and the one after the retry.
+  const first = await home.json<typeof log>(["job", "logs", left.crashed, "--attempt", "1"]);
+  assert.deepEqual([first.attempt, log.attempt], [1, 4]);
+  assert.doesNotMatch(first.log, /normal termination|S\. Grimme/);
+  const message = /no such attempt: it has optimize 1, 2, 3, 4$/;
+  const words = ["job", "logs", left.crashed, "--attempt", "5"];
+  await assertRefused(run, { words, exit: 3, code: "not_found", message });
+  const followed = await home.run(["job", "logs", left.crashed, "--follow", "--json"]);
+  const lines = followed.stdout.trimEnd().split("\n");
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as typeof log).attempt),
+    [1, 2, 3, 4],
+  );
+  const following = home.start(["events", "--follow", "--since", "1d", "--json"]);
+  await until("events come", following, () => following.said().includes("calculation_completed"));
+  following.child.kill("SIGINT");
+  assert.equal((await following.ended).code, 130);
   type Status = { processes: { pid: number; kind: string }[]; jobs: Record<string, number> };
   const status = await home.json<Status>(["status"]);
   assert.deepEqual(status.processes.map(({ kind }) => kind).sort(), ["up", "worker"]);

@@ -5,7 +5,7 @@ import type { Permission } from "../../src/access/permissions.ts";
 import { localPrincipal, type OrgPrincipal, type Principal } from "../../src/access/principal.ts";
 import { insertMembership } from "../../src/access/store.ts";
 import { submitCalculationsOperation } from "../../src/calculations/operations.ts";
-import type { SubmitCalculations, SubmittedCalculations } from "../../src/calculations/submit.ts";
+import type { SubmitCalculations, SubmittedCalculations } from "../../src/calculations/schema.ts";
 import { parseConfig } from "../../src/config.ts";
 import { type Context, openContext } from "../../src/context.ts";
 import { withClient } from "../../src/db/connect.ts";

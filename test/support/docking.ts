@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { OrgPrincipal } from "../../src/access/principal.ts";
-import { insertPoses } from "../../src/docking/store.ts";
+import { insertPoses } from "../../src/docking/poses-store.ts";
 import { newId, sha256 } from "../../src/ids.ts";
 import { submitJobs } from "../../src/jobs/submit.ts";
 import { registerMolecules } from "../../src/molecules/store.ts";

@@ -42,9 +42,10 @@ export async function startHand(
     reconcile_seconds: 1,
     ...wishes,
   };
+  const compiled = process.env["NODE_COMPILE_CACHE"] ?? join(base, "compiled");
   const child = spawn(process.execPath, [SCRIPT, JSON.stringify(orders)], {
     // Most of a start is reading the sources: those that come later find them compiled.
-    env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: join(base, "compiled") },
+    env: { PATH: process.env["PATH"] ?? "", NODE_COMPILE_CACHE: compiled },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   const hand = handOf(child);

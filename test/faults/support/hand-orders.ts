@@ -29,7 +29,12 @@ export type Told =
   | { do: "go on" }
   /** Stops itself as by SIGSTOP, while it has no transaction open: one that has would hold its locks meanwhile. */
   | { do: "freeze" }
+  /** Sets its own clock forward or back by so much, from now on. */
+  | { do: "step"; clock_ms: number }
   | { do: "stop" };
+
+/** Part of what a process does while an engine's program of its runs. */
+export const PROGRAM = "a program running";
 
 /** What it says. */
 export type Said =

@@ -13,7 +13,7 @@ import { runReconciler, runSweeper } from "../../../src/relay/reconcile.ts";
 import { Secret } from "../../../src/secrets.ts";
 import { runWorker } from "../../../src/worker/loop.ts";
 import { FAKE, fakeEngine } from "../../support/engine.ts";
-import type { HandOrders, Said, Told } from "./hand-orders.ts";
+import { type HandOrders, PROGRAM, type Said, type Told } from "./hand-orders.ts";
 import { itemEngine } from "./item-engine.ts";
 import { type Point, watchDoors } from "./points.ts";
 
@@ -52,11 +52,11 @@ const under = {
   relaying: 0,
   "in a worker's transaction": 0,
   "in the metadata database": 0,
-  "a program running": 0,
+  [PROGRAM]: 0,
 };
 
 function freeze(): void {
-  const { "a program running": _running, ...transactions } = under;
+  const { [PROGRAM]: _running, ...transactions } = under;
   if (Object.values(transactions).some((count) => count > 0)) {
     setTimeout(freeze, 1);
     return;
@@ -75,10 +75,10 @@ function began(what: keyof typeof under): () => void {
 
 let last = "";
 function tell(): void {
-  const busy = (["in a worker's transaction", "relaying", "a program running"] as const).find(
+  const busy = ([PROGRAM, "in a worker's transaction", "relaying"] as const).filter(
     (what) => under[what] > 0,
   );
-  const what = busy ?? "idle or claiming";
+  const what = busy.join(", ") || "idle or claiming";
   if (what === last) return;
   last = what;
   say({ said: "doing", what });
@@ -103,7 +103,7 @@ const [stop, kill] = [new AbortController(), new AbortController()];
 async function work(): Promise<void> {
   const executor = openLocalExecutor({ scratch, owner: String(process.pid) });
   const counted: typeof executor.run = async (plan, options) => {
-    const ended = began("a program running");
+    const ended = began(PROGRAM);
     try {
       return await executor.run(plan, options);
     } finally {
@@ -156,6 +156,7 @@ process.on("message", (told: Told) => {
     barrier = undefined;
   }
   if (told.do === "freeze") freeze();
+  if (told.do === "step") shiftClock(told.clock_ms);
   if (told.do === "relay") void relay(told.org_id);
   if (told.do === "stop") {
     stop.abort();

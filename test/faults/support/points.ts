@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { RawBuilder } from "kysely";
 import type { Context } from "../../../src/context.ts";
-import type { MetadataTx } from "../../../src/db/metadata.ts";
+import type { Commit, MetadataTx } from "../../../src/db/metadata.ts";
 import type { ResultsScope } from "../../../src/db/results.ts";
 import type { Lease } from "../../../src/orgs/door.ts";
 
@@ -42,29 +43,39 @@ export function watchDoors({ metadata, results }: Context, watch: Watch): void {
     forMachinery: results.forMachinery.bind(results),
     forLease: results.forLease.bind(results),
   };
-  metadata.system = async <T>(work: (tx: MetadataTx) => Promise<T>): Promise<T> => {
+  metadata.system = async <T, R>(
+    work: (tx: MetadataTx, rows: R[]) => Promise<T>,
+    commit?: Commit,
+    first?: RawBuilder<R>,
+  ): Promise<T> => {
     if (inMachinery.getStore() !== true) {
       const ended = watch.began("in the metadata database");
-      return doors.system(work).finally(ended);
+      return doors.system(work, commit, first).finally(ended);
     }
     await watch.at("facts read");
-    const done = await doors.system(async (tx) => {
-      const value = await work(tx);
+    const written = async (tx: MetadataTx, rows: R[]) => {
+      const value = await work(tx, rows);
       await watch.at("metadata written, not committed");
       return value;
-    });
+    };
+    const done = await doors.system(written, commit, first);
     await watch.at("metadata committed, facts not marked");
     return done;
   };
-  results.forMachinery = async <T>(orgId: string, work: (scope: ResultsScope) => Promise<T>): Promise<T> => {
+  results.forMachinery = async <T>(
+    orgId: string,
+    work: (scope: ResultsScope) => Promise<T>,
+    commit?: Commit,
+  ): Promise<T> => {
     await watch.at("before the relay reads");
     const ended = watch.began("relaying");
     try {
-      const done = await doors.forMachinery(orgId, async (scope) => {
+      const marked = async (scope: ResultsScope) => {
         const value = await inMachinery.run(true, () => work(scope));
         await watch.at("facts marked, not committed");
         return value;
-      });
+      };
+      const done = await doors.forMachinery(orgId, marked, commit);
       await watch.at("relayed");
       return done;
     } finally {

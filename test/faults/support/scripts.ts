@@ -1,4 +1,4 @@
-import { access, readFile, writeFile } from "node:fs/promises";
+import { access, readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "../../support/context.ts";
 import { until } from "../../support/worker.ts";
@@ -35,6 +35,21 @@ export async function gone(pid: number): Promise<void> {
     const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
     return stat === "" || /\) [ZX] /.test(stat);
   });
+}
+
+/** Living processes that work below a folder, by pid. */
+export async function working(folder: string): Promise<number[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const places = await Promise.all(
+    pids.map(async (pid) => {
+      const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+      const stat = cwd.startsWith(folder)
+        ? await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "")
+        : "";
+      return stat !== "" && !/\) [ZX] /.test(stat) ? Number(pid) : undefined;
+    }),
+  );
+  return places.filter((pid) => pid !== undefined);
 }
 
 export async function exists(path: string): Promise<boolean> {

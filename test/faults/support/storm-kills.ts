@@ -5,19 +5,36 @@ import { ensureServer } from "../../../src/db/embedded/server.ts";
 import type { OwnServer } from "../../support/server.ts";
 import type { Hand } from "./crew.ts";
 import { dice } from "./dice.ts";
+import { PROGRAM } from "./hand-orders.ts";
 import { POINTS, type Point } from "./points.ts";
 import type { StormPlan } from "./storm.ts";
 import type { Crew } from "./storm-crew.ts";
 
-/** Share of those that are killed at a point instead of at a random moment, and how long one is waited for there. */
-const AT_POINTS = 0.7;
+/** Shares of those that are killed at a point, and while a program of theirs runs; the rest at a random moment. */
+const AT_POINTS = 0.5;
+const IN_PROGRAMS = 0.35;
+/** How long one is waited for that does not come to where it is to be killed. */
 const PATIENCE_MS = 1500;
 
-/** Kills as many as planned, two at a time. Returns how often what was killed. */
-export async function killAll(crew: Crew, server: OwnServer, plan: StormPlan): Promise<Map<string, number>> {
+export type Killed = {
+  /** How often a process was killed, by what it was doing. */
+  doing: Map<string, number>;
+  /** How many of them had a program running. */
+  programs: number;
+};
+
+/**
+ * Kills as many as planned, two at a time, and says how far it is as a share of them. Returns how often what was killed.
+ */
+export async function killAll(
+  crew: Crew,
+  server: OwnServer,
+  plan: StormPlan,
+  far: (share: number, killed: Killed) => void,
+): Promise<Killed> {
   const random = dice(plan.seed);
-  const killed = new Map<string, number>();
-  const count = (what: string) => killed.set(what, (killed.get(what) ?? 0) + 1);
+  const killed: Killed = { doing: new Map(), programs: 0 };
+  const count = (what: string) => killed.doing.set(what, (killed.doing.get(what) ?? 0) + 1);
   const every = Math.floor(plan.kills / (plan.server_kills + 1));
   let turn = Math.floor(random() * POINTS.length);
   let [begun, done] = [0, 0];
@@ -27,8 +44,12 @@ export async function killAll(crew: Crew, server: OwnServer, plan: StormPlan): P
     while (victims.has(hand)) hand = crew.pick(random());
     victims.add(hand);
     await hand.ready.catch(() => {});
-    const point = random() < AT_POINTS ? POINTS[turn++ % POINTS.length] : undefined;
-    count(await kill(hand, point, Math.floor(random() * 2)));
+    const how = random();
+    const point = how < AT_POINTS ? POINTS[turn++ % POINTS.length] : undefined;
+    const where = how < AT_POINTS + IN_PROGRAMS ? "program" : "anywhere";
+    const { what, program } = await kill(hand, point ?? where, random());
+    count(what);
+    if (program) killed.programs++;
     await crew.replace(hand);
     victims.delete(hand);
   };
@@ -36,8 +57,7 @@ export async function killAll(crew: Crew, server: OwnServer, plan: StormPlan): P
     while (begun++ < plan.kills) {
       await sleep(20 + random() * 150);
       await killOne();
-      done++;
-      if (done % 20 === 0) plan.report?.(`${done} killed`);
+      far(++done / plan.kills, killed);
       if (every === 0 || done % every !== 0 || done / every > plan.server_kills) continue;
       await killServer(server);
       count("PostgreSQL itself");
@@ -47,18 +67,33 @@ export async function killAll(crew: Crew, server: OwnServer, plan: StormPlan): P
   return killed;
 }
 
-/** Kills a process at the point, or wherever it is; where it does not come to the point soon, there. Says where. */
-async function kill(hand: Hand, point: Point | undefined, skip: number): Promise<string> {
-  if (point !== undefined) hand.tell({ do: "die", at: point, skip });
-  const end = performance.now() + PATIENCE_MS;
+/**
+ * Kills a process at a point, while a program of its runs, or wherever it does something; where it does not come to that
+ * soon, wherever it is. Says where, and whether a program ran.
+ */
+async function kill(
+  hand: Hand,
+  where: Point | "program" | "anywhere",
+  chance: number,
+): Promise<{ what: string; program: boolean }> {
+  const point = where === "program" || where === "anywhere" ? undefined : where;
+  if (point !== undefined) hand.tell({ do: "die", at: point, skip: Math.floor(chance * 2) });
+  const runs = () => hand.doing().includes(PROGRAM);
   // One that does nothing loses nothing: it is waited for until it has something to do.
-  const idle = () =>
-    point !== undefined || hand.doing() === "starting" || hand.doing() === "idle or claiming";
-  while (hand.alive() && idle() && performance.now() < end) await sleep(5);
-  const where = point !== undefined && !hand.alive() ? point : hand.doing();
+  const early = () => {
+    if (point !== undefined) return true;
+    if (where === "program") return !runs();
+    return hand.doing() === "starting" || hand.doing() === "idle or claiming";
+  };
+  const end = performance.now() + PATIENCE_MS;
+  while (hand.alive() && early() && performance.now() < end) await sleep(5);
+  // Not always when the program has just begun.
+  if (where === "program" && runs()) await sleep(chance * 150);
+  const what = point !== undefined && !hand.alive() ? point : hand.doing();
+  const program = runs();
   hand.signal("SIGKILL");
   await hand.ended;
-  return where;
+  return { what, program };
 }
 
 /** Kills the server's first process outright, and starts the server again as a restarted machine would. */

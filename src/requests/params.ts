@@ -1,7 +1,7 @@
 import type { Static, TSchema } from "typebox";
-import { Value } from "typebox/value";
 import { closestName } from "../edit-distance.ts";
 import { AppError } from "../errors.ts";
+import { schemaFaults } from "../pipelines/faults.ts";
 import { referenceIn } from "../pipelines/resolve.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
@@ -26,10 +26,10 @@ export function checkedParams({ name, spec }: PublishedPipeline, choices: Choice
   for (const [key, value] of Object.entries(given)) {
     const schema = choices[key];
     if (schema === undefined) throw unknownParam(name, key, Object.keys(choices));
-    const [error] = Value.Errors(schema, value);
-    if (error !== undefined)
-      throw new AppError("bad_input", `parameter ${key} of pipeline ${name} ${error.message}`, {
-        fields: [{ path: `/params/${key}`, rule: error.message }],
+    const [found] = schemaFaults(schema, value, ["params", key]);
+    if (found !== undefined)
+      throw new AppError("bad_input", `parameter ${key} of pipeline ${name} ${found.rule}`, {
+        fields: [{ path: found.path, rule: found.rule }],
       });
   }
   return given;

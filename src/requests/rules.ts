@@ -51,7 +51,11 @@ export type EngineRequests = {
   /** Whether stereo that is not drawn is enumerated; else it is refused by `refuse`. */
   expands_stereo: boolean;
   /** Shared parameters and options, of what was asked with the sites as parameters. Throws AppError bad_input. */
-  plan(pipeline: PublishedPipeline, task: string, asked: AskedOfPipeline): RequestPlan;
+  plan(
+    pipeline: PublishedPipeline,
+    task: string,
+    asked: AskedOfPipeline,
+  ): Pick<RequestPlan, "params" | "options">;
   /** Why a species can't be computed; undefined where it can. */
   refuse(species: IdentifiedRecord["found"], options: ReadingOptions): Refusal | undefined;
   /** Parameters of one species alone. */
@@ -61,12 +65,14 @@ export type EngineRequests = {
     pipeline: PublishedPipeline,
     task: string,
   ): Params;
-  /** The same of a structure. Throws AppError engine_refused. */
-  structureParamsOf(
-    call: Call,
-    row: StructureRow,
-    options: ReadingOptions,
-    pipeline: PublishedPipeline,
-    task: string,
-  ): Promise<Params>;
+  /** The same of a structure; null where it takes none. Throws AppError engine_refused. */
+  structureParamsOf:
+    | ((
+        call: Call,
+        row: StructureRow,
+        options: ReadingOptions,
+        pipeline: PublishedPipeline,
+        task: string,
+      ) => Promise<Params>)
+    | null;
 };

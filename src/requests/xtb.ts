@@ -1,13 +1,14 @@
+import { SubmitCalculations } from "../calculations/schema.ts";
 import {
   checkStructure,
   refuseSpecies,
   speciesElectrons,
   structureElectrons,
 } from "../calculations/species.ts";
-import { commonParams, SubmitCalculations } from "../calculations/submit.ts";
+import { AppError } from "../errors.ts";
 import { readStructure } from "../structures/read.ts";
 import { asJobParams, checkedParams, engineParams } from "./params.ts";
-import type { EngineRequests } from "./request-rules.ts";
+import type { EngineRequests } from "./rules.ts";
 
 const {
   method,
@@ -26,7 +27,7 @@ const CHOICES = {
   ...{ charge, multiplicity, vertical, seed },
 };
 
-/** As `calculation.submit` makes them, so that both ask the same questions. */
+/** What `xtb` asks too. */
 export const XTB_REQUESTS: EngineRequests = {
   molecule_key: "molecule",
   structure_key: "structure",
@@ -41,10 +42,7 @@ export const XTB_REQUESTS: EngineRequests = {
       spec.params === undefined ? commonParams({ task: kind, ...shared }) : withoutOwn(spec, task, given);
     const options = { charge, multiplicity, vertical, seed, large: shared.large };
     return {
-      pipeline,
       params,
-      inputs: [],
-      visibility: asked.visibility ?? "organization",
       options: Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     };
   },
@@ -70,4 +68,24 @@ function withoutOwn(
 ): { [key: string]: unknown } {
   const own = Object.keys(asJobParams(spec, task, { charge: 0, multiplicity: 1, seed: 42, vertical: true }));
   return Object.fromEntries(Object.entries(given).filter(([key]) => !own.includes(key)));
+}
+
+/** Parameters that all jobs of a recipe without declared ones share. Throws AppError bad_input. */
+function commonParams(
+  input: Pick<
+    SubmitCalculations,
+    "task" | "method" | "solvent" | "optimization_level" | "max_optimization_cycles" | "large"
+  >,
+): { [key: string]: unknown } {
+  const { task, method, solvent, optimization_level, max_optimization_cycles, large } = input;
+  if (method === "gfnff" && task === "single_point" && solvent !== undefined)
+    throw new AppError("bad_input", "GFN-FF has no solvent here: leave --solvent out or use GFN2");
+  return {
+    task,
+    method: method ?? "gfn2",
+    solvent: solvent ?? null,
+    ...(optimization_level === undefined ? {} : { optimization_level }),
+    ...(max_optimization_cycles === undefined ? {} : { max_optimization_cycles }),
+    ...(large === true ? { large } : {}),
+  };
 }

@@ -2,8 +2,8 @@ import { AppError } from "../errors.ts";
 import { type StructureRow, selectStructuresByIds } from "../structures/store.ts";
 import type { KnownSpecies } from "./known.ts";
 import { selectKnown, selectRegistered } from "./known-store.ts";
-import type { Call, RequestPlan } from "./request-rules.ts";
-import type { BatchThings } from "./schema.ts";
+import type { Call, RequestPlan } from "./rules.ts";
+import type { Things } from "./schema.ts";
 
 /**
  * Molecules that are registered already: those that were named, and the next of all that the organization has; a
@@ -13,7 +13,7 @@ import type { BatchThings } from "./schema.ts";
 export async function readKnown(
   { services, principal }: Call,
   { visibility }: Pick<RequestPlan, "visibility">,
-  { molecule_ids = [], registered }: BatchThings,
+  { molecule_ids = [], registered }: Things,
 ): Promise<{ species: KnownSpecies[]; next_after: string | null }> {
   if (molecule_ids.length === 0 && registered === undefined) return { species: [], next_after: null };
   return services.results.read(principal, async ({ tx }) => {

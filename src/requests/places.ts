@@ -1,11 +1,13 @@
-import { siteOf } from "../docking/submit.ts";
 import { AppError } from "../errors.ts";
 import { type JobInput, structureInput } from "../jobs/submit.ts";
 import { inOrder } from "../pipelines/graph.ts";
 import { SITE_PARAM } from "../pipelines/schema.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
-import { inputName, type Params, paramName } from "./params.ts";
-import type { AskedOfPipeline, Call } from "./request-rules.ts";
+import { findSite } from "../sites/find.ts";
+import type { Site } from "../sites/schema.ts";
+import { type StructureRow, selectStructuresByIds } from "../structures/store.ts";
+import { type Params, paramName } from "./params.ts";
+import type { AskedOfPipeline, Call } from "./rules.ts";
 
 export type Places = {
   /** Ids of the sites, by the pipeline's names. */
@@ -42,7 +44,7 @@ export async function placesOf(
     places.is_private ||= site.visibility === "private";
     const { inputs } = places;
     if (inputs.some(({ site_id }) => site_id === site.site_id)) continue;
-    const keyOf = (key: string) => freeKey(inputs, inputName(pipeline, task, key), task);
+    const keyOf = (key: string) => freeKey(inputs, key, task);
     inputs.push({ ...structureInput(keyOf("receptor"), receptor), site_id: site.site_id });
     if (reference !== null) inputs.push(structureInput(keyOf("reference"), reference));
   }
@@ -52,4 +54,24 @@ export async function placesOf(
 /** Two sites have two receptors: the later one is called by its task too. */
 function freeKey(inputs: JobInput[], key: string, task: string): string {
   return inputs.some((input) => input.key === key) ? `${task}.${key}` : key;
+}
+
+type Place = { site: Site; receptor: StructureRow; reference: StructureRow | null };
+
+/** The site of a text with its receptor and reference ligand. Throws AppError not_found. */
+async function siteOf({ services, principal }: Call, text: string): Promise<Place> {
+  return services.results.read(principal, async ({ tx }) => {
+    const site = await findSite(tx, text);
+    if (site === undefined)
+      throw new AppError(
+        "not_found",
+        `no binding site "${text.slice(0, 60)}": \`aliquot site list\` shows them`,
+      );
+    const ids = [site.receptor_structure_id, site.reference_structure_id].filter((id) => id !== null);
+    const rows = new Map((await selectStructuresByIds(tx, ids)).map((row) => [row.structure_id, row]));
+    const receptor = rows.get(site.receptor_structure_id);
+    if (receptor === undefined)
+      throw new AppError("not_found", "the receptor of this site is not yours to see");
+    return { site, receptor, reference: rows.get(site.reference_structure_id ?? "") ?? null };
+  });
 }

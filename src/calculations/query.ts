@@ -1,0 +1,63 @@
+import type { ResultsDb } from "../db/results.ts";
+import { defaultsOf } from "../engines/defaults.ts";
+import { AppError } from "../errors.ts";
+import { pageOf, pageWish } from "../paging.ts";
+import { differences, inWords } from "../protocols/differ.ts";
+import { selectCalculations, selectProtocolsWithCalculations } from "./query-store.ts";
+import type { Calculation, QueryCalculations } from "./schema.ts";
+
+/**
+ * Calculations, newest first. Numbers are compared within one protocol, total energies within one molecule too: a
+ * range that leaves a choice is refused with the choices. Throws AppError bad_input, not_found.
+ */
+export async function queryCalculations(
+  db: ResultsDb,
+  { limit, cursor, ...filter }: QueryCalculations,
+): Promise<{ items: Calculation[]; next_cursor: string | null }> {
+  const wish = pageWish({
+    ...(limit === undefined ? {} : { limit }),
+    ...(cursor === undefined ? {} : { cursor }),
+  });
+  const byEnergy = filter.min_energy_eh !== undefined || filter.max_energy_eh !== undefined;
+  const byGap = filter.min_gap_ev !== undefined || filter.max_gap_ev !== undefined;
+  if (byEnergy && filter.molecule_id === undefined)
+    throw new AppError(
+      "bad_input",
+      "total energies are compared within one molecule: name it with --molecule",
+    );
+  const protocol_id = await oneProtocol(db, filter.protocol_id, byEnergy || byGap);
+  if (protocol_id === null) return { items: [], next_cursor: null };
+  const rows = await selectCalculations(db, {
+    ...wish,
+    ...filter,
+    ...(protocol_id === undefined ? {} : { protocol_id }),
+  });
+  return pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.calculation_id }));
+}
+
+/** The protocol that is asked for, or the only one where one is needed; null where nothing was computed. */
+async function oneProtocol(
+  db: ResultsDb,
+  wanted: string | undefined,
+  needed: boolean,
+): Promise<string | null | undefined> {
+  if (wanted === undefined && !needed) return undefined;
+  const protocols = await selectProtocolsWithCalculations(db);
+  if (wanted !== undefined) {
+    const known = protocols.some(({ protocol_id }) => protocol_id === wanted.toLowerCase());
+    if (!known) throw new AppError("not_found", "no calculation stands under that protocol");
+    return wanted;
+  }
+  const [only, ...more] = protocols;
+  if (only === undefined) return null;
+  if (more.length === 0) return only.protocol_id;
+  const told = differences(protocols, defaultsOf);
+  const choices = protocols.map((one) => {
+    const words = inWords(told.get(one) ?? {});
+    return `${one.protocol_id} (${one.task}, ${one.program} ${one.program_version}${words === null ? "" : `, ${words}`})`;
+  });
+  throw new AppError(
+    "bad_input",
+    `numbers are compared within one protocol: choose with --protocol: ${choices.join("; ")}`,
+  );
+}

@@ -1,0 +1,85 @@
+import type { Command } from "commander";
+import {
+  cancelBatchOperation,
+  pauseBatchOperation,
+  resumeBatchOperation,
+  retryBatchOperation,
+  sealBatchOperation,
+  showBatch,
+} from "../batches/operations.ts";
+import { openItems } from "../batches/report.ts";
+import { perform } from "../perform.ts";
+import type { Cli } from "./cli.ts";
+import { checkCode } from "./failure-codes.ts";
+import { id } from "./options.ts";
+import { describeRetried, retryAll } from "./retry-all.ts";
+
+/** What changes a batch that is there: seal, pause, resume, cancel, retry. */
+export function registerLife(batch: Command, cli: Cli): void {
+  batch
+    .command("seal")
+    .argument("<id>", "the batch", id)
+    .description("take a batch that was broken off as it is: it ends with the items that it has")
+    .action(async (batch_id: string) => {
+      const { principal } = await cli.member();
+      const sealed = await perform(await cli.context(), sealBatchOperation, principal, { batch_id });
+      cli.out.result(sealed, ({ total_items }) => `batch ${batch_id} is sealed with ${total_items} items`);
+    });
+  batch
+    .command("pause")
+    .argument("<id>", "the batch", id)
+    .description("let no more of its jobs begin; what runs goes on")
+    .action(async (batch_id: string) => {
+      const { principal } = await cli.member();
+      const changed = await perform(await cli.context(), pauseBatchOperation, principal, { batch_id });
+      cli.out.result(
+        changed,
+        ({ status, jobs }) => `batch ${batch_id} is ${status}: ${jobs} jobs left the queue`,
+      );
+    });
+  batch
+    .command("resume")
+    .argument("<id>", "the batch", id)
+    .description("go on with a paused batch")
+    .action(async (batch_id: string) => {
+      const { principal } = await cli.member();
+      const changed = await perform(await cli.context(), resumeBatchOperation, principal, { batch_id });
+      cli.out.result(
+        changed,
+        ({ status, jobs }) => `batch ${batch_id} is ${status}: ${jobs} jobs are in the queue again`,
+      );
+    });
+  batch
+    .command("cancel")
+    .argument("<id>", "the batch", id)
+    .description("end a batch (asks): what runs is stopped, the rest never begins")
+    .action(async (batch_id: string) => {
+      const { principal } = await cli.member();
+      const context = await cli.context();
+      const { name, counts } = await perform(context, showBatch, principal, { batch_id });
+      const question = `This cancels batch "${name}" with ${openItems(counts)} items that have not ended.`;
+      if (!(await cli.out.confirm(question, cli.options.yes ?? false))) {
+        cli.out.say("nothing was done");
+        return;
+      }
+      const changed = await perform(context, cancelBatchOperation, principal, { batch_id });
+      cli.out.result(
+        changed,
+        ({ status, jobs }) => `batch ${batch_id} is ${status}: ${jobs} jobs were cancelled`,
+      );
+    });
+  batch
+    .command("retry")
+    .argument("<id>", "the batch", id)
+    .description("run what failed of a batch again")
+    .option("--code <code>", "only what failed so, as `failures` names it")
+    .action(async (batch_id: string, options: { code?: string }) => {
+      const { principal } = await cli.member();
+      const context = await cli.context();
+      await checkCode(cli, options.code, batch_id);
+      const done = await retryAll((on) =>
+        perform(context, retryBatchOperation, principal, { batch_id, ...options, ...on }),
+      );
+      cli.out.result({ batch_id, ...done }, describeRetried);
+    });
+}
