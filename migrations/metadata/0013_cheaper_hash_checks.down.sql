@@ -1,17 +1,15 @@
-DO $$
-DECLARE
-  rule record;
-BEGIN
-  FOR rule IN
-    SELECT conrelid::regclass AS of_table, conname,
-      (regexp_match(pg_get_constraintdef(oid), 'octet_length\((\w+)\) = (?:64|71)'))[1] AS of_column,
-      CASE WHEN pg_get_constraintdef(oid) LIKE '%sha256:%' THEN 'sha256:' ELSE '' END AS prefix
-    FROM pg_constraint
-    WHERE contype = 'c' AND connamespace = 'public'::regnamespace
-      AND pg_get_constraintdef(oid) ~ 'octet_length\(\w+\) = (64|71)\).*\[0-9a-f\]\+'
-    ORDER BY conrelid::regclass::text, conname
-  LOOP
-    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I CHECK (%I ~ %L)',
-      rule.of_table, rule.conname, rule.conname, rule.of_column, '^' || rule.prefix || '[0-9a-f]{64}$');
-  END LOOP;
-END $$;
+-- no transaction
+SET lock_timeout = '10s';
+ALTER TABLE idempotency_keys DROP CONSTRAINT idempotency_keys_request_hash_check,
+  ADD CONSTRAINT idempotency_keys_request_hash_check CHECK (request_hash ~ '^[0-9a-f]{64}$');
+ALTER TABLE tokens DROP CONSTRAINT tokens_token_hash_check,
+  ADD CONSTRAINT tokens_token_hash_check CHECK (token_hash ~ '^[0-9a-f]{64}$');
+ALTER TABLE api_keys DROP CONSTRAINT api_keys_key_hash_check,
+  ADD CONSTRAINT api_keys_key_hash_check CHECK (key_hash ~ '^[0-9a-f]{64}$');
+ALTER TABLE audit_logs DROP CONSTRAINT audit_logs_prev_hash_check,
+  ADD CONSTRAINT audit_logs_prev_hash_check CHECK (prev_hash ~ '^[0-9a-f]{64}$'),
+  DROP CONSTRAINT audit_logs_hash_check,
+  ADD CONSTRAINT audit_logs_hash_check CHECK (hash ~ '^[0-9a-f]{64}$');
+ALTER TABLE audit_heads DROP CONSTRAINT audit_heads_hash_check,
+  ADD CONSTRAINT audit_heads_hash_check CHECK (hash ~ '^[0-9a-f]{64}$');
+RESET lock_timeout;

@@ -1,4 +1,5 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { statSync } from "node:fs";
 import type { Socket } from "node:net";
 import { release } from "node:os";
 import type { SyncAll } from "./syncs.ts";
@@ -9,70 +10,96 @@ const SCRIPT = `while IFS= read -r folder; do
 done`;
 
 /** Both ends are pipes, which Node opens as sockets. */
-type Shell = ChildProcessByStdio<Socket, Socket, null>;
-type Asked = PromiseWithResolvers<void>;
+type Shell = { child: ChildProcess; stdin: Socket; stdout: Socket };
+type Asked = { folder: string; device: number; settle: PromiseWithResolvers<void> };
 
 /**
  * Makes whole file systems durable by the program `sync`, as Node has no syncfs(2), asked of one small shell: to fork
- * a worker of 260 MB for each copies page tables for 17 ms, during which it does nothing else. Started by the first
- * that asks; who opens this closes it.
+ * a worker of 260 MB for each copies page tables for 17 ms, during which it does nothing else. What is asked of one
+ * file system while it is being synced shares the next sync. The first that asks starts the shell; who opens this
+ * closes it.
  */
 export class FileSystemSyncs implements Disposable {
   #shell: Shell | undefined;
-  #asked: Asked[] = [];
+  #waiting: Asked[] = [];
+  #syncing: Asked[] = [];
 
   /** Rejects where the file system can't be synced, or an error in writing may have been kept silent. */
   readonly sync: SyncAll = async (folder) => {
     if (!tellsErrors() || folder.includes("\n"))
       throw new Error("this file system can't be synced as a whole");
-    const asked = Promise.withResolvers<void>();
-    this.#shell ??= this.#start();
-    this.#asked.push(asked);
-    this.#shell.ref();
-    this.#shell.stdout.ref();
-    this.#shell.stdin.write(`${folder}\n`);
-    return asked.promise;
+    const { dev: device } = statSync(folder);
+    const settle = Promise.withResolvers<void>();
+    this.#waiting.push({ folder, device, settle });
+    this.#next();
+    return settle.promise;
   };
 
   [Symbol.dispose](): void {
     this.#shell?.stdin.end();
-    this.#shell?.kill();
-    this.#end();
+    this.#shell?.child.kill();
+    this.#end(this.#shell);
+  }
+
+  #next(): void {
+    if (this.#syncing.length > 0) return;
+    const [first] = this.#waiting;
+    if (first === undefined) this.#rest();
+    else this.#ask(first);
+  }
+
+  #ask(first: Asked): void {
+    this.#syncing = this.#waiting.filter(({ device }) => device === first.device);
+    this.#waiting = this.#waiting.filter(({ device }) => device !== first.device);
+    try {
+      this.#shell ??= this.#start();
+    } catch (error) {
+      for (const { settle } of this.#syncing.splice(0)) settle.reject(error);
+      this.#next();
+      return;
+    }
+    this.#shell.child.ref();
+    this.#shell.stdout.ref();
+    this.#shell.stdin.write(`${first.folder}\n`);
   }
 
   /** In a group of its own: what stops this process from a keyboard lets it finish what it has. */
   #start(): Shell {
-    const shell = spawn("sh", ["-c", SCRIPT], {
-      detached: true,
-      stdio: ["pipe", "pipe", "ignore"],
-    }) as unknown as Shell;
-    shell.stdout.setEncoding("latin1").on("data", (said: string) => this.#answer(said));
-    for (const end of [shell.stdin, shell.stdout]) end.on("error", () => {});
-    shell.once("error", () => this.#end(shell)).once("exit", () => this.#end(shell));
-    this.#rest(shell);
+    const child = spawn("sh", ["-c", SCRIPT], { detached: true, stdio: ["pipe", "pipe", "ignore"] });
+    // Before anything else: without a descriptor left there is no pipe, and the error comes later.
+    child.on("error", () => {});
+    const [stdin, stdout] = [child.stdin as Socket | undefined, child.stdout as Socket | undefined];
+    if (child.pid === undefined || stdin === undefined || stdout === undefined)
+      throw new Error("no shell that syncs could be started");
+    const shell = { child, stdin, stdout };
+    stdout.setEncoding("latin1").on("data", (said: string) => this.#answer(shell, said.includes("0")));
+    for (const end of [stdin, stdout]) end.on("error", () => {});
+    child.once("exit", () => this.#end(shell));
     return shell;
   }
 
-  #answer(said: string): void {
-    for (const word of said.split("\n").filter((line) => line !== "")) {
-      const asked = this.#asked.shift();
-      if (word === "0") asked?.resolve();
-      else asked?.reject(new Error("the file system could not be synced"));
+  /** It is asked one thing at a time, so whatever it says is about that. */
+  #answer(shell: Shell, isDone: boolean): void {
+    if (this.#shell !== shell) return;
+    for (const { settle } of this.#syncing.splice(0)) {
+      if (isDone) settle.resolve();
+      else settle.reject(new Error("the file system could not be synced"));
     }
-    if (this.#asked.length === 0 && this.#shell !== undefined) this.#rest(this.#shell);
+    this.#next();
   }
 
   /** A process with nothing else to do may end while its shell waits for more. */
-  #rest(shell: Shell): void {
-    shell.unref();
-    shell.stdin.unref();
-    shell.stdout.unref();
+  #rest(): void {
+    this.#shell?.child.unref();
+    this.#shell?.stdin.unref();
+    this.#shell?.stdout.unref();
   }
 
-  #end(shell = this.#shell): void {
+  #end(shell: Shell | undefined): void {
     if (this.#shell !== shell) return;
     this.#shell = undefined;
-    for (const asked of this.#asked.splice(0)) asked.reject(new Error("the shell that syncs has ended"));
+    for (const { settle } of [...this.#syncing.splice(0), ...this.#waiting.splice(0)])
+      settle.reject(new Error("the shell that syncs has ended"));
   }
 }
 

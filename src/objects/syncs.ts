@@ -11,8 +11,7 @@ const files = {
 
 /** From so many on one sync of the file system is cheaper than one each. */
 const MANY = 64;
-/** Most that wait for others of their group; they do so for `LATE_MS`, and only while others are being written. */
-const MOST = 300;
+/** How long they wait for others of their group, and only while others are being written. */
 const LATE_MS = 25;
 /** A sync of the file system waits for what others wrote there too: one that takes so long is not asked again. */
 const TOO_LONG_MS = 1000;
@@ -80,7 +79,7 @@ export class Syncs {
 
   #arrange(): void {
     if (this.#running || this.#next.size === 0) return;
-    if (this.#busy === 0 || this.#next.size >= MOST) void this.#go();
+    if (this.#busy === 0) void this.#go();
     else this.#late ??= setTimeout(() => void this.#go(), LATE_MS);
   }
 
