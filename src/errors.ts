@@ -24,6 +24,11 @@ export const ERROR_KINDS = {
 
 export type ErrorKind = keyof typeof ERROR_KINDS;
 
+/** Kinds of errors that may pass: what met one of the others would meet it again. */
+export const RETRYABLE_KINDS: readonly string[] = Object.entries(ERROR_KINDS).flatMap(([kind, { retry }]) =>
+  retry === "retry" ? [kind] : [],
+);
+
 /** Where in the input a rule was broken: a field path or an input line, and the rule in words. */
 export type FieldError = { path?: string; line?: number; rule: string };
 

@@ -82,6 +82,7 @@ const VALID: Record<string, { [key: string]: unknown }> = {
   "failure.retry": { engine: "xtb", since: "2026-01-01" },
   "event.list": { type: "error", since: "2026-01-01", limit: 1 },
   "job.events": { job_ids: [id], after: [3] },
+  "job.states": { job_ids: [id] },
   "cache.stats": {},
   "cache.explain": { job_id: id, task_name: "run" },
   "cache.prune": { expired: true, unused_days: 30, dry_run: true },

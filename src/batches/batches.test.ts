@@ -24,7 +24,7 @@ test("one request becomes items, jobs and places in the queue; the same molecule
   const molecules = [
     ...chains(3),
     { text: "CC", format: "smiles" as const, name: "again" },
-    { text: "C1", format: "smiles" as const },
+    { text: "C1", format: "smiles" as const, name: "methane?" },
   ];
   const answer = await create({ molecules, on_reject: "skip", name: "alkanes", priority: 7 });
   assert.deepEqual([answer.added, answer.skipped, answer.total_items], [3, 2, 5]);
@@ -47,6 +47,7 @@ test("one request becomes items, jobs and places in the queue; the same molecule
       ["skipped", 5, "unparsable_input"],
     ],
   );
+  assert.deepEqual([all[4]?.name, all[4]?.input, all[4]?.smiles], ["methane?", "C1", null]);
   assert.equal((all[3]?.error as { item_no?: number } | undefined)?.item_no, 1);
   const jobs = await sql<{
     params: { charge: number; seed: number; task: string };
@@ -173,6 +174,13 @@ test("cancelled, all of it ends: open jobs, and items that had none; it stays ca
   const cancel = () => perform(context, cancelBatchOperation, scientist, { batch_id });
   assert.equal((await cancel()).jobs, 3);
   assert.equal((await cancel()).jobs, 0);
+  const told = await sql(
+    "SELECT event_type, status, message, user_id FROM event_logs WHERE entity_id = $1 AND event_type <> 'batch_started'",
+    [batch_id],
+  );
+  const message = "the batch was cancelled";
+  const by = { user_id: scientist.user_id };
+  assert.deepEqual(told, [{ event_type: "batch_failed", status: "cancelled", message, ...by }]);
   const row = await show(batch_id);
   assert.deepEqual(
     [row.status, row.counts],
@@ -243,4 +251,27 @@ test("a window takes the counters once, in order, whatever of it was answered", 
     ["queued", "completed"],
   );
   await checkCounters(batch_id);
+});
+
+test("where counters and jobs disagree no count is below zero, and a list of one state holds what the whole list says of it", async () => {
+  const { batch_id } = await create({ molecules: chains(2, 100) });
+  const [one] = await items(batch_id);
+  await sql(`SET session_replication_role = replica;
+    UPDATE jobs SET status = 'running' WHERE batch_id = '${batch_id}';
+    UPDATE batch_progress SET processing = 0 WHERE batch_id = '${batch_id}' AND slot = 1`);
+  const { queued, processing } = (await show(batch_id)).counts;
+  assert.deepEqual([queued, processing], [0, 1]);
+  await sql(`SET session_replication_role = replica; DELETE FROM jobs WHERE job_id = '${one?.job_id}'`);
+  const whole = (await items(batch_id)).map(({ item_no, status }) => [item_no, status]);
+  assert.deepEqual(whole, [
+    [1, "queued"],
+    [2, "processing"],
+  ]);
+  for (const status of ["queued", "processing"] as const) {
+    const page = await perform(context, listItems, scientist, { batch_id, status });
+    assert.deepEqual(
+      page.items.map((item) => [item.item_no, item.status]),
+      whole.filter(([, of]) => of === status),
+    );
+  }
 });

@@ -174,11 +174,11 @@ function itemOf(plan: RequestPlan): (item: RequestItem) => NewItem {
 
 /** Records that were refused are items too, each at its place: so the last item tells how far a file was read. */
 function inSourceOrder(items: NewItem[], { rejected, refused }: PreparedThings): NewItem[] {
-  const leftOut = (source_row: number | null, { input, code, message }: RejectedRecord): NewItem => ({
+  const leftOut = (source_row: number | null, { name, input, code, message }: RejectedRecord): NewItem => ({
     ...{ molecule_id: null, structure_id: null, input_key: null, params: {}, input_signature: null },
-    name: input === "" ? null : input,
+    name: name ?? null,
     source_row,
-    error: { code, message },
+    error: { code, message, input },
   });
   const all = [
     ...items,

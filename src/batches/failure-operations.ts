@@ -4,6 +4,7 @@ import { Uuid } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
 import { FailureGroup, groupFailures } from "./failures.ts";
 import { retryFailed } from "./retry.ts";
+import { RetriedJobs } from "./schema.ts";
 
 const FILTER = {
   batch_id: Type.Optional(Uuid),
@@ -14,15 +15,11 @@ const FILTER = {
 };
 const FailureQuery = Type.Object(FILTER, { additionalProperties: false });
 /** With the last job of an earlier call, so that what fails at once is not run again and again. */
-const RetryQuery = Type.Object({ ...FILTER, after: Type.Optional(Uuid) }, { additionalProperties: false });
+const RetryQuery = Type.Object(
+  { ...FILTER, after: Type.Optional(Uuid), force: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+);
 type RetryQuery = Static<typeof RetryQuery>;
-
-const Retried = Type.Object({
-  retried: Type.Integer({ minimum: 0 }),
-  more: Type.Boolean(),
-  /** Job to go on after at once; null: that was all, or the queue has no room for more now. */
-  next_after: Type.Union([Uuid, Type.Null()]),
-});
 
 export const listFailures = operation({
   name: "failure.list",
@@ -40,12 +37,12 @@ export const listFailures = operation({
 
 export const retryFailures = operation({
   name: "failure.retry",
-  summary: "Run failed jobs again: those of a code, a batch, an engine, or since a time",
+  summary: "Run failed jobs again that may do better: those of a code, a batch, an engine, or since a time",
   permission: "jobs:manage",
   http: { method: "POST", path: "/failures/retry" },
   tx: "results",
   input: RetryQuery,
-  output: Retried,
+  output: RetriedJobs,
   run: ({ scope }, query) => retryFailed(scope, checkTime(query)),
   told: ({ batch_id, code }, { retried }) => ({
     entity_type: "job",

@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
 import type { ResultsDb } from "../db/results.ts";
-import { ERROR_KINDS, type ErrorKind } from "../errors.ts";
+import { RETRYABLE_KINDS } from "../errors.ts";
 import { Uuid } from "../jobs/schema.ts";
 import { type FailureFilter, type FailureRow, selectFailures } from "./failures-store.ts";
 
@@ -20,8 +20,13 @@ export const FailureGroup = Type.Object({
   examples: Type.Array(
     Type.Object({
       job_id: Type.Union([Uuid, Type.Null()]),
+      batch_id: Type.Union([Uuid, Type.Null()]),
+      /** Line or record of its batch's file. */
+      source_row: Type.Union([Type.Integer(), Type.Null()]),
       name: optionalText,
       smiles: optionalText,
+      /** The text of what was left out. */
+      input: optionalText,
       message: optionalText,
     }),
   ),
@@ -40,7 +45,9 @@ export async function groupFailures(db: ResultsDb, filter: FailureFilter): Promi
       {
         ...{ code, count, left_out, first_at, last_at },
         retryable: !left_out && isRetryable(first),
-        examples: examples.map(({ job_id, name, smiles, message }) => ({ job_id, name, smiles, message })),
+        examples: examples.map(({ job_id, batch_id, source_row, name, smiles, input, message }) => ({
+          ...{ job_id, batch_id, source_row, name, smiles, input, message },
+        })),
       },
     ];
   });
@@ -48,6 +55,5 @@ export async function groupFailures(db: ResultsDb, filter: FailureFilter): Promi
 
 /** By the kind of its error, as a worker decides it too. */
 function isRetryable({ code, kind }: FailureRow): boolean {
-  const known = (kind ?? code) as ErrorKind;
-  return Object.hasOwn(ERROR_KINDS, known) && ERROR_KINDS[known].retry === "retry";
+  return RETRYABLE_KINDS.includes(kind ?? code);
 }

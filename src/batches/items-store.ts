@@ -11,7 +11,8 @@ export type NewItem = {
   input_key: string | null;
   params: object;
   input_signature: string | null;
-  error: { code: string; message: string } | null;
+  /** With the text that was given, of what never became a molecule. */
+  error: { code: string; message: string; input?: string } | null;
 };
 
 /**
@@ -73,8 +74,8 @@ export async function selectLastSourceRow(db: ResultsDb, batchId: string): Promi
   return row?.source_row == null ? null : Number(row.source_row);
 }
 
-/** Of an item with its job: false where that waits. */
-const HAS_BEGUN = sql<boolean>`(i.status <> 'processing' OR j.status NOT IN ('pending', 'queued'))`;
+/** Of an item that has a job: whether that waits, as the counts say it (`selectItemCounts`). Never null. */
+const WAITS = sql<boolean>`(i.status = 'processing' AND j.status IS DISTINCT FROM 'running')`;
 
 /** Items by number, after one. */
 export async function selectItems(
@@ -86,15 +87,16 @@ export async function selectItems(
     .leftJoin("molecules as m", "m.molecule_id", "i.molecule_id")
     .leftJoin("jobs as j", "j.job_id", "i.job_id")
     .select(["i.item_no", "i.name", "m.smiles", "i.source_row", "i.molecule_id", "i.structure_id"])
-    .select(["i.job_id", "i.retry_count", "i.error"])
-    .select(sql<string>`CASE WHEN ${HAS_BEGUN} THEN i.status ELSE 'queued' END`.as("status"))
+    .select(["i.job_id", "i.retry_count", sql<object | null>`i.error - 'input'`.as("error")])
+    .select(sql<string | null>`nullif(i.error ->> 'input', '')`.as("input"))
+    .select(sql<string>`CASE WHEN ${WAITS} THEN 'queued' ELSE i.status END`.as("status"))
     .where("i.batch_id", "=", batch_id)
     .where("i.item_no", ">", after)
     .orderBy("i.item_no")
     .limit(limit);
   if (status !== undefined) query = query.where("i.status", "=", status === "queued" ? "processing" : status);
-  if (status === "queued") query = query.where(sql<boolean>`NOT ${HAS_BEGUN}`);
-  if (status === "processing") query = query.where(HAS_BEGUN);
+  if (status === "queued") query = query.where(WAITS);
+  if (status === "processing") query = query.where(sql<boolean>`NOT ${WAITS}`);
   const rows = await query.execute();
   return rows.map(
     (row) => ({ ...row, source_row: row.source_row === null ? null : Number(row.source_row) }) as BatchItem,

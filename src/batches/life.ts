@@ -1,12 +1,15 @@
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import { AppError } from "../errors.ts";
+import { logEvents } from "../events/log.ts";
 import { cancelJobs } from "../jobs/change.ts";
 import { laterRanks } from "../jobs/ranks.ts";
 import { insertEvents, type LockedJob, lockJobs, updateJobs } from "../jobs/store.ts";
 import { type Fact, insertOutbox } from "../outbox.ts";
 import { ownBatch } from "./create.ts";
+import { endEvent } from "./end.ts";
 import { type ReadyTask, selectOpenJobIds, selectReadyTasks } from "./life-store.ts";
-import { BATCH_ENDED, type BatchStatus } from "./schema.ts";
+import { selectCounts } from "./progress-store.ts";
+import { BATCH_ENDED, type BatchStatus, NO_COUNTS } from "./schema.ts";
 import { type Batch, lockGate, updateBatch } from "./store.ts";
 
 export type Changed = { batch_id: string; status: BatchStatus; jobs: number };
@@ -48,10 +51,10 @@ export async function resumeBatch(scope: ResultsScope, batch_id: string): Promis
 
 /**
  * Ends a batch: jobs that wait never run, what runs loses its lease and is stopped within a heartbeat, items
- * that have no job yet are left out (after this, in portions). Cancelling twice changes nothing. Throws AppError
+ * that have no job yet are left out (after this, in portions). `user_id` is whoever asks. Cancelling twice changes nothing. Throws AppError
  * as `pauseBatch`.
  */
-export async function cancelBatch(scope: ResultsScope, batch_id: string): Promise<Changed> {
+export async function cancelBatch(scope: ResultsScope, batch_id: string, user_id: string): Promise<Changed> {
   const batch = await heldBatch(scope, batch_id, "cancelled");
   if (batch.status === "cancelled") return { batch_id, status: "cancelled", jobs: 0 };
   const { tx } = scope;
@@ -62,6 +65,11 @@ export async function cancelBatch(scope: ResultsScope, batch_id: string): Promis
   const now = new Date().toISOString();
   const sealed = batch.sealed_at === null ? { sealed_at: now } : {};
   await updateBatch(tx, batch_id, { status: "cancelled", ended_at: now, ...sealed });
+  const counts = (await selectCounts(tx, [batch_id])).get(batch_id) ?? NO_COUNTS;
+  const event = endEvent(batch, { status: "cancelled", counts, ended_at: now });
+  // A person tells of oneself alone: an admin's entry about somebody's private batch is the admins' to see.
+  const private_to = event.private_to == null ? null : user_id;
+  await logEvents(tx, [{ ...event, user_id, private_to }]);
   return { batch_id, status: "cancelled", jobs: jobs.length };
 }
 

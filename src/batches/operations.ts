@@ -25,6 +25,7 @@ import {
   BatchRow,
   CreateBatch,
   ITEM_STATUSES,
+  RetriedJobs,
 } from "./schema.ts";
 import { selectBatches } from "./store.ts";
 
@@ -110,7 +111,9 @@ export const listBatches = operation({
     const heads = await selectBatches(scope.tx, { ...wish, ...(status === undefined ? {} : { status }) });
     const ids = heads.map(({ batch_id }) => batch_id);
     const endings = await selectEndings(scope.tx, ids, FEW_ENDINGS);
-    const rows = heads.map((head) => batchRow(head, null, endings.get(head.batch_id)));
+    const rows = heads.map((head) =>
+      batchRow(head, null, { endings: endings.get(head.batch_id) ?? [], most: FEW_ENDINGS }),
+    );
     return pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.batch_id }));
   },
 });
@@ -128,9 +131,9 @@ export const showBatch = operation({
     if (head === undefined) throw new AppError("not_found", "no such batch");
     const endings = await selectEndings(scope.tx, [batch_id], ENDINGS);
     // A million items that came by their ids would be read for a line that none of them has.
-    const from = head.sealed_at === null || head.options.source_file !== undefined;
-    const line = from ? await selectLastSourceRow(scope.tx, batch_id) : null;
-    return batchRow(head, line, endings.get(batch_id));
+    const isOfFile = head.options.source_file !== undefined;
+    const line = isOfFile ? await selectLastSourceRow(scope.tx, batch_id) : null;
+    return batchRow(head, line, { endings: endings.get(batch_id) ?? [], most: ENDINGS });
   },
 });
 
@@ -203,7 +206,7 @@ export const cancelBatchOperation = operation({
   tx: "results",
   input: OneBatch,
   output: Changed,
-  run: ({ scope }, { batch_id }) => cancelBatch(scope, batch_id),
+  run: ({ scope, principal }, { batch_id }) => cancelBatch(scope, batch_id, principal.user_id),
   after: ({ services, principal }) => advanceAfter(services, principal.org_id),
   told: ({ batch_id }, { jobs }) => ({ entity_type: "batch", entity_id: batch_id, metadata: { jobs } }),
 });
@@ -217,16 +220,16 @@ export const retryBatchOperation = operation({
   http: { method: "POST", path: "/batches/{batch_id}/retry" },
   tx: "results",
   input: Type.Object(
-    { batch_id: Uuid, code: Type.Optional(Code), after: Type.Optional(Uuid) },
+    {
+      batch_id: Uuid,
+      code: Type.Optional(Code),
+      after: Type.Optional(Uuid),
+      /** Also what would fail the same way again. */
+      force: Type.Optional(Type.Boolean()),
+    },
     { additionalProperties: false },
   ),
-  output: Type.Object({
-    batch_id: Uuid,
-    retried: Type.Integer({ minimum: 0 }),
-    more: Type.Boolean(),
-    /** Job to go on after at once; null: that was all, or the queue has no room for more now. */
-    next_after: Type.Union([Uuid, Type.Null()]),
-  }),
+  output: Type.Object({ batch_id: Uuid, ...RetriedJobs.properties }),
   run: async ({ scope }, filter) => ({ batch_id: filter.batch_id, ...(await retryFailed(scope, filter)) }),
   told: ({ batch_id, code }, { retried }) => ({
     entity_type: "batch",

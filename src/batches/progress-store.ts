@@ -101,9 +101,12 @@ export async function selectItemCounts(db: ResultsDb, batchIds: string[]): Promi
       SELECT batch_id, ${sql.raw(STATES.map((state) => `sum(${state}) AS ${state}`).join(", "))}
       FROM batch_progress WHERE batch_id = ANY (${batchIds}::uuid[]) GROUP BY 1
     )
-    SELECT c.batch_id, c.pending::int, (c.processing - coalesce(b.jobs, 0))::int AS queued,
-      coalesce(b.jobs, 0)::int AS processing, c.completed::int, c.failed::int, c.skipped::int
-    FROM counted c LEFT JOIN begun b USING (batch_id)`.execute(db);
+    SELECT c.batch_id, c.pending::int, (c.processing - b.jobs)::int AS queued, b.jobs::int AS processing,
+      c.completed::int, c.failed::int, c.skipped::int
+    FROM counted c CROSS JOIN LATERAL (
+      SELECT least(c.processing, coalesce((SELECT jobs FROM begun WHERE begun.batch_id = c.batch_id), 0)) AS jobs) AS b`.execute(
+    db,
+  );
   return new Map(result.rows.map(({ batch_id, ...counts }) => [batch_id, counts]));
 }
 

@@ -4,11 +4,13 @@ import { after, test } from "node:test";
 import { inResults } from "../../test/support/context.ts";
 import { keepResults } from "../../test/support/kept-results.ts";
 import { rounds } from "../../test/support/rounds.ts";
-import { openLab } from "../../test/support/worker.ts";
+import { jobState, openLab, queueOf, start } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
+import { newId } from "../ids.ts";
 import { cancelJobOperation, retryJobOperation } from "../jobs/operations.ts";
 import { lockJobs } from "../jobs/store.ts";
 import { perform } from "../perform.ts";
+import { claimTasks } from "../queue/claims-store.ts";
 import { advanceBatches } from "./advance.ts";
 import { selectRetryable } from "./failures-store.ts";
 import {
@@ -157,6 +159,36 @@ test("a batch that is paused and resumed has its jobs in the queue in the order 
   );
   assert.deepEqual(queued, after);
   assert.equal(new Set(after.map(({ rank }) => rank)).size, after.length, "each has a place of its own");
+});
+
+test("a job that was claimed just before its batch was paused does not start, and waits as all others of it", async () => {
+  const { batch_id } = await perform(context, createBatchOperation, scientist, {
+    pipeline: "xtb-singlepoint",
+    molecules: chains("F").slice(0, 3),
+    priority: 9,
+  });
+  const worker = { worker_id: newId(), engines: ["xtb"], lease_seconds: 30 };
+  const [first, second] = await claimTasks(context.metadata, worker, 2);
+  assert.ok(first !== undefined && second !== undefined);
+  const paused = await perform(context, pauseBatchOperation, scientist, { batch_id });
+  assert.deepEqual(await start(context, first), { kind: "gone" });
+  await context.results.relay(org.org_id);
+  const { status, tasks, executions } = await jobState(context, org.org_id, first.job_id);
+  assert.deepEqual(
+    [status, tasks[0]?.status, tasks[0]?.attempt, executions.length],
+    ["pending", "ready", 0, 0],
+  );
+  const mine = async () => (await queueOf(context, org.org_id)).filter((row) => row.job_id === first.job_id);
+  assert.deepEqual(await mine(), []);
+  const resumed = await perform(context, resumeBatchOperation, scientist, { batch_id });
+  assert.deepEqual([paused.jobs, resumed.jobs], [3, 3]);
+  await context.results.relay(org.org_id);
+  assert.deepEqual(
+    (await mine()).map(({ lease_owner }) => lease_owner),
+    [null],
+  );
+  assert.equal((await start(context, second)).kind, "started", "paused and resumed before it started");
+  await settleSome(batch_id, "completed", () => 0);
 });
 
 test("failed jobs that are too many for one call are had in portions, each once", async () => {

@@ -1,20 +1,26 @@
+import type { Endings } from "./rate-store.ts";
 import type { BatchRow, ItemCounts } from "./schema.ts";
 import type { BatchHead } from "./store.ts";
 
-/** The rate is that of so long before the last item ended. */
-const RATE_MS = 300_000;
+/** The rate is that of so long until now, or of longer where so few items ended in it. */
+const RATE_MS = 60_000;
+const FEW = 10;
+
+/** When the last items ended, by outcome, as far as they were read: up to `most` of each. */
+export type Seen = { endings: Endings; most: number };
 
 /**
- * A batch as people see it: with the rate of the last minutes in which items ended (`endings`: when, in ms), and the
- * time left at that rate while it is under way.
+ * A batch as people see it: under way with the rate of the last minute and the time left at that rate, ended with the
+ * rate of its whole run. One that is paused or was cancelled has none.
  */
 export function batchRow(
   head: BatchHead,
   lastSourceRow: number | null,
-  endings: readonly number[] = [],
+  seen: Seen = { endings: [], most: 1 },
+  now = Date.now(),
 ): BatchRow {
   const { options, counts, ...row } = head;
-  const rate_per_s = rateOf(head, endings);
+  const rate_per_s = rateOf(head, seen, now);
   const runs = row.status === "pending" || row.status === "in_progress";
   return {
     ...row,
@@ -30,14 +36,28 @@ export function openItems({ pending, queued, processing }: ItemCounts): number {
   return pending + queued + processing;
 }
 
-/** What ended after the first of them, by the time from that to the last; all at once: by the time since the start. */
-function rateOf({ started_at }: BatchHead, endings: readonly number[]): number | null {
-  const last = Math.max(...endings);
-  const late = endings.filter((at) => at >= last - RATE_MS);
-  // Where jobs take longer than that, older ones have to tell.
-  const first = Math.min(...(late.some((at) => at < last) ? late : endings));
-  const start = first < last ? first : started_at === null ? last : Date.parse(started_at);
-  if (endings.length === 0 || start >= last) return null;
-  const ended = endings.filter((at) => at > start).length;
-  return Number(((ended * 1000) / (last - start)).toPrecision(4));
+function rateOf({ status, started_at, ended_at, counts }: BatchHead, seen: Seen, now: number): number | null {
+  if (started_at === null) return null;
+  const start = Date.parse(started_at);
+  if (status === "completed" || status === "failed")
+    return rounded(perSecond(counts.completed + counts.failed, Date.parse(ended_at ?? started_at) - start));
+  if (status !== "in_progress") return null;
+  const all = seen.endings.flat().toSorted((a, b) => b - a);
+  const few = all[FEW - 1] ?? start;
+  const since = Math.max(start, Math.min(now - RATE_MS, few));
+  const rates = seen.endings.map((list) => {
+    const late = list.filter((at) => at >= since);
+    // Not all of that time was read: those that were tell, by the time since the first of them.
+    const isCut = late.length >= seen.most;
+    return perSecond(late.length, now - (isCut ? Math.min(...late) : since)) ?? 0;
+  });
+  return rounded(rates.reduce((sum, one) => sum + one, 0));
+}
+
+function perSecond(items: number, ms: number): number | null {
+  return items === 0 || ms <= 0 ? null : (items * 1000) / ms;
+}
+
+function rounded(rate: number | null): number | null {
+  return rate === null || rate === 0 ? null : Number(rate.toPrecision(4));
 }

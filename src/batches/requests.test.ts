@@ -7,6 +7,9 @@ import type { OrgPrincipal } from "../access/principal.ts";
 import { submitCalculationsOperation } from "../calculations/operations.ts";
 import { addMolecules } from "../molecules/operations.ts";
 import { perform } from "../perform.ts";
+import { resolveTask } from "../pipelines/resolve.ts";
+import type { PipelineSpec } from "../pipelines/schema.ts";
+import { planRequests } from "../requests/plan.ts";
 import type { Site } from "../sites/schema.ts";
 import { addStructure } from "../structures/operations.ts";
 import {
@@ -34,6 +37,7 @@ test("the first items run before the last is there, and a batch that is not seal
   );
   const row = await show(batch_id);
   assert.deepEqual(row.counts, { pending: 0, queued: 5, processing: 0, completed: 4, failed: 0, skipped: 0 });
+  assert.equal(row.last_source_row, null, "of no file there is nothing to go on after");
   await checkCounters(batch_id);
 });
 
@@ -212,6 +216,41 @@ test("a wrong parameter of a later task, a typo and nothing at all are refused b
   await assert.rejects(create(nobody), /nothing to compute/);
 });
 
+test("a graph that was published while a docking was given its receptor too runs as it did", async () => {
+  const [receptor, reference] = [{ $input: "pocket" }, { $input: "known" }];
+  const spec: PipelineSpec = {
+    version: "1",
+    inputs: {
+      drug: { kind: "molecule" },
+      ...{ pocket: { kind: "structure" }, known: { kind: "structure", optional: true } },
+    },
+    params: { where: {} },
+    tasks: {
+      dock: {
+        ...{ task: "vina.dock", task_version: "1", engine: "vina", after: [], max_attempts: 1 },
+        params: { task: "dock", site_id: { $param: "where" } },
+        inputs: { ligand: { $input: "drug" }, receptor, reference },
+      },
+    },
+  };
+  const pipeline = { pipeline_id: "", pipeline_version_id: "", name: "old", version: "1", spec };
+  const call = { services: context, principal: scientist };
+  const plan = await planRequests(call, { pipeline, definitions: [] }, { site: site.site_id });
+  assert.deepEqual(
+    plan.inputs.map(({ key, site_id }) => [key, site_id]),
+    [["pocket", site.site_id]],
+  );
+  const drug = { key: "drug", molecule_id: site.site_id, structure_id: null };
+  const resolved = resolveTask(spec, "dock", { params: plan.params, inputs: [drug, ...plan.inputs] });
+  assert.deepEqual(
+    resolved.inputs.map(({ key, structure_id }) => [key, structure_id]),
+    [
+      ["ligand", null],
+      ["receptor", site.receptor_structure_id],
+    ],
+  );
+});
+
 test("a known molecule with open stereo is docked as its isomers, and stays as it is registered", async () => {
   const records = [{ text: "CC(O)CBr", format: "smiles" as const, name: "open" }];
   const { items: added } = await perform(context, addMolecules, scientist, { records });
@@ -235,6 +274,7 @@ test("a known molecule with open stereo is docked as its isomers, and stays as i
 test("what came by its id does not hide how far a file was read", async () => {
   const { batch_id } = await create({
     molecules: chains(3, 60).map((record, n) => ({ ...record, line: n + 1 })),
+    source_file: "chains.smi",
     molecule_ids: (
       await sql<{ molecule_id: string }>("SELECT molecule_id FROM molecules WHERE smiles = 'CCO'")
     ).map(({ molecule_id }) => molecule_id),

@@ -20,9 +20,19 @@ test("a batch of which nothing completed has failed, and is open again where its
   await end(jobs.slice(2), "failed", "scf_not_converged");
   assert.deepEqual((await advanceBatches(context, org.org_id)).ended, [batch_id]);
   assert.equal((await show(batch_id)).status, "failed");
-  const retry = (code?: string) =>
-    perform(context, retryBatchOperation, scientist, { batch_id, ...(code === undefined ? {} : { code }) });
-  assert.equal((await retry("scf_not_converged")).retried, 1);
+  const retry = (wish: { code?: string; force?: boolean } = {}) =>
+    perform(context, retryBatchOperation, scientist, { batch_id, ...wish });
+  const [code, why] = ["scf_not_converged", "final"];
+  for (const wish of [{ code }, { code, force: false }])
+    assert.deepEqual(await retry(wish), {
+      ...{ batch_id, retried: 0, more: false, next_after: null, left_out: [{ code, why, count: 1 }] },
+    });
+  const alone = { job_id: jobs[2] ?? "" };
+  await assert.rejects(perform(context, retryJobOperation, scientist, alone), {
+    kind: "conflict",
+    message: /failed with scf_not_converged and would again/,
+  });
+  assert.equal((await retry({ code, force: true })).retried, 1);
   assert.deepEqual([(await show(batch_id)).status, (await show(batch_id)).counts.failed], ["in_progress", 2]);
   assert.equal((await retry()).retried, 2);
   assert.equal((await retry()).retried, 0, "nothing is failed any more");
@@ -61,12 +71,14 @@ test("failures are grouped by code, with examples, and those of one code run aga
     ],
   );
   assert.match(groups[0]?.examples[0]?.smiles ?? "", /^C+/);
-  assert.equal(groups[2]?.examples[0]?.name, "C1");
-  assert.equal(
-    (await perform(context, retryFailures, colleague, { code: "timeout" })).retried,
-    0,
-    "not hers",
+  const [broken] = groups[2]?.examples ?? [];
+  assert.deepEqual(
+    [broken?.name, broken?.input, broken?.source_row, broken?.batch_id],
+    ["broken", "C1", 6, batch_id],
   );
+  assert.deepEqual([groups[0]?.examples[0]?.batch_id, groups[0]?.examples[0]?.input], [batch_id, null]);
+  const hers = await perform(context, retryFailures, colleague, { code: "timeout" });
+  assert.deepEqual([hers.retried, hers.left_out], [0, [{ code: "timeout", why: "not_yours", count: 4 }]]);
   assert.equal((await perform(context, retryFailures, scientist, { batch_id, code: "timeout" })).retried, 4);
   assert.deepEqual((await show(batch_id)).counts, {
     pending: 0,
@@ -87,14 +99,18 @@ test("no more is retried at once than a window has room for, and each failed job
     context.results.transact(scientist, (scope) =>
       retryFailed(scope, { batch_id, ...(after === undefined ? {} : { after }) }, { window: 3 }),
     );
-  assert.deepEqual(await retry(), { retried: 3, more: true, next_after: null });
-  assert.deepEqual(await retry(), { retried: 0, more: true, next_after: null }, "no room");
+  assert.deepEqual(await retry(), { retried: 3, more: true, next_after: null, left_out: [] });
+  assert.deepEqual(await retry(), { retried: 0, more: true, next_after: null, left_out: [] }, "no room");
   const again = (await items(batch_id)).flatMap(({ status, job_id }) =>
     status === "queued" ? [job_id] : [],
   );
   await end(again, "failed", "timeout");
   const last = await retry(again.toSorted().at(-1) ?? "");
-  assert.deepEqual(last, { retried: 2, more: false, next_after: null }, "those that failed again come later");
+  assert.deepEqual(
+    [last.retried, last.more, last.next_after],
+    [2, false, null],
+    "those that failed again come later",
+  );
   await checkCounters(batch_id);
 });
 
@@ -105,13 +121,13 @@ test("a retry waits for whoever cancels the batch, and then finds it cancelled",
   const holds = Promise.withResolvers<void>();
   const held = Promise.withResolvers<void>();
   const cancelling = context.results.transact(scientist, async (scope) => {
-    await cancelBatch(scope, batch_id);
+    await cancelBatch(scope, batch_id, scientist.user_id);
     held.resolve();
     await holds.promise;
   });
   await held.promise;
   const retries = [
-    perform(context, retryFailures, scientist, { code: "rare" }),
+    perform(context, retryFailures, scientist, { code: "rare", force: true }),
     perform(context, retryBatchOperation, scientist, { batch_id }),
     perform(context, retryJobOperation, scientist, { job_id: first }),
   ].map((retry) =>

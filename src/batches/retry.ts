@@ -3,7 +3,13 @@ import { AppError } from "../errors.ts";
 import { countOpenTasks } from "../jobs/births-store.ts";
 import { retryJobs } from "../jobs/change.ts";
 import { ownBatch } from "./create.ts";
-import { type FailedJob, type FailureFilter, selectRetryable } from "./failures-store.ts";
+import {
+  type FailedJob,
+  type FailureFilter,
+  type LeftOut,
+  selectLeftOut,
+  selectRetryable,
+} from "./failures-store.ts";
 import { placesForBatches, WINDOW } from "./limits.ts";
 import { selectCounts } from "./progress-store.ts";
 import { lockGate, lockGates, selectResting } from "./store.ts";
@@ -18,12 +24,14 @@ export type Retried = {
   more: boolean;
   /** Job after which to go on at once; null where that was all, or the queue has no room for more now. */
   next_after: string | null;
+  /** Failed jobs that are left alone; of the first call alone (without `after`). */
+  left_out: LeftOut[];
 };
 
 /**
  * Runs failed jobs again, as `job.retry` does one: those of a code, a batch, an engine, since a time. Completed
  * tasks stay as they are; batches that had ended are open again. Jobs of paused and cancelled batches are left
- * alone, and no more run at once than the quota and each batch's window have room for. Throws AppError not_found,
+ * alone, and so is what would fail the same way, unless that is forced; no more run at once than the quota and each batch's window have room for. Throws AppError not_found,
  * forbidden, conflict (the batch is paused or cancelled).
  */
 export async function retryFailed(
@@ -39,6 +47,7 @@ export async function retryFailed(
       throw new AppError("conflict", "this batch is cancelled: nothing of it runs again");
     if (status === "paused") throw new AppError("conflict", "this batch is paused: resume it first");
   }
+  const left_out = filter.after === undefined ? await selectLeftOut(tx, filter) : [];
   const found = await selectRetryable(tx, filter, MOST_RETRIES);
   const batches = [...new Set(found.flatMap(({ batch_id }) => batch_id ?? []))];
   // Whoever cancels or pauses one of them meanwhile comes before, and is seen, or after, and meets these jobs.
@@ -49,7 +58,8 @@ export async function retryFailed(
   const jobs = await retryJobs(tx, ids);
   const full = ids.length < able.length;
   const more = full || found.length === MOST_RETRIES;
-  return { retried: jobs.length, more, next_after: more && !full ? (found.at(-1)?.job_id ?? null) : null };
+  const next_after = more && !full ? (found.at(-1)?.job_id ?? null) : null;
+  return { retried: jobs.length, more, next_after, left_out };
 }
 
 /** Those of these jobs, oldest first, that quota and windows have room for. */

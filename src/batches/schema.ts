@@ -71,6 +71,8 @@ export type ItemCounts = Static<typeof ItemCounts>;
 /** The same as the counters keep it: `processing` is all that have a job. */
 export type BatchCounts = Omit<ItemCounts, "queued">;
 
+export const NO_COUNTS: BatchCounts = { pending: 0, processing: 0, completed: 0, failed: 0, skipped: 0 };
+
 const optionalText = Type.Union([Type.String(), Type.Null()]);
 const optionalNumber = (unit: string) => Type.Union([Type.Number({ unit, minimum: 0 }), Type.Null()]);
 
@@ -87,13 +89,16 @@ export const BatchRow = Type.Object({
   priority: Type.Integer(),
   total_items: count,
   counts: ItemCounts,
-  /** Items of its own jobs that ended, a second, over the last minutes in which any did. */
+  /**
+   * Items that ended, a second. Under way: those of its own jobs, over the last minute or the last ten of them; ended:
+   * all of its run. Null where it is paused or was cancelled, and where none did.
+   */
   rate_per_s: optionalNumber("1/s"),
   /** Seconds to its end at that rate. */
   eta_s: optionalNumber("s"),
   /** Null: items are still being added. */
   sealed_at: optionalText,
-  /** Line or record of its source that was added last; null where it has all its items and came from no file. */
+  /** Line or record of its file that was added last; null where none was, and of a batch of no file. */
   last_source_row: Type.Union([Type.Integer(), Type.Null()]),
   source_file: optionalText,
   error: Type.Unknown(),
@@ -105,6 +110,18 @@ export const BatchRow = Type.Object({
   updated_at: Type.String(),
 });
 export type BatchRow = Static<typeof BatchRow>;
+
+/** What running failed jobs again answers. */
+export const RetriedJobs = Type.Object({
+  retried: count,
+  more: Type.Boolean(),
+  /** Job to go on after at once; null: that was all, or the queue has no room for more now. */
+  next_after: Type.Union([Uuid, Type.Null()]),
+  /** Failed jobs that were left alone, by code: of a first call. */
+  left_out: Type.Array(
+    Type.Object({ code: Type.String(), why: Type.Enum(["final", "resting", "not_yours"] as const), count }),
+  ),
+});
 
 /** What an addition answers. */
 export const AddedItems = Type.Object({
@@ -126,6 +143,8 @@ export const BatchItem = Type.Object({
   status: Type.Enum(ITEM_STATUSES),
   name: optionalText,
   smiles: optionalText,
+  /** The text of a record that was left out; of all others null. */
+  input: optionalText,
   source_row: Type.Union([Type.Integer(), Type.Null()]),
   molecule_id: Type.Union([Uuid, Type.Null()]),
   structure_id: Type.Union([Uuid, Type.Null()]),

@@ -32,21 +32,38 @@ export async function selectCalculations(db: ResultsDb, filter: CalculationFilte
   return rows.map((row) => ({ ...row, cached_from_job_id: null })) as Calculation[];
 }
 
-/** Protocols of calculations that the caller may see, newest first; one index probe for each protocol. */
-export async function selectProtocolsWithCalculations(
+/** Whether there is a calculation of a protocol that the caller may see: found as those of `selectProtocolsWith`. */
+export async function hasCalculations(db: ResultsDb, protocolId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom("calculations")
+    .select("calculation_id")
+    .where("protocol_id", "=", protocolId)
+    // By an index that begins with the protocol: of one that is frequent the planner would read the table instead.
+    .orderBy("gap_ev")
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/**
+ * Protocols of calculations that the caller may see, newest first; at most `most`. Of one molecule its calculations
+ * are read; else each protocol is looked up by index until one row of it is the caller's to see. Row security is asked
+ * after the index: a protocol of which all is a colleague's alone is read through.
+ */
+export async function selectProtocolsWith(
   db: ResultsDb,
+  { molecule_id, most }: { molecule_id: string | undefined; most: number },
 ): Promise<Pick<Protocol, "protocol_id" | "task" | "program" | "program_version" | "params">[]> {
   return db
     .selectFrom("protocols as p")
     .select(["p.protocol_id", "p.task", "p.program", "p.program_version", "p.params"])
-    .where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom("calculations as c")
-          .select("c.calculation_id")
-          .whereRef("c.protocol_id", "=", "p.protocol_id"),
-      ),
-    )
+    .where((eb) => {
+      const made = eb.selectFrom("calculations as c");
+      return molecule_id === undefined
+        ? eb.exists(made.select("c.calculation_id").whereRef("c.protocol_id", "=", "p.protocol_id"))
+        : eb("p.protocol_id", "in", made.select("c.protocol_id").where("c.molecule_id", "=", molecule_id));
+    })
     .orderBy("p.created_at", "desc")
+    .limit(most)
     .execute();
 }

@@ -1,10 +1,14 @@
 import type { ResultsDb } from "../db/results.ts";
 import { defaultsOf } from "../engines/defaults.ts";
 import { AppError } from "../errors.ts";
+import { inWords } from "../in-words.ts";
 import { pageOf, pageWish } from "../paging.ts";
-import { differences, inWords } from "../protocols/differ.ts";
-import { selectCalculations, selectProtocolsWithCalculations } from "./query-store.ts";
+import { differences } from "../protocols/differ.ts";
+import { hasCalculations, selectCalculations, selectProtocolsWith } from "./query-store.ts";
 import type { Calculation, QueryCalculations } from "./schema.ts";
+
+/** So many protocols are named where one is to be chosen. */
+const CHOICES = 5;
 
 /**
  * Calculations, newest first. Numbers are compared within one protocol, total energies within one molecule too: a
@@ -25,7 +29,7 @@ export async function queryCalculations(
       "bad_input",
       "total energies are compared within one molecule: name it with --molecule",
     );
-  const protocol_id = await oneProtocol(db, filter.protocol_id, byEnergy || byGap);
+  const protocol_id = await oneProtocol(db, filter, byEnergy || byGap);
   if (protocol_id === null) return { items: [], next_cursor: null };
   const rows = await selectCalculations(db, {
     ...wish,
@@ -38,26 +42,25 @@ export async function queryCalculations(
 /** The protocol that is asked for, or the only one where one is needed; null where nothing was computed. */
 async function oneProtocol(
   db: ResultsDb,
-  wanted: string | undefined,
+  { protocol_id: wanted, molecule_id }: Pick<QueryCalculations, "protocol_id" | "molecule_id">,
   needed: boolean,
 ): Promise<string | null | undefined> {
-  if (wanted === undefined && !needed) return undefined;
-  const protocols = await selectProtocolsWithCalculations(db);
   if (wanted !== undefined) {
-    const known = protocols.some(({ protocol_id }) => protocol_id === wanted.toLowerCase());
-    if (!known) throw new AppError("not_found", "no calculation stands under that protocol");
-    return wanted;
+    if (await hasCalculations(db, wanted)) return wanted;
+    throw new AppError("not_found", "no calculation stands under that protocol");
   }
+  if (!needed) return undefined;
+  const protocols = await selectProtocolsWith(db, { molecule_id, most: CHOICES + 1 });
   const [only, ...more] = protocols;
   if (only === undefined) return null;
   if (more.length === 0) return only.protocol_id;
   const told = differences(protocols, defaultsOf);
-  const choices = protocols.map((one) => {
+  const choices = protocols.slice(0, CHOICES).map((one) => {
     const words = inWords(told.get(one) ?? {});
     return `${one.protocol_id} (${one.task}, ${one.program} ${one.program_version}${words === null ? "" : `, ${words}`})`;
   });
   throw new AppError(
     "bad_input",
-    `numbers are compared within one protocol: choose with --protocol: ${choices.join("; ")}`,
+    `numbers are compared within one protocol: choose with --protocol: ${choices.join("; ")}${protocols.length > CHOICES ? "; and more: `aliquot protocol list`" : ""}`,
   );
 }

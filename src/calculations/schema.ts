@@ -3,7 +3,7 @@ import { ALPB_SOLVENTS, OPTIMIZATION_LEVELS, XTB_METHODS, XtbCalculation } from 
 import { SUBMISSION_CHOICES, Uuid, VISIBILITIES } from "../jobs/schema.ts";
 import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
 import { PageInput } from "../paging.ts";
-import { RequestedJob } from "../requests/schema.ts";
+import { MOST_RECORDS, RequestedJob } from "../requests/schema.ts";
 
 const optionalId = Type.Union([Uuid, Type.Null()]);
 const optionalText = Type.Union([Type.String(), Type.Null()]);
@@ -42,8 +42,8 @@ export type Calculation = Static<typeof Calculation>;
 /** What a person may ask of xtb for molecules and structures. */
 export const SubmitCalculations = Type.Object(
   {
-    molecules: Type.Optional(Type.Array(MoleculeRecord, { maxItems: 1000 })),
-    structure_ids: Type.Optional(Type.Array(Uuid, { maxItems: 1000 })),
+    molecules: Type.Optional(Type.Array(MoleculeRecord, { maxItems: MOST_RECORDS })),
+    structure_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_RECORDS })),
     task: Type.Enum(["optimize", "single_point"] as const),
     method: Type.Optional(Type.Enum(XTB_METHODS)),
     solvent: Type.Optional(Type.Enum(ALPB_SOLVENTS)),

@@ -76,6 +76,7 @@ const BAD: [what: string, input: string, more: Partial<SubmitCalculations>, code
   ["blanks", "   ", {}, "bad_input", /empty|nothing/i],
   ["a dummy", "*", {}, "unsupported_element", /dummy|any atom|\*/i],
   ["an R-group", "CC[*:1]", {}, "unsupported_element", /./],
+  ["an element that xtb does not know", "C[Fr]", {}, "unsupported_element", /"Fr".*H to Rn/],
   ["a NUL", "C\u0000C", {}, "bad_input", /./],
   ["1,000 atoms", "C".repeat(1000), {}, "too_large", /./],
   ["300 atoms without --large", "C".repeat(99), {}, "too_large", /299 atoms.*--large/],

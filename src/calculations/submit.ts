@@ -1,15 +1,14 @@
 import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
-import { allRefused } from "../molecules/identify.ts";
 import { recipeNamed } from "../pipelines/recipe.ts";
+import { chosenAmong } from "../requests/params.ts";
 import { planOwn } from "../requests/plan.ts";
+import { MOST_RECORDS } from "../requests/schema.ts";
 import { type PreparedRequests, prepareRequests, submitRequests } from "../requests/submit.ts";
-import { countThings } from "../requests/things.ts";
+import { XTB_CHOICES } from "../requests/xtb.ts";
 import type { Services } from "../services.ts";
 import type { SubmitCalculations, SubmittedCalculations } from "./schema.ts";
-
-const MOST = 1000;
 
 /**
  * Chemistry and recipe, with no transaction on the organization open. Throws AppError bad_input (nothing
@@ -23,17 +22,18 @@ export async function prepareCalculations(
   const count = molecules.length + structure_ids.length;
   if (count === 0)
     throw new AppError("bad_input", "there is nothing to compute: give a SMILES, a file or a structure");
-  if (count > MOST)
+  if (count > MOST_RECORDS)
     throw new AppError(
       "bad_input",
-      `${count} inputs are more than ${MOST} in one call: make a batch of them`,
+      `${count} inputs are more than ${MOST_RECORDS} in one call: make a batch of them`,
     );
   const pipeline = await recipeNamed(call, input.task === "optimize" ? "xtb-optimize" : "xtb-singlepoint");
   const { visibility } = input;
-  const asked = { params: paramsOf(input), ...(visibility === undefined ? {} : { visibility }) };
-  const prepared = await prepareRequests(call, await planOwn(call, pipeline, asked), input);
-  if (countThings(prepared.things) === 0) throw allRefused(prepared.rejected, molecules.length);
-  return prepared;
+  const asked = {
+    params: chosenAmong(XTB_CHOICES, input),
+    ...(visibility === undefined ? {} : { visibility }),
+  };
+  return prepareRequests(call, await planOwn(call, pipeline, asked), input);
 }
 
 /** Registers the molecules and births one job each, in one transaction. */
@@ -42,11 +42,4 @@ export async function submitCalculations(
   input: SubmitCalculations,
 ): Promise<SubmittedCalculations> {
   return { batch_id: null, jobs: await submitRequests(call, input), rejected: call.prepared.rejected };
-}
-
-/** What is said of the computation itself. */
-function paramsOf(input: SubmitCalculations): { [key: string]: unknown } {
-  const { task, molecules, structure_ids, visibility, priority, reuse, on_reject, source_file, ...params } =
-    input;
-  return params;
 }

@@ -70,10 +70,16 @@ async function create(
   things: string[],
   options: CreateOptions,
 ): Promise<void> {
+  if (options.resume !== undefined) refuseBesideResume(options);
   const given = options.resume === undefined || pipeline === undefined ? things : [pipeline, ...things];
   const paths = options.molecules === undefined ? [] : [options.molecules];
   const smiles: string[] = [];
   for (const text of given) ((await namesFile(text)) ? paths : smiles).push(text);
+  if (options.resume !== undefined && smiles[0] !== undefined)
+    throw new AppError(
+      "usage",
+      `--resume takes the file that the batch was made of, and nothing else: leave ${smiles[0]} out (its pipeline is known)`,
+    );
   const [path, other] = paths;
   if (other !== undefined)
     throw new AppError("usage", "give one file: a batch goes on by the line of its file");
@@ -90,7 +96,7 @@ async function create(
     into:
       options.resume === undefined
         ? requestOf(pipeline, path, options)
-        : await broken(cli, options.resume, path, options),
+        : await broken(cli, options.resume, path),
     records:
       path === undefined
         ? smiles.map((text): MoleculeRecord => ({ text, format: "smiles" }))
@@ -123,17 +129,29 @@ function requestOf(pipeline: string | undefined, path: string | undefined, optio
   };
 }
 
+/** What the batch was asked for stands: what would be said anew here would not be obeyed. */
+function refuseBesideResume(options: CreateOptions): void {
+  const { version, site, stereo, param: params, name, priority, private: isPrivate, cache } = options;
+  const said = [version, site, stereo, params, name, priority, isPrivate].some((one) => one !== undefined);
+  if (said || !cache)
+    throw new AppError("usage", "--resume goes on as the batch was asked for: leave the other options out");
+}
+
 /** A batch that was broken off, and the record after which it goes on. Throws AppError usage. */
 async function broken(
   cli: Cli,
   batch_id: string,
   path: string | undefined,
-  { version, site, stereo, param: params, name }: CreateOptions,
 ): Promise<{ batch_id: string; after: number }> {
-  if ([version, site, stereo, params, name].some((option) => option !== undefined))
-    throw new AppError("usage", "--resume goes on as the batch was asked for: leave the other options out");
   const { principal } = await cli.member();
   const row = await perform(await cli.context(), showBatch, principal, { batch_id });
+  if (row.status === "cancelled")
+    throw new AppError("conflict", `batch ${batch_id} is cancelled: make a new one`);
+  if (row.sealed_at !== null)
+    throw new AppError(
+      "conflict",
+      `batch ${batch_id} is sealed with all its ${row.total_items} items: there is nothing to go on with`,
+    );
   if (path === undefined || row.source_file !== basename(path))
     throw new AppError(
       "usage",

@@ -37,8 +37,9 @@ const exits = (thrown: unknown) => thrown instanceof ExitWith && thrown.code ===
 const into = { pipeline: PIPELINE };
 
 test("a batch that was broken off goes on after the last line that it has", async () => {
+  const ofFile = { ...into, source_file: "many.smi" };
   await assert.rejects(
-    fillBatch(cli, { into, records: lines(35, 27), on_reject: "skip", portion: 10 }),
+    fillBatch(cli, { into: ofFile, records: lines(35, 27), on_reject: "skip", portion: 10 }),
     exits,
   );
   const batch_id = printed.at(-1)?.batch_id ?? "";
@@ -50,6 +51,27 @@ test("a batch that was broken off goes on after the last line that it has", asyn
   const { row } = await fillBatch(cli, { into: again, records: lines(35), on_reject: "skip", portion: 10 });
   assert.notEqual(row.sealed_at, null);
   assert.deepEqual([row.total_items, row.counts.queued, row.counts.skipped], [35, KINDS, 35 - KINDS]);
+});
+
+test("Ctrl-C leaves what was added, and says how to go on, seal or cancel", async () => {
+  async function* stopped() {
+    for await (const record of lines(35)) {
+      if (record.line === 25) process.emit("SIGINT");
+      yield record;
+    }
+  }
+  const source = { into, on_reject: "skip" as const, portion: 10 };
+  const interrupted = (thrown: unknown) => thrown instanceof ExitWith && thrown.code === 130;
+  await assert.rejects(fillBatch(cli, { ...source, records: stopped() }), interrupted);
+  const { batch_id = "" } = printed.at(-1) ?? {};
+  assert.ok(
+    said.some((line) => line.startsWith(`batch ${batch_id} is made`)),
+    "its id is known before that",
+  );
+  assert.match(said.at(-1) ?? "", /interrupted with 20 items: .*--resume .*batch seal .*batch cancel/);
+  assert.deepEqual([(await show(batch_id)).total_items, (await show(batch_id)).sealed_at], [20, null]);
+  await assert.rejects(fillBatch(cli, { ...source, records: stopped(), portion: 50 }), interrupted);
+  assert.match(said.at(-1) ?? "", /no batch was made/);
 });
 
 test("what fits into one call is one request, and an error before it leaves nothing", async () => {

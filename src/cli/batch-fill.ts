@@ -15,6 +15,7 @@ import { perform } from "../perform.ts";
 import { MOST_RECORDS } from "../requests/schema.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
+import { INTERRUPTED, Interrupted, onInterrupt } from "./interrupt.ts";
 
 export type Request = Omit<
   CreateBatch,
@@ -45,15 +46,18 @@ type Portion = Pick<CreateBatch, "molecules" | "structure_ids" | "registered">;
 /**
  * Makes a batch of any number of things, or goes on with one: portions of a thousand, each a transaction, so its
  * first jobs run before its last item is there. An error leaves it unsealed, prints it and says how to go on;
- * where one bad record refuses all it is cancelled instead.
+ * where one bad record refuses all it is cancelled instead. So does Ctrl-C, which ends the command with 130.
  */
 export async function fillBatch(cli: Cli, source: BatchSource): Promise<Filled> {
   const { principal } = await cli.member();
-  const filling = new Filling(cli, principal as OrgPrincipal, source);
+  using interrupted = onInterrupt(cli.out, "stopping when the records at hand are in");
+  const filling = new Filling(cli, principal as OrgPrincipal, source, interrupted.signal);
   try {
     for await (const portion of portions(source)) await filling.add(portion);
     await filling.end();
+    if (interrupted.signal.aborted) throw new Interrupted();
   } catch (thrown) {
+    if (thrown instanceof Interrupted) await filling.stop();
     await filling.breakOff(toAppError(thrown));
   }
   return { row: await filling.show(), rejected: filling.rejected };
@@ -81,6 +85,8 @@ class Filling {
   readonly #cli: Cli;
   readonly #principal: Principal;
   readonly #source: BatchSource;
+  /** Aborted by Ctrl-C: looked at between two calls. */
+  readonly #signal: AbortSignal;
   /** Of this command: what it makes is made once. */
   readonly #key = newId();
   #batchId: string | undefined;
@@ -88,14 +94,17 @@ class Filling {
   #first: Portion | undefined;
   #items = 0;
 
-  constructor(cli: Cli, principal: Principal, source: BatchSource) {
+  constructor(cli: Cli, principal: Principal, source: BatchSource, signal: AbortSignal) {
+    this.#signal = signal;
     this.#cli = cli;
     this.#principal = principal;
     this.#source = source;
     if ("batch_id" in source.into) this.#batchId = source.into.batch_id;
   }
 
+  /** Throws Interrupted. */
   async add(portion: Portion): Promise<void> {
+    if (this.#signal.aborted) throw new Interrupted();
     if (this.#batchId === undefined && this.#first === undefined) {
       this.#first = portion;
       return;
@@ -104,7 +113,9 @@ class Filling {
     await this.#add(portion);
   }
 
+  /** Throws Interrupted. */
   async end(): Promise<void> {
+    if (this.#signal.aborted) throw new Interrupted();
     if (this.#batchId === undefined && this.#first?.registered === undefined)
       return this.#create(this.#first ?? {}, true);
     if (this.#batchId === undefined) await this.#create(this.#first ?? {}, false);
@@ -133,18 +144,39 @@ class Filling {
     const { code, message, fields } = error;
     const row = await this.show().catch(() => ({ batch_id }));
     this.#cli.out.result({ ...row, error: { code, message, fields } }, () => "");
-    const next = cancelled ? "its batch was cancelled" : this.#wayOn(batch_id);
+    const isOver = "sealed_at" in row && row.sealed_at !== null;
+    const next =
+      cancelled || isOver
+        ? `batch ${batch_id} is ${cancelled ? "cancelled" : "sealed"}`
+        : this.#wayOn(batch_id);
     this.#cli.out.say(`aliquot: ${message}; ${next}`);
     throw new ExitWith(error.exit);
+  }
+
+  /** Ends the command after Ctrl-C: says what there is by now, and how to go on. */
+  async stop(): Promise<never> {
+    if (this.#batchId === undefined) {
+      this.#cli.out.say("interrupted: no batch was made");
+      throw new ExitWith(INTERRUPTED);
+    }
+    const row = await this.show();
+    const { batch_id, total_items, sealed_at, last_source_row, source_file } = row;
+    const items = `${total_items} ${total_items === 1 ? "item" : "items"}`;
+    const upTo = source_file === null ? "" : `, up to line ${last_source_row ?? 0} of ${source_file}`;
+    this.#cli.out.result(row, () => "");
+    this.#cli.out.say(
+      sealed_at === null
+        ? `interrupted with ${items}${upTo}: ${this.#wayOn(batch_id)}`
+        : `interrupted: batch ${batch_id} has all its ${items} and goes on; \`aliquot batch watch ${batch_id}\` follows it, \`aliquot batch cancel ${batch_id}\` ends it`,
+    );
+    throw new ExitWith(INTERRUPTED);
   }
 
   #wayOn(batchId: string): string {
     const { registered, structure_ids = [] } = this.#source;
     const isFile = registered !== true && structure_ids.length === 0;
-    const on = isFile
-      ? `\`aliquot batch create --resume ${batchId} FILE\` goes on`
-      : `\`aliquot batch seal ${batchId}\` takes it as it is`;
-    return `batch ${batchId} waits for the rest: ${on}, \`aliquot batch cancel ${batchId}\` ends it`;
+    const on = isFile ? `\`aliquot batch create --resume ${batchId} FILE\` goes on, ` : "";
+    return `batch ${batchId} waits for the rest: ${on}\`aliquot batch seal ${batchId}\` takes it as it is, \`aliquot batch cancel ${batchId}\` ends it`;
   }
 
   async #create(portion: Portion, seal: boolean): Promise<void> {
@@ -160,6 +192,8 @@ class Filling {
       return create();
     });
     this.#batchId = answer.batch_id;
+    if (!seal && !this.#cli.out.json)
+      this.#cli.out.say(`batch ${answer.batch_id} is made, and items are being added`);
     await this.#take(answer);
   }
 
@@ -173,6 +207,8 @@ class Filling {
     this.rejected.push(...rejected.slice(0, REJECTED_SHOWN - this.rejected.length));
     this.#items = total_items;
     this.#cli.out.progress(this.#items, this.#items, "items added");
-    if (next_after !== null) await this.#add({ registered: { after: next_after } });
+    if (next_after === null) return;
+    if (this.#signal.aborted) throw new Interrupted();
+    await this.#add({ registered: { after: next_after } });
   }
 }

@@ -73,7 +73,8 @@ export function registerLife(batch: Command, cli: Cli): void {
     .argument("<id>", "the batch", id)
     .description("run what failed of a batch again")
     .option("--code <code>", "only what failed so, as `failures` names it")
-    .action(async (batch_id: string, options: { code?: string }) => {
+    .option("--force", "also what would fail the same way again")
+    .action(async (batch_id: string, options: { code?: string; force?: boolean }) => {
       const { principal } = await cli.member();
       const context = await cli.context();
       await checkCode(cli, options.code, batch_id);

@@ -32,7 +32,9 @@ export async function printFilled(
     if (row.counts.skipped === row.total_items) throw new ExitWith(1);
     return;
   }
-  const ended = await interruptible(cli, () => watchBatch(cli, row.batch_id, { engines: row.engines }));
+  const ended = await interruptible(cli, row.batch_id, () =>
+    watchBatch(cli, row.batch_id, { engines: row.engines }),
+  );
   cli.out.result({ ...ended, ...beside, rejected }, describeBatch);
   if (!wentWell(ended)) throw new ExitWith(1);
 }

@@ -5,10 +5,9 @@ import { BATCH_ENDED, type BatchRow } from "../batches/schema.ts";
 import type { Context } from "../context.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
-import { ExitWith } from "./exit.ts";
-import { INTERRUPTED } from "./interrupt.ts";
+import { Interrupted, onInterrupt } from "./interrupt.ts";
 import { aWorkerWith } from "./job-show.ts";
-import { HelperWorker, Interrupted, onInterrupt, patiently, withoutWorker } from "./wait.ts";
+import { HelperWorker, patiently, withoutWorker } from "./wait.ts";
 
 const POLL_MS = 500;
 /** Who computes it is asked so often. */
@@ -28,32 +27,34 @@ export async function watchBatch(
 ): Promise<BatchRow> {
   const context = await cli.context();
   const { principal } = await cli.member();
-  const interrupted = onInterrupt();
+  using interrupted = onInterrupt(cli.out, "ending", { runs: engines.length > 0 });
+  const { signal } = interrupted;
   const helper = new HelperWorker(cli, context, engines);
   const lookout = new Lookout(cli);
   let [said, saidAt] = ["", Number.NEGATIVE_INFINITY];
   try {
     for (;;) {
-      if (engines.length > 0) await helper.ensure();
       const seen = await patiently(cli, context, () => perform(context, showBatch, principal, { batch_id }));
       const row = engines.length > 0 ? seen : await lookout.over(seen);
       const ended = BATCH_ENDED.includes(row.status);
       const note = `${row.status}${noteOf(row)}`;
+      // Not before there is something to run: all may be answered already.
+      if (engines.length > 0 && !ended && openItems(row.counts) > 0) await helper.ensure();
       const done = row.total_items - openItems(row.counts);
       // Who is told in lines of the result needs no others.
       if (!lines || cli.io.stderr.isTTY === true) cli.out.progress(done, row.total_items, note);
       const change = JSON.stringify([row.status, row.counts]);
-      const due = lines && (cli.out.json || ended || performance.now() - saidAt > LINE_MS);
+      const due = lines && (cli.out.json || (!ended && performance.now() - saidAt > LINE_MS));
       if (due && change !== said && (cli.out.json || cli.io.stderr.isTTY !== true)) {
         cli.out.line(row, () => `${done} of ${row.total_items} ended, ${row.counts.failed} failed: ${note}`);
         [said, saidAt] = [change, performance.now()];
       }
       if (ended) return row;
-      if (interrupted.aborted) throw new Interrupted();
-      await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => {});
+      if (signal.aborted) throw new Interrupted();
+      await sleep(POLL_MS, undefined, { signal }).catch(() => {});
     }
   } finally {
-    await helper.end(interrupted.aborted);
+    await helper.end(signal.aborted);
   }
 }
 
@@ -62,7 +63,7 @@ function noteOf({ counts, rate_per_s, eta_s, sealed_at, status }: BatchRow): str
   const failed = counts.failed > 0 ? `, ${counts.failed} failed` : "";
   if (status !== "in_progress" || rate_per_s === null) return failed;
   const left = eta_s === null ? "" : `, ${duration(eta_s)} left`;
-  return `${failed}, ${rate_per_s.toPrecision(3)}/s${sealed_at === null ? ", items are being added" : left}`;
+  return `${failed}, ${rateOf(rate_per_s)}${sealed_at === null ? ", items are being added" : left}`;
 }
 
 /** An engine of which a batch under way has need and no worker alive has it; undefined: nothing is missing. */
@@ -95,7 +96,7 @@ class Lookout {
     if (this.#idle === undefined) return row;
     if (!this.#said) this.#cli.out.say(`batch ${row.batch_id} waits for ${aWorkerWith(this.#idle)}`);
     this.#said = true;
-    return { ...row, eta_s: null };
+    return { ...row, rate_per_s: null, eta_s: null };
   }
 }
 
@@ -107,18 +108,30 @@ export function duration(seconds: number): string {
   return `${(seconds / 86_400).toFixed(1)} days`;
 }
 
+/** A rate as people say it: so many a second, or a minute or an hour where that is less than one. */
+export function rateOf(rate_per_s: number): string {
+  const [times, unit] = rate_per_s >= 1 ? [1, "s"] : rate_per_s >= 1 / 60 ? [60, "min"] : [3600, "h"];
+  return `${Number((rate_per_s * times).toPrecision(3))} items/${unit}`;
+}
+
 /** Whether everything that was computed went well: what a waiting command ends with. */
 export function wentWell({ status, counts }: BatchRow): boolean {
   return status === "completed" && counts.failed === 0;
 }
 
-/** Ends the command with 130 where the person ended the waiting. */
-export async function interruptible<T>(cli: Cli, work: () => Promise<T>): Promise<T> {
+/** Ends the command with 130 where the person ended the waiting, and says how the batch stands. */
+export async function interruptible<T>(cli: Cli, batch_id: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    cli.out.say("interrupted: the batch goes on wherever a worker runs; `aliquot batch watch` follows it");
-    throw new ExitWith(INTERRUPTED);
+    const { principal } = await cli.member();
+    const row = await perform(await cli.context(), showBatch, principal, { batch_id }).catch(() => undefined);
+    cli.out.say(
+      row?.status === "paused"
+        ? `interrupted: batch ${batch_id} is paused; \`aliquot batch resume ${batch_id}\` lets it go on`
+        : `interrupted: batch ${batch_id} goes on wherever a worker runs; \`aliquot batch watch ${batch_id}\` follows it`,
+    );
+    throw error;
   }
 }

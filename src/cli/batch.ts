@@ -10,7 +10,7 @@ import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
 import { aWorkerWith } from "./job-show.ts";
 import { id, limit } from "./options.ts";
-import { table } from "./out.ts";
+import { short, table } from "./out.ts";
 
 export function register(program: Command, cli: Cli): void {
   const batch = program.command("batch").description("many jobs from one request");
@@ -37,7 +37,9 @@ export function register(program: Command, cli: Cli): void {
       const row = await perform(await cli.context(), showBatch, principal, { batch_id });
       const engine = await idleEngine(await cli.context(), row);
       cli.out.result<BatchRow & { waiting_for?: string }>(
-        engine === undefined ? row : { ...row, eta_s: null, waiting_for: aWorkerWith(engine) },
+        engine === undefined
+          ? row
+          : { ...row, rate_per_s: null, eta_s: null, waiting_for: aWorkerWith(engine) },
         describeBatch,
       );
     });
@@ -46,7 +48,7 @@ export function register(program: Command, cli: Cli): void {
     .argument("<id>", "the batch", id)
     .description("follow a batch until it ends")
     .action(async (batch_id: string) => {
-      const row = await interruptible(cli, () => watchBatch(cli, batch_id, { lines: true }));
+      const row = await interruptible(cli, batch_id, () => watchBatch(cli, batch_id, { lines: true }));
       if (!cli.out.json) cli.out.result(row, describeBatch);
       if (!wentWell(row)) throw new ExitWith(1);
     });
@@ -69,13 +71,17 @@ async function showItems(
   options: { status?: string; limit?: number; cursor?: string },
 ): Promise<void> {
   const { principal } = await cli.member();
-  const page = await perform(await cli.context(), listItems, principal, { batch_id, ...options });
+  const context = await cli.context();
+  const page = await perform(context, listItems, principal, { batch_id, ...options });
+  const isOfFile =
+    !cli.out.json && (await perform(context, showBatch, principal, { batch_id })).source_file !== null;
   cli.out.result(page, ({ items, next_cursor }) =>
     [
       table(
-        ["#", "name", "smiles", "status", "job", "reason"],
+        ["#", ...(isOfFile ? ["line"] : []), "name", "smiles", "status", "job", "reason"],
         items.map((item) => [
-          ...[item.item_no, item.name, item.smiles, item.status, item.job_id],
+          ...[item.item_no, ...(isOfFile ? [item.source_row] : [])],
+          ...[item.name, item.smiles ?? short(item.input, 40), item.status, item.job_id],
           (item.error as { message?: string } | null)?.message ?? null,
         ]),
         "no such item",

@@ -22,7 +22,8 @@ import {
   describeDemo,
 } from "./demo-report.ts";
 import { ExitWith } from "./exit.ts";
-import { Interrupted, waitForJobs } from "./wait.ts";
+import { Interrupted } from "./interrupt.ts";
+import { waitForJobs } from "./wait.ts";
 
 /** What was submitted, each list in the order of the demo's own. */
 type Submitted = { docking: SubmittedJob[]; calculations: SubmittedJob[] };
@@ -127,7 +128,7 @@ async function untilDone(cli: Cli, principal: Principal, ids: string[]): Promise
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     cli.out.say("interrupted: run `aliquot demo` again, it goes on with what is left");
-    throw new ExitWith(130);
+    throw error;
   }
 }
 

@@ -1,9 +1,12 @@
 import { type Command, Option } from "commander";
+import { CreateBatch } from "../batches/schema.ts";
 import { queryDockingOperation, submitDockingOperation } from "../docking/operations.ts";
 import { type DockingResult, STEREO_MODES, type SubmitDocking } from "../docking/schema.ts";
+import { VinaParams } from "../engines/vina/schema.ts";
 import { AppError } from "../errors.ts";
 import type { JobRow } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
+import { chosenAmong } from "../requests/params.ts";
 import { MOST_RECORDS, type RequestedJob } from "../requests/schema.ts";
 import { submitBatch } from "./batch-submit.ts";
 import type { Cli } from "./cli.ts";
@@ -99,14 +102,13 @@ async function runDock(cli: Cli, smiles: string[], options: Options): Promise<vo
 async function dockBatch(
   cli: Cli,
   { records }: Given,
-  { on_reject = "refuse", ...asked }: ReturnType<typeof requestOf>,
+  asked: ReturnType<typeof requestOf>,
   site: string,
   options: Options,
 ): Promise<void> {
-  const { exhaustiveness, num_modes, energy_range_kcal_mol, seed, ...rest } = asked;
-  const given = Object.entries({ exhaustiveness, num_modes, energy_range_kcal_mol, seed });
-  const params = Object.fromEntries(given.filter(([, value]) => value !== undefined));
-  const into = { ...rest, pipeline: "dock", site, params };
+  const { on_reject = "refuse", ...given } = asked;
+  const params = chosenAmong(VinaParams.properties, given);
+  const into = { ...chosenAmong(CreateBatch.properties, given), pipeline: "dock", site, params };
   await submitBatch(cli, { into, records, on_reject }, { wait: options.wait === true });
 }
 

@@ -2,19 +2,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { listEvents } from "../events/operations.ts";
 import { EVENT_TYPES, type EventRow } from "../events/schema.ts";
+import { isUuid } from "../ids.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { EventFeed } from "./event-feed.ts";
-import { ExitWith } from "./exit.ts";
-import { INTERRUPTED, onInterrupt } from "./interrupt.ts";
+import { Interrupted, onInterrupt } from "./interrupt.ts";
 import { limit } from "./options.ts";
-import { table, time } from "./out.ts";
+import { table, timeToMs } from "./out.ts";
 import { since } from "./since.ts";
 import { patiently } from "./wait.ts";
 
 const LOOK_MS = 1000;
 /** Kinds of things that events tell of (docs/events.md). */
 const KINDS = ["job", "batch", "molecule", "service", "organization", "outbox"];
+/** Those that go by an id. */
+const WITH_ID = ["job", "batch", "molecule", "organization"];
 
 type Options = {
   type?: string;
@@ -46,6 +48,8 @@ function entity(text: string): { entity_type: string; entity_id?: string } {
   const entity_id = at < 0 ? undefined : text.slice(at + 1);
   if (!KINDS.includes(entity_type) || entity_id === "")
     throw new InvalidArgumentError(`It must be KIND or KIND:ID; there are ${KINDS.join(", ")}.`);
+  if (entity_id !== undefined && WITH_ID.includes(entity_type) && !isUuid(entity_id))
+    throw new InvalidArgumentError(`It must be ${entity_type}:ID with an id, as lists show it.`);
   return { entity_type, ...(entity_id === undefined ? {} : { entity_id }) };
 }
 
@@ -85,14 +89,14 @@ async function followEvents(cli: Cli, { since, limit, cursor: _, ...filter }: Op
   for (;;) {
     print(await feed.next());
     await sleep(LOOK_MS, undefined, { signal: interrupted.signal }).catch(() => {});
-    if (interrupted.signal.aborted) throw new ExitWith(INTERRUPTED);
+    if (interrupted.signal.aborted) throw new Interrupted();
   }
 }
 
 function cells(row: EventRow): (string | number | null)[] {
   const what = [row.status, row.error_code, row.message].filter((text) => text !== null).join(" · ");
   return [
-    time(row.ts),
+    timeToMs(row.ts),
     row.event_type,
     row.entity_id === null ? row.entity_type : `${row.entity_type} ${row.entity_id}`,
     what === "" ? null : what,

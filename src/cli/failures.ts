@@ -7,12 +7,12 @@ import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { checkCode } from "./failure-codes.ts";
 import { id } from "./options.ts";
-import { time } from "./out.ts";
+import { short, time } from "./out.ts";
 import { describeRetried, retryAll } from "./retry-all.ts";
 import { since } from "./since.ts";
 
 type Filter = { batch?: string; since?: string; engine?: string; code?: string };
-type Options = Filter & { retry?: boolean };
+type Options = Filter & { retry?: boolean; force?: boolean };
 
 /** What a code means to a chemist, and what to do: as docs/errors.md says it. */
 const MEANINGS: Record<string, string> = {
@@ -51,10 +51,12 @@ export function register(program: Command, cli: Cli): void {
     .addOption(new Option("--engine <engine>", "only of this engine").choices(ENGINE_NAMES))
     .option("--code <code>", "only with this code")
     .option("--retry", "run them again: with --code those alone")
+    .option("--force", "with --retry: also what would fail the same way again")
     .action((options: Options) => (options.retry === true ? retry(cli, options) : list(cli, options)));
 }
 
-async function list(cli: Cli, options: Filter): Promise<void> {
+async function list(cli: Cli, options: Options): Promise<void> {
+  if (options.force === true) throw new AppError("usage", "--force goes with --retry");
   await checkCode(cli, options.code);
   const { principal } = await cli.member();
   const page = await perform(await cli.context(), listFailures, principal, queryOf(options));
@@ -74,8 +76,9 @@ async function retry(cli: Cli, options: Options): Promise<void> {
   await checkCode(cli, options.code);
   const { principal } = await cli.member();
   const context = await cli.context();
+  const how = options.force === true ? { force: true } : {};
   const done = await retryAll((on) =>
-    perform(context, retryFailures, principal, { ...queryOf(options), ...on }),
+    perform(context, retryFailures, principal, { ...queryOf(options), ...how, ...on }),
   );
   cli.out.result(done, describeRetried);
 }
@@ -110,6 +113,15 @@ function describe(groups: Shown[]): string {
   return groups.map(describeGroup).join("\n\n");
 }
 
+/** What failed, as its asker knows it, and where it stands. */
+function nameOf({ name, smiles, input, job_id, batch_id, source_row }: FailureGroup["examples"][number]) {
+  const text = smiles ?? short(input, 60);
+  const job = job_id === null ? null : `job ${job_id}`;
+  const place = job_id === null && batch_id !== null ? `batch ${batch_id}` : null;
+  const line = source_row === null ? null : `line ${source_row}`;
+  return [name, text, line, job ?? place].filter((part) => part !== null).join("  ");
+}
+
 function describeGroup({ code, count, meaning, examples, command, left_out, ...times }: Shown): string {
   const what = left_out ? "left out when it was read" : "failed";
   const from = time(times.first_at);
@@ -118,10 +130,7 @@ function describeGroup({ code, count, meaning, examples, command, left_out, ...t
   return [
     `${count} × ${code}, ${what} (${when})`,
     `  ${meaning}`,
-    ...examples.map(
-      ({ job_id, name, smiles, message }) =>
-        `  e.g. ${[name, smiles, job_id === null ? null : `job ${job_id}`].filter((part) => part !== null).join("  ")}${message === null ? "" : `: ${message}`}`,
-    ),
+    ...examples.map((one) => `  e.g. ${nameOf(one)}${one.message === null ? "" : `: ${one.message}`}`),
     command === null
       ? "  the same would fail again: change what is said above, and submit it anew"
       : `  run again: ${command}`,

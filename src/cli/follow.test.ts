@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JobRow } from "../jobs/schema.ts";
 import type { RequestedJob } from "../requests/schema.ts";
-import { describeFailure, describeSubmission } from "./follow.ts";
+import type { Cli } from "./cli.ts";
+import { ExitWith } from "./exit.ts";
+import { describeFailure, describeSubmission, follow } from "./follow.ts";
+import { Interrupted } from "./interrupt.ts";
 
 const NOBODY = { idle: undefined, isPrivate: false };
 
@@ -52,4 +55,28 @@ test("a job that failed is named by line, name and molecule", () => {
   );
   const structure = asked("j1", { line: null, smiles: null, structure_id: "s1", name: "he.xyz" });
   assert.match(describeFailure(job, { jobs: [structure] }), /^he.xyz {2}structure s1 {2}job j1 failed/);
+});
+
+test("who waits and is interrupted has the jobs, with the results that --wait promises", async () => {
+  const printed: object[] = [];
+  const cli = {
+    member: async () => ({ principal: {} }),
+    context: async () => {
+      throw new Interrupted();
+    },
+    out: { result: (row: object) => printed.push(row), say() {} },
+  } as unknown as Cli;
+  const answer = { jobs: [asked("j1")], rejected: [] };
+  const waiting = {
+    wait: true,
+    engines: ["xtb"],
+    isPrivate: false,
+    read: async () => [],
+    describe: () => "",
+  };
+  await assert.rejects(
+    follow(cli, answer, waiting),
+    (thrown) => thrown instanceof ExitWith && thrown.code === 130,
+  );
+  assert.deepEqual(printed, [{ ...answer, results: [] }]);
 });

@@ -3,10 +3,10 @@ import type { RejectedRecord } from "../molecules/schema.ts";
 import type { RequestedJob } from "../requests/schema.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { INTERRUPTED } from "./interrupt.ts";
+import { INTERRUPTED, Interrupted } from "./interrupt.ts";
 import { aWorkerWith } from "./job-show.ts";
 import { short, table } from "./out.ts";
-import { Interrupted, waitForJobs, withoutWorker } from "./wait.ts";
+import { waitForJobs, withoutWorker } from "./wait.ts";
 
 /** What a submission answered, whatever it submits. */
 export type Submitted = { jobs: RequestedJob[]; rejected: RejectedRecord[] };
@@ -27,7 +27,7 @@ const LISTED = 20;
 
 /**
  * Prints a submission, or waits for its jobs first and prints their results too; what was left out is said before.
- * Ends with 1 where there is no job or one did not complete (results are printed all the same), and with 130 on
+ * Ends with 1 where one did not complete (results are printed all the same), and with 130 on
  * Ctrl-C (jobs go on).
  */
 export async function follow<A extends Submitted, R>(
@@ -36,13 +36,10 @@ export async function follow<A extends Submitted, R>(
   { wait, engines, isPrivate, read, describe }: Following<A, R>,
 ): Promise<void> {
   const { jobs, rejected } = answer;
-  if (!wait || jobs.length === 0) {
+  if (!wait) {
     const runs = jobs.some(({ cached }) => !cached);
     const idle = runs ? await withoutWorker(await cli.context(), engines) : undefined;
-    cli.out.result(wait ? { ...answer, results: [] } : answer, () =>
-      describeSubmission(answer, { idle, isPrivate }),
-    );
-    if (jobs.length === 0) throw new ExitWith(1);
+    cli.out.result(answer, () => describeSubmission(answer, { idle, isPrivate }));
     return;
   }
   const { principal } = await cli.member();
@@ -57,7 +54,7 @@ export async function follow<A extends Submitted, R>(
     if (ended.some((job) => job.status !== "completed")) throw new ExitWith(1);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    cli.out.result(answer, () => "");
+    cli.out.result({ ...answer, results: [] }, () => "");
     cli.out.say("interrupted: the jobs go on wherever a worker runs; `aliquot job watch` follows them");
     throw new ExitWith(INTERRUPTED);
   }
@@ -87,15 +84,15 @@ export function describeSubmission(
   { idle, isPrivate }: { idle: string | undefined; isPrivate: boolean },
 ): string {
   const fresh = jobs.filter((job) => !job.cached).length;
-  const [first] = jobs;
-  if (first === undefined) return ["no job: nothing of it can be run", ...leftOut(rejected)].join("\n");
   const distinct = Map.groupBy(jobs, (job) => job.job_id);
   const several =
     distinct.size === jobs.length
       ? `${jobs.length} jobs`
       : `${distinct.size} jobs for ${jobs.length} records: some are the same`;
   const lines =
-    distinct.size === 1 ? [`job ${first.job_id} is ${first.status}`] : [several, listOf(distinct)];
+    distinct.size === 1
+      ? jobs.slice(0, 1).map(({ job_id, status }) => `job ${job_id} is ${status}`)
+      : [several, listOf(distinct)];
   if (fresh < jobs.length)
     lines.push(
       `${jobs.length - fresh} answered from completed jobs that asked the same: --wait prints results`,

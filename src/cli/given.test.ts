@@ -27,6 +27,7 @@ test("a word is a file that is there, a SMILES, or a file that is missing", asyn
   for (const path of ["a.smi", "A.SDF", "x.mol", "x.xyz", "x.csv", "./C", "../C", "runs/may", "/x/C"])
     await assert.rejects(namesFile(path), { kind: "bad_input", message: `can't read ${path}: no such file` });
   await assert.rejects(namesFile(folder), { message: `can't read ${folder}: it is a folder` });
+  await assert.rejects(namesFile("migrations"), { message: "can't read migrations: it is a folder" });
   const { records, source_file } = await readGiven(["C", there], there);
   assert.deepEqual([records.map(({ text }) => text), source_file], [["C", "CCO", "O", "CCO", "O"], "CCO"]);
 });

@@ -17,7 +17,8 @@ export async function namesFile(word: string): Promise<boolean> {
     why = error;
   });
   if (found?.isFile() === true) return true;
-  if (!hasFileName(word) && !isPath(word)) return false;
+  const isFolder = found?.isDirectory() === true && hasOtherLetters(word);
+  if (!hasFileName(word) && !isPath(word) && !isFolder) return false;
   if (found === undefined) throw unreadable(word, why);
   throw new AppError(
     "bad_input",
@@ -31,10 +32,12 @@ export async function namesFile(word: string): Promise<boolean> {
  */
 function isPath(word: string): boolean {
   if (/^(\.{1,2}|~)(\/|$)/.test(word)) return true;
-  return (
-    /^[^\s()[\]=#@]*\/[^\s()[\]=#@]*$/.test(word) &&
-    /[A-Za-z_]/.test(word.replaceAll(/Cl|Br|[BCNOPSFIbcnops]/g, ""))
-  );
+  return /^[^\s()[\]=#@]*\/[^\s()[\]=#@]*$/.test(word) && hasOtherLetters(word);
+}
+
+/** Letters that no SMILES has outside brackets. */
+function hasOtherLetters(word: string): boolean {
+  return /[A-Za-z_]/.test(word.replaceAll(/Cl|Br|[BCNOPSFIbcnops]/g, ""));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { showBatch } from "../batches/operations.ts";
 import { listJobs } from "../jobs/operations.ts";
 import { JOB_STATUSES, type JobRow } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
@@ -38,6 +39,12 @@ async function list(cli: Cli, { param: params, batch, ...options }: ListOptions)
   // Jobs outlive a name, so it is looked up only where it found none. It throws where nothing is called so.
   if (page.items.length === 0 && pipeline !== undefined)
     await perform(context, showPipeline, principal, { pipeline });
+  if (
+    batch !== undefined &&
+    page.next_cursor === null &&
+    Object.keys(filter).every((key) => key === "batch_id" || key === "limit")
+  )
+    await sayAnswered(cli, batch, page.items);
   const { limit: _most, cursor: _from, ...asked } = filter as Record<string, unknown>;
   cli.out.result(page, ({ items, next_cursor }) =>
     [
@@ -45,6 +52,19 @@ async function list(cli: Cli, { param: params, batch, ...options }: ListOptions)
       ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
     ].join("\n"),
   );
+}
+
+/** Items that a job of another request answered have none in the list: says how many, where all of it is at hand. */
+async function sayAnswered(cli: Cli, batch_id: string, own: JobRow[]): Promise<void> {
+  const { principal } = await cli.member();
+  const { counts } = await perform(await cli.context(), showBatch, principal, { batch_id });
+  // The item of a cancelled job was left out.
+  const jobs = own.filter(({ status }) => status !== "cancelled").length;
+  const answered = counts.queued + counts.processing + counts.completed + counts.failed - jobs;
+  if (answered > 0)
+    cli.out.say(
+      `${answered} ${answered === 1 ? "item" : "items"} of this batch answered by jobs of other requests: \`aliquot batch items ${batch_id}\` names them`,
+    );
 }
 
 /** So much of a molecule's name or SMILES is shown in a row. */

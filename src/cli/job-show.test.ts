@@ -37,6 +37,7 @@ const DETAIL: JobDetail = {
   error: null,
   priority: 5,
   batch_id: null,
+  owner: "ann",
   owner_id: OWNER,
   visibility: "private",
   created_at: at(0),
@@ -58,7 +59,7 @@ const DETAIL: JobDetail = {
 };
 
 test("a job is shown with what it is of, with what, whose and when, all times alike", () => {
-  const text = describeJob(DETAIL, undefined, "ann");
+  const text = describeJob(DETAIL, undefined);
   for (const line of [
     "  molecule   ethanol  CCO  molecule-1",
     "  with       method gfn2, seed 42",
@@ -69,18 +70,44 @@ test("a job is shown with what it is of, with what, whose and when, all times al
     assert.ok(text.includes(`${line}\n`), `${line}\nis not in\n${text}`);
   assert.doesNotMatch(text, /\dT\d/, "a time of another form");
   const bare = describeJob(
-    { ...DETAIL, molecule_id: null, smiles: null, name: null, protocols: [], timings: {}, params: {} },
-    undefined,
+    {
+      ...DETAIL,
+      molecule_id: null,
+      smiles: null,
+      name: null,
+      owner: null,
+      protocols: [],
+      timings: {},
+      params: {},
+    },
     undefined,
   );
   assert.doesNotMatch(bare, /molecule|protocol |with |null|undefined/);
   assert.match(bare, /owner {6}owner-1, private\n {2}when {7}submitted 2026-11-21 23:38:00Z\n/);
 });
 
+test("times of before are not told of a job that was retried and waits or runs", () => {
+  const whenOf = (status: JobDetail["status"]) =>
+    /^ {2}when +(.+)$/m
+      .exec(describeJob({ ...DETAIL, status }, undefined))?.[1]
+      ?.replaceAll(/ 2026-11-21 23:38:0\dZ/g, "");
+  for (const status of ["pending", "queued"] as const) assert.equal(whenOf(status), "submitted");
+  assert.equal(whenOf("running"), "submitted, started");
+  for (const status of ["completed", "failed", "cancelled"] as const)
+    assert.equal(whenOf(status), "submitted, started, ended");
+});
+
+test("events are told to the millisecond, and a time that is none as it is", () => {
+  const never = { ...event(4, "queued"), ts: "infinity" };
+  const text = describeJob({ ...DETAIL, events: [event(3, "completed"), never] }, undefined);
+  assert.match(text, /3 +2026-11-21 23:38:03\.123Z +completed/);
+  assert.match(text, /4 +infinity +queued/);
+});
+
 test("an attempt that was given back or put off is none that was cancelled", () => {
-  const text = describeJob(DETAIL, undefined, "ann");
+  const text = describeJob(DETAIL, undefined);
   assert.match(text, /optimize +1 +given back +2026/);
   assert.match(text, /optimize +2 +put off +2026/);
   assert.match(text, /optimize +3 +completed +2026-11-21 23:38:03Z +0\.04/);
-  assert.match(describeJob({ ...DETAIL, events: [] }, undefined, "ann"), /optimize +1 +cancelled +2026/);
+  assert.match(describeJob({ ...DETAIL, events: [] }, undefined), /optimize +1 +cancelled +2026/);
 });

@@ -1,8 +1,8 @@
-import type { JobDetail } from "../jobs/schema.ts";
-import { inWords } from "../protocols/differ.ts";
+import { inWords } from "../in-words.ts";
+import { type JobDetail, TERMINAL } from "../jobs/schema.ts";
 import { countWorkers } from "../queue/workers-store.ts";
 import type { Cli } from "./cli.ts";
-import { fixed, table, time } from "./out.ts";
+import { fixed, table, time, timeToMs } from "./out.ts";
 
 type Row = Record<string, unknown>;
 type Cell = string | number | null;
@@ -21,8 +21,8 @@ export function aWorkerWith(engine: string): string {
   return `a worker with ${engine}: none is running (\`aliquot worker\` starts one, \`aliquot doctor\` says whether ${engine} is installed)`;
 }
 
-/** Everything of a job; `owner` is what the person is called whose it is, where the asker may know. */
-export function describeJob(detail: JobDetail, waits: string | undefined, owner: string | undefined): string {
+/** Everything of a job. */
+export function describeJob(detail: JobDetail, waits: string | undefined): string {
   const { tasks, outputs, events, executions } = detail;
   const error = detail.error as { message?: string; code?: string } | null;
   const attempts = executions.map((row) => executionRow(row, putBackAs(row, events)));
@@ -30,7 +30,7 @@ export function describeJob(detail: JobDetail, waits: string | undefined, owner:
     `job ${detail.job_id}: ${detail.pipeline} ${detail.pipeline_version}, ${detail.status}`,
     ...(error === null ? [] : [`  ${error.message} (${error.code})`]),
     ...(waits === undefined ? [] : [`  waits for ${waits}`]),
-    ...facts(detail, owner).map(([name, value]) => `  ${name.padEnd(9)}  ${value}`),
+    ...facts(detail).map(([name, value]) => `  ${name.padEnd(9)}  ${value}`),
     "",
     table(["task", "engine", "status", "attempt", ""], tasks.map(taskRow)),
     ...(executions.length === 0
@@ -48,17 +48,20 @@ export function describeJob(detail: JobDetail, waits: string | undefined, owner:
 }
 
 /** What a job is of, with what, whose and when, line by line. */
-function facts(detail: JobDetail, owner: string | undefined): [name: string, value: string][] {
-  const { molecule_id, name, smiles, batch_id, owner_id, visibility, protocols } = detail;
+function facts(detail: JobDetail): [name: string, value: string][] {
+  const { molecule_id, name, smiles, batch_id, owner, owner_id, visibility, protocols } = detail;
   const { retried } = detail.metrics as { retried?: number };
   const { submitted_at = detail.created_at, started_at, ended_at } = detail.timings as Times;
   // The pipeline says the task.
   const { task: _task, ...asked } = detail.params as Record<string, unknown>;
   const params = inWords(Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== null)));
+  const { status } = detail;
+  // Of a job that was retried, times of before are still there.
+  const waits = status === "pending" || status === "queued";
   const stages = [
     `submitted ${time(submitted_at)}`,
-    ...(started_at === undefined ? [] : [`started ${time(started_at)}`]),
-    ...(ended_at === undefined ? [] : [`ended ${time(ended_at)}`]),
+    ...(started_at === undefined || waits ? [] : [`started ${time(started_at)}`]),
+    ...(ended_at === undefined || !TERMINAL.includes(status) ? [] : [`ended ${time(ended_at)}`]),
   ];
   return [
     ...lines(
@@ -127,7 +130,7 @@ export function eventRow(event: Row): Cell[] {
   const name = task === undefined ? text(event, "event") : `${text(event, "event")} ${task}`;
   return [
     Number(event["seq_no"]),
-    time(text(event, "ts")),
+    timeToMs(text(event, "ts")),
     name,
     event["detail"] == null ? null : text(event, "detail"),
   ];

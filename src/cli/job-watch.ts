@@ -4,7 +4,7 @@ import { type JobEvent, TERMINAL } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { INTERRUPTED } from "./interrupt.ts";
+import { Interrupted, onInterrupt } from "./interrupt.ts";
 import { eventRow } from "./job-show.ts";
 import { patiently } from "./wait.ts";
 
@@ -21,29 +21,24 @@ export async function watchJobs(cli: Cli, ids: string[]): Promise<void> {
   const context = await cli.context();
   const wanted = [...new Set(ids.map((id) => id.toLowerCase()))];
   const seen = new Map<string, number>();
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once("SIGINT", interrupt);
-  try {
-    for (let pause = SOON_MS; ; pause = Math.min(LATE_MS, pause * 1.5)) {
-      const after = wanted.map((id) => seen.get(id) ?? 0);
-      const { jobs, items } = await patiently(cli, context, () =>
-        perform(context, jobEvents, principal, { job_ids: wanted, after }),
-      );
-      for (const event of items) {
-        cli.out.line(event, (row) => describe(row, wanted.length > 1));
-        seen.set(event.job_id, Math.max(event.seq_no, seen.get(event.job_id) ?? 0));
-      }
-      if (items.length > 0) pause = SOON_MS;
-      else if (jobs.every(({ status }) => TERMINAL.includes(status))) {
-        if (jobs.some(({ status }) => status !== "completed")) throw new ExitWith(1);
-        return;
-      }
-      if (items.length === 0) await sleep(pause, undefined, { signal: stop.signal }).catch(() => {});
-      if (stop.signal.aborted) throw new ExitWith(INTERRUPTED);
+  using interrupted = onInterrupt(cli.out, "ending");
+  const { signal } = interrupted;
+  for (let pause = SOON_MS; ; pause = Math.min(LATE_MS, pause * 1.5)) {
+    const after = wanted.map((id) => seen.get(id) ?? 0);
+    const { jobs, items } = await patiently(cli, context, () =>
+      perform(context, jobEvents, principal, { job_ids: wanted, after }),
+    );
+    for (const event of items) {
+      cli.out.line(event, (row) => describe(row, wanted.length > 1));
+      seen.set(event.job_id, Math.max(event.seq_no, seen.get(event.job_id) ?? 0));
     }
-  } finally {
-    process.off("SIGINT", interrupt);
+    if (items.length > 0) pause = SOON_MS;
+    else if (jobs.every(({ status }) => TERMINAL.includes(status))) {
+      if (jobs.some(({ status }) => status !== "completed")) throw new ExitWith(1);
+      return;
+    }
+    if (items.length === 0) await sleep(pause, undefined, { signal }).catch(() => {});
+    if (signal.aborted) throw new Interrupted();
   }
 }
 

@@ -1,8 +1,5 @@
 import type { Command } from "commander";
-import { type Principal, viewerOf } from "../access/principal.ts";
-import { selectOptionalUsername } from "../access/store.ts";
-import { listFailures, retryFailures } from "../batches/failure-operations.ts";
-import type { Context } from "../context.ts";
+import { retryFailures } from "../batches/failure-operations.ts";
 import { AppError } from "../errors.ts";
 import { cancelJobOperation, retryJobOperation, showJob, submitJobFrom } from "../jobs/operations.ts";
 import type { JobDetail, JobStatus } from "../jobs/schema.ts";
@@ -13,6 +10,7 @@ import { type LogWish, printLogs } from "./job-logs.ts";
 import { describeJob, waitingFor } from "./job-show.ts";
 import { watchJobs } from "./job-watch.ts";
 import { id, ids, priority, ranged } from "./options.ts";
+import { describeRetried, retryAll } from "./retry-all.ts";
 
 export function register(program: Command, cli: Cli): void {
   const job = program.command("job").description("runs of pipelines");
@@ -40,20 +38,12 @@ export function register(program: Command, cli: Cli): void {
 
 async function show(cli: Cli, job_id: string): Promise<void> {
   const { principal } = await cli.member();
-  const context = await cli.context();
-  const detail = await perform(context, showJob, principal, { job_id });
+  const detail = await perform(await cli.context(), showJob, principal, { job_id });
   const waits = await waitingFor(cli, detail);
-  const owner = cli.out.json ? undefined : await ownerOf(context, principal, detail.owner_id);
   cli.out.result<JobDetail & { waiting_for?: string }>(
     waits === undefined ? detail : { ...detail, waiting_for: waits },
-    () => describeJob(detail, waits, owner),
+    () => describeJob(detail, waits),
   );
-}
-
-/** What the person is called whose job it is; undefined where the asker is told of nobody such. */
-async function ownerOf(context: Context, principal: Principal, userId: string): Promise<string | undefined> {
-  if (userId === principal.user_id) return principal.username;
-  return context.metadata.member(viewerOf(principal), (tx) => selectOptionalUsername(tx, userId));
 }
 
 function registerChanges(job: Command, cli: Cli): void {
@@ -72,13 +62,14 @@ function registerChanges(job: Command, cli: Cli): void {
     .argument("[ids...]", "the jobs", ids)
     .description("run what failed of jobs again")
     .option("--failed", "all failed jobs that you may change; `aliquot failures` tells them by reason")
-    .action(async (wanted: string[], { failed }: { failed?: boolean }) => {
+    .option("--force", "also what would fail the same way again")
+    .action(async (wanted: string[], { failed, ...how }: { failed?: boolean; force?: boolean }) => {
       if ((wanted.length === 0) !== (failed === true))
         throw new AppError("usage", "say which: ids of jobs, or --failed for all that failed");
-      if (failed === true) return retryAllFailed(cli);
+      if (failed === true) return retryAllFailed(cli, how);
       return changeAll(cli, wanted, async (job_id) => {
         const { principal } = await cli.member();
-        return perform(await cli.context(), retryJobOperation, principal, { job_id });
+        return perform(await cli.context(), retryJobOperation, principal, { job_id, ...how });
       });
     });
   job
@@ -125,19 +116,9 @@ async function changeAll(
   );
 }
 
-async function retryAllFailed(cli: Cli): Promise<void> {
+async function retryAllFailed(cli: Cli, how: { force?: boolean }): Promise<void> {
   const { principal } = await cli.member();
   const context = await cli.context();
-  let retried = 0;
-  for (;;) {
-    const answer = await perform(context, retryFailures, principal, {});
-    retried += answer.retried;
-    if (!answer.more || answer.retried === 0) break;
-  }
-  const left = retried > 0 ? [] : (await perform(context, listFailures, principal, {})).items;
-  cli.out.result({ retried }, () =>
-    left.length > 0
-      ? "nothing was retried: what failed is somebody else's, or of a paused or cancelled batch"
-      : `${retried} jobs run again`,
-  );
+  const done = await retryAll((on) => perform(context, retryFailures, principal, { ...how, ...on }));
+  cli.out.result(done, describeRetried);
 }

@@ -137,9 +137,15 @@ export function short(text: string | null, most: number): string | null {
   return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
 }
 
-/** A time as people read it, with its zone: 2026-11-21 23:38:05Z. */
+/** A time as people read it, with its zone: 2026-11-21 23:38:05Z. What is no date (infinity) stays as it is. */
 export function time(text: string): string {
-  return `${new Date(text).toISOString().slice(0, 19).replace("T", " ")}Z`;
+  return timeToMs(text).replace(/\.\d{3}Z$/, "Z");
+}
+
+/** The same to the millisecond, for what follows quickly one upon the other: 2026-11-21 23:38:05.123Z. */
+export function timeToMs(text: string): string {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? text : date.toISOString().replace("T", " ");
 }
 
 /** A number with fixed decimals for a table; null stays null. */

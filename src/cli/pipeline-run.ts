@@ -8,11 +8,12 @@ import type { JobRow } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
 import { runPipelineOperation } from "../pipelines/operations.ts";
 import type { RanPipeline, RunPipeline } from "../pipelines/run.ts";
+import { MOST_RECORDS } from "../requests/schema.ts";
 import type { Cli } from "./cli.ts";
 import { describeDocking } from "./dock.ts";
 import { describeFailure, follow } from "./follow.ts";
 import { readGiven } from "./given.ts";
-import { type Params, param, priority } from "./options.ts";
+import { ids, type Params, param, priority } from "./options.ts";
 import { describeResults } from "./xtb.ts";
 
 type Options = {
@@ -36,7 +37,7 @@ export function registerRun(pipeline: Command, cli: Cli): void {
     .command("run <pipeline> [file-or-smiles...]")
     .description("run a published pipeline: one job for each molecule or structure")
     .option("--molecules <file>", "SMILES list, SDF or MOL")
-    .option("--structure <id...>", "structures that were added before", [])
+    .option("--structure <id...>", "structures that were added before", ids, [])
     .option("--site <site>", "where a pipeline docks: id, name or name@version")
     .addOption(
       new Option("--stereo <mode>", "what to do with stereo that is not drawn").choices([...STEREO_MODES]),
@@ -77,11 +78,10 @@ async function requestOf(pipeline: string, smiles: string[], options: Options): 
   const { records: molecules, source_file } = await readGiven(smiles, path);
   if (molecules.length + structure.length === 0)
     throw new AppError("usage", "give SMILES, --molecules FILE or --structure ID (--help shows how)");
-  const most = 1000;
-  if (molecules.length > most)
+  if (molecules.length > MOST_RECORDS)
     throw new AppError(
       "bad_input",
-      `${molecules.length} molecules are more than ${most} in one call: \`aliquot batch create ${pipeline}\` takes up to a million`,
+      `${molecules.length} molecules are more than ${MOST_RECORDS} in one call: \`aliquot batch create ${pipeline}\` takes up to a million`,
     );
   const given = { site, version, priority, stereo: options.stereo, params: options.param };
   return {

@@ -1,6 +1,7 @@
 import type { SpecChange } from "../pipelines/diff.ts";
 import type { Fault } from "../pipelines/faults.ts";
 import { inOrder } from "../pipelines/graph.ts";
+import type { PipelineParameter } from "../pipelines/parameters.ts";
 import type { PipelineRow, PipelineSpec, TaskSpec, VersionRow } from "../pipelines/schema.ts";
 import { table } from "./out.ts";
 
@@ -38,6 +39,7 @@ type Shown = PipelineRow & {
   version: string;
   published: boolean;
   spec: PipelineSpec;
+  parameters: PipelineParameter[];
 };
 
 /** A pipeline's graph in words: what it is given, what may be chosen, and its tasks in the order that they run. */
@@ -52,29 +54,40 @@ export function describePipeline(shown: Shown): string {
   return [
     `pipeline ${shown.name} (${WHOSE[shown.whose]}), version ${shown.version}, ${state}`,
     ...(shown.description === "" ? [] : [`  ${shown.description}`]),
-    "",
-    declared(spec),
+    ...declared(shown),
     ...tasks,
-    "",
     `versions: ${versions}`,
   ].join("\n");
 }
 
-function declared({ inputs, params }: PipelineSpec): string {
-  const given = Object.entries(inputs ?? {}).map(([name, input]) => [
+function declared({ spec, parameters }: Shown): string[] {
+  const given = Object.entries(spec.inputs ?? {}).map(([name, input]) => [
     name,
     input.optional === true ? `${input.kind}, optional` : input.kind,
     input.description ?? "",
   ]);
-  const chosen = Object.entries(params ?? {}).map(([name, param]) => [
-    name,
-    Object.hasOwn(param, "default") ? JSON.stringify(param.default) : "must be given",
-    param.description ?? "",
+  const chosen = parameters.map((one) => [
+    one.name,
+    one.required ? "must be given" : one.default === null ? null : JSON.stringify(one.default),
+    allowedOf(one),
+    one.description ?? "",
   ]);
   return [
-    given.length === 0 ? "" : `${table(["given", "kind", ""], given)}\n`,
-    chosen.length === 0 ? "" : `${table(["chosen", "default", ""], chosen)}\n`,
-  ].join("\n");
+    ...(given.length === 0 ? [] : [table(["given", "kind", ""], given)]),
+    ...(chosen.length === 0 ? [] : [table(["chosen", "default", "allowed", ""], chosen)]),
+  ];
+}
+
+/** A list of values, or a range with its unit; a long list is in --json. */
+function allowedOf({ allowed, minimum, maximum, unit }: PipelineParameter): string {
+  const all = (allowed ?? []).map((value) => (typeof value === "string" ? value : JSON.stringify(value)));
+  if (all.length > 0)
+    return all.length > 8 ? `${all.slice(0, 8).join(", ")}, … (${all.length})` : all.join(", ");
+  const range =
+    minimum !== null && maximum !== null
+      ? `${minimum} to ${maximum}`
+      : [minimum === null ? "" : `${minimum} or more`, maximum === null ? "" : `${maximum} at most`].join("");
+  return [range, ...(unit === null ? [] : [unit])].join(" ");
 }
 
 function taskLines(name: string, task: TaskSpec, number: number): string {

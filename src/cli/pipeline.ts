@@ -116,6 +116,16 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<v
 async function readSpec(cli: Cli, path: string): Promise<unknown> {
   const name = path === "-" ? "standard input" : path;
   const text = path === "-" ? await readAll(cli.io.stdin) : (await readInput(path)).toString("utf8");
+  if (text.trim() === "")
+    throw new AppError("bad_input", `${name} is empty: a spec is an object with its tasks`);
+  const spec = parsed(name, text);
+  if (typeof spec === "object" && spec !== null && !Array.isArray(spec)) return spec;
+  const what = Array.isArray(spec) ? "a list" : spec === null ? "null" : `a ${typeof spec}`;
+  throw new AppError("bad_input", `${name} holds ${what}: a spec is an object with its tasks`);
+}
+
+/** Throws AppError bad_input. */
+function parsed(name: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {

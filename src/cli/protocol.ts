@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { defaultsOf } from "../engines/defaults.ts";
 import { isUuid } from "../ids.ts";
+import { inWords } from "../in-words.ts";
 import { perform } from "../perform.ts";
-import { differences, inWords } from "../protocols/differ.ts";
+import { differences } from "../protocols/differ.ts";
 import { listProtocols, showProtocol } from "../protocols/operations.ts";
 import type { Protocol } from "../protocols/schema.ts";
 import type { Cli } from "./cli.ts";

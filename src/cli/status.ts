@@ -33,7 +33,7 @@ async function status(cli: Cli): Promise<void> {
       ...(counts === null
         ? []
         : [
-            `organizations: ${counts.organizations}, jobs: ${describe(counts.jobs)}, queued tasks: ${counts.queued_tasks}, workers: ${counts.workers}`,
+            `organizations: ${counts.organizations}, jobs: ${describe(counts.jobs)}, queued tasks: ${counts.queued_tasks}, running: ${counts.running_tasks}, workers: ${counts.workers}`,
           ]),
     ].join("\n"),
   );
@@ -45,11 +45,13 @@ async function countAll(cli: Cli) {
     const row = await sql<{
       organizations: number;
       queued_tasks: number;
+      running_tasks: number;
       workers: number;
       jobs: Record<string, number> | null;
     }>`
       SELECT (SELECT count(*) FROM organizations WHERE status <> 'deleted') AS organizations,
-        (SELECT count(*) FROM task_queue) AS queued_tasks,
+        (SELECT count(*) FROM task_queue WHERE lease_owner IS NULL) AS queued_tasks,
+        (SELECT count(*) FROM task_queue WHERE lease_owner IS NOT NULL) AS running_tasks,
         (SELECT count(*) FROM workers WHERE last_seen_at > now() - make_interval(secs => ${ALIVE_SECONDS})) AS workers,
         (SELECT jsonb_object_agg(status, n) FROM (SELECT status, count(*) AS n FROM jobs_meta GROUP BY status) s) AS jobs`.execute(
       tx,
@@ -58,6 +60,7 @@ async function countAll(cli: Cli) {
     return {
       organizations: counts?.organizations ?? 0,
       queued_tasks: counts?.queued_tasks ?? 0,
+      running_tasks: counts?.running_tasks ?? 0,
       workers: counts?.workers ?? 0,
       jobs: counts?.jobs ?? {},
     };

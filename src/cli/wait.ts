@@ -3,13 +3,14 @@ import type { Principal } from "../access/principal.ts";
 import type { Context } from "../context.ts";
 import type { EngineProbe } from "../engines/engine.ts";
 import { AppError, toAppError } from "../errors.ts";
-import { listJobs } from "../jobs/operations.ts";
-import { type JobRow, TERMINAL } from "../jobs/schema.ts";
+import { jobStates, listJobs } from "../jobs/operations.ts";
+import { type JobRow, type JobStatus, TERMINAL } from "../jobs/schema.ts";
 import { perform } from "../perform.ts";
 import { enrol } from "../processes.ts";
 import { countWorkers } from "../queue/workers-store.ts";
 import { type RunningWorker, startWorker } from "../worker/start.ts";
 import type { Cli } from "./cli.ts";
+import { Interrupted, onInterrupt } from "./interrupt.ts";
 
 const POLL_MS = 200;
 const PAGE = 1000;
@@ -23,11 +24,8 @@ const LIVED_MS = 60_000;
 /** How long a worker inside a command may go on with jobs that the command does not wait for. */
 const FINISH_MS = 2000;
 
-/** Thrown on Ctrl-C: the jobs go on, the command ends with 130. */
-export class Interrupted extends Error {}
-
 /**
- * Waits until jobs have ended, with progress. Where no live worker has one of the engines, one runs inside this
+ * Waits until jobs have ended, with progress; returns them in the order asked for. Where no live worker has one of the engines, one runs inside this
  * command until then, and says so. Throws AppError unavailable where this machine lacks the engine too,
  * and Interrupted on Ctrl-C.
  */
@@ -38,23 +36,24 @@ export async function waitForJobs(
   ...engines: string[]
 ): Promise<JobRow[]> {
   const context = await cli.context();
-  const known = await readJobs(context, principal, jobIds);
-  if (known.every((job) => TERMINAL.includes(job.status))) return known;
-  const interrupted = onInterrupt();
+  const rows = () => patiently(cli, context, () => readJobs(context, principal, jobIds));
+  if ((await readStates(context, principal, jobIds)).every(isTerminal)) return rows();
+  using interrupted = onInterrupt(cli.out, "ending", { runs: true });
+  const { signal } = interrupted;
   const leave = await enrol(cli.home(), "wait");
   const helper = new HelperWorker(cli, context, engines);
   try {
     for (;;) {
       await helper.ensure();
-      const jobs = await patiently(cli, context, () => readJobs(context, principal, jobIds));
-      const done = jobs.filter((job) => TERMINAL.includes(job.status)).length;
-      cli.out.progress(done, jobs.length, jobs.length === 1 ? (jobs[0]?.status ?? "") : "jobs");
-      if (done === jobs.length) return jobs;
-      if (interrupted.aborted) throw new Interrupted();
-      await sleep(POLL_MS, undefined, { signal: interrupted }).catch(() => {});
+      const states = await patiently(cli, context, () => readStates(context, principal, jobIds));
+      const done = states.filter(isTerminal).length;
+      cli.out.progress(done, states.length, states.length === 1 ? (states[0] ?? "") : "jobs");
+      if (done === states.length) return await rows();
+      if (signal.aborted) throw new Interrupted();
+      await sleep(POLL_MS, undefined, { signal }).catch(() => {});
     }
   } finally {
-    await helper.end(interrupted.aborted);
+    await helper.end(signal.aborted);
     leave();
   }
 }
@@ -183,6 +182,21 @@ function missingEngine(engine: string, probe: EngineProbe | undefined): AppError
   return new AppError("unavailable", `the jobs wait in the queue, because ${engine} is missing here: ${how}`);
 }
 
+function isTerminal(status: JobStatus): boolean {
+  return TERMINAL.includes(status);
+}
+
+/** How jobs stand: asked several times a second, where their rows would cost a look for each molecule and name. */
+async function readStates(context: Context, principal: Principal, jobIds: string[]): Promise<JobStatus[]> {
+  const states: JobStatus[] = [];
+  for (let at = 0; at < jobIds.length; at += PAGE) {
+    const job_ids = jobIds.slice(at, at + PAGE);
+    const { items } = await perform(context, jobStates, principal, { job_ids });
+    states.push(...items.map(({ status }) => status));
+  }
+  return states;
+}
+
 /** Jobs in the order asked for. */
 async function readJobs(context: Context, principal: Principal, jobIds: string[]): Promise<JobRow[]> {
   const found = new Map<string, JobRow>();
@@ -191,15 +205,4 @@ async function readJobs(context: Context, principal: Principal, jobIds: string[]
     for (const job of page.items) found.set(job.job_id, job);
   }
   return jobIds.flatMap((id) => found.get(id) ?? []);
-}
-
-/**
- * Aborts on Ctrl-C or SIGTERM. The listeners stay to the end of the process: a second signal would else
- * end it before its task is given back.
- */
-export function onInterrupt(): AbortSignal {
-  const controller = new AbortController();
-  process.on("SIGINT", () => controller.abort());
-  process.on("SIGTERM", () => controller.abort());
-  return controller.signal;
 }

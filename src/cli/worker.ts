@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { ENGINE_NAMES } from "../engines/registry.ts";
+import { toAppError } from "../errors.ts";
 import { openLogger } from "../log.ts";
 import { enrol } from "../processes.ts";
-import { countLater } from "../queue/operators-store.ts";
+import { countLater, type Later, MOST_LATER } from "../queue/operators-store.ts";
 import type { TaskEnd } from "../worker/run.ts";
 import { startWorker } from "../worker/start.ts";
 import type { Cli } from "./cli.ts";
@@ -76,7 +77,12 @@ const WORDS: Record<TaskEnd, string> = {
 
 /** What a worker did that ends by itself: one document with --json, else words that are no result. */
 async function tellOnce(cli: Cli, ends: Map<TaskEnd, number>, engines: string[]): Promise<void> {
-  const later = await countLater((await cli.context()).metadata, engines);
+  const { metadata } = await cli.context();
+  const later = await countLater(metadata, engines).catch((error: unknown) => {
+    // What was run is told all the same.
+    cli.out.say(`what is left was not counted: ${toAppError(error).message}`);
+    return null;
+  });
   const count = (end: TaskEnd) => ends.get(end) ?? 0;
   const all = Object.keys(WORDS) as TaskEnd[];
   if (cli.out.json) {
@@ -85,10 +91,21 @@ async function tellOnce(cli: Cli, ends: Map<TaskEnd, number>, engines: string[])
   }
   const words = all.filter((end) => count(end) > 0).map((end) => `${count(end)} ${WORDS[end]}`);
   cli.out.say(words.length === 0 ? "nothing was to be run" : `ran: ${words.join(", ")}`);
-  if (later.first_at !== null)
-    cli.out.say(
-      `${later.tasks} left whose time is still to come, the first at ${time(later.first_at)}: run it again then`,
-    );
+  for (const line of later === null ? [] : leftLines(later)) cli.out.say(line);
+}
+
+/** What is left for later, in words. */
+export function leftLines({ tasks, first_at, resting_lanes, resting_until }: Later): string[] {
+  const count = tasks < MOST_LATER ? `${tasks}` : `${tasks} or more`;
+  const lanes = resting_lanes === 1 ? "tasks of 1 lane rest" : `tasks of ${resting_lanes} lanes rest`;
+  return [
+    ...(first_at === null
+      ? []
+      : [`${count} left whose time is still to come, the first at ${time(first_at)}: run it again then`]),
+    ...(resting_until === null
+      ? []
+      : [`${lanes}, as their organization's database was away; the first until ${time(resting_until)}`]),
+  ];
 }
 
 /** First signal: finish what runs. Second: end it now, its tasks go back. A closed parent counts as the first. */

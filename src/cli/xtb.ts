@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
+import { CreateBatch } from "../batches/schema.ts";
 import { listCalculationsOfJobs, submitCalculationsOperation } from "../calculations/operations.ts";
 import type { Calculation, SubmitCalculations, SubmittedCalculations } from "../calculations/schema.ts";
 import { ALPB_SOLVENTS, OPTIMIZATION_LEVELS } from "../engines/xtb/schema.ts";
@@ -8,7 +9,9 @@ import type { JobRow } from "../jobs/schema.ts";
 import { readMoleculeFile } from "../molecules/read-file.ts";
 import type { MoleculeRecord } from "../molecules/schema.ts";
 import { perform } from "../perform.ts";
+import { chosenAmong } from "../requests/params.ts";
 import { MOST_RECORDS } from "../requests/schema.ts";
+import { XTB_CHOICES } from "../requests/xtb.ts";
 import { addStructure } from "../structures/operations.ts";
 import { formatOfName } from "../structures/read.ts";
 import { submitBatch } from "./batch-submit.ts";
@@ -85,13 +88,11 @@ async function runXtb(cli: Cli, smiles: string[], options: Options): Promise<voi
 
 /** More than one call takes: one batch, whose jobs are made as others end. */
 async function xtbBatch(cli: Cli, input: SubmitCalculations, options: Options): Promise<void> {
-  const { task, molecules = [], structure_ids = [], on_reject = "refuse", ...asked } = input;
-  const { visibility, priority, reuse, source_file, ...chosen } = asked;
-  const shared = Object.entries({ visibility, priority, reuse, source_file });
+  const { task, molecules = [], structure_ids = [], on_reject = "refuse", ...given } = input;
   const into = {
+    ...chosenAmong(CreateBatch.properties, given),
     pipeline: task === "optimize" ? "xtb-optimize" : "xtb-singlepoint",
-    params: chosen,
-    ...Object.fromEntries(shared.filter(([, value]) => value !== undefined)),
+    params: chosenAmong(XTB_CHOICES, given),
   };
   await submitBatch(
     cli,

@@ -196,6 +196,16 @@ test("where a site has two protocols the question is answered with both, and eac
   await assert.rejects(query({ site: "main", protocol_id: thorough }), none);
 });
 
+test("of one molecule the choice of a protocol is among its own poses", async () => {
+  const alone = await insertMolecule(context, scientist, "CCCCCCCCCN");
+  await add(two, alone, [-6], { protocol_id: thorough });
+  const page = await query({ site: "two protocols", molecule_id: alone });
+  assert.deepEqual([page.protocol_id, scores(page)], [thorough, [-6]]);
+  await assert.rejects(query({ site: "two protocols", molecule_id: neutral }), ({ message }: Error) =>
+    message.includes(`${thorough} (vina 1.2.3, exhaustiveness 32, 2 poses)`),
+  );
+});
+
 test("protocols are told apart by every parameter that differs, and by no other", async () => {
   const at = await createSite(context, scientist, receptor, { ...BOX, name: "three protocols" });
   const wishes = [

@@ -5,6 +5,8 @@ import { findSite } from "../sites/find.ts";
 import type { DockingResult, QueryDocking } from "./schema.ts";
 import {
   countPosesByProtocol,
+  hasResults,
+  type OfSite,
   type SiteProtocol,
   selectBest,
   selectProtocolsOfSite,
@@ -21,6 +23,9 @@ export type DockingPage = {
   protocol_id: string | null;
 };
 
+/** So many sites or protocols are named where one is to be chosen. */
+const CHOICES = 5;
+
 /**
  * Best poses of a site, or the poses of jobs. Scores are ranked within one site and one protocol only: where
  * the question leaves a choice, the error lists it. Throws AppError not_found, bad_input.
@@ -33,7 +38,11 @@ export async function queryDocking(db: ResultsDb, input: QueryDocking): Promise<
     return { items, next_cursor: null, site_id: null, protocol_id: null };
   }
   const site_id = await oneSite(db, input.site);
-  const protocol_id = await oneProtocol(db, site_id, input.protocol_id);
+  const protocol_id = await oneProtocol(
+    db,
+    { site_id, molecule_id: input.molecule_id },
+    input.protocol_id?.toLowerCase(),
+  );
   if (protocol_id === null) return { items: [], next_cursor: null, site_id, protocol_id };
   const wish = pageWish(
     {
@@ -76,40 +85,37 @@ async function oneSite(db: ResultsDb, text: string | undefined): Promise<string>
     if (site === undefined) throw new AppError("not_found", `no binding site "${text.slice(0, 60)}"`);
     return site.site_id;
   }
-  const sites = await selectSitesWithResults(db, 6);
+  const sites = await selectSitesWithResults(db, CHOICES + 1);
   const [only, ...more] = sites;
   if (only === undefined)
     throw new AppError("not_found", "nothing was docked here yet: `aliquot dock --help`");
   if (more.length === 0) return only.site_id;
-  const names = sites.slice(0, 5).map(({ name, version, site_id }) => `${name}@${version} (${site_id})`);
+  const names = sites
+    .slice(0, CHOICES)
+    .map(({ name, version, site_id }) => `${name}@${version} (${site_id})`);
   throw new AppError(
     "bad_input",
     `scores are compared within one site: choose with --site: ${names.join(", ")}`,
   );
 }
 
-async function oneProtocol(
-  db: ResultsDb,
-  siteId: string,
-  wanted: string | undefined,
-): Promise<string | null> {
-  const protocols = await selectProtocolsOfSite(db, siteId);
+async function oneProtocol(db: ResultsDb, asked: OfSite, wanted: string | undefined): Promise<string | null> {
   if (wanted !== undefined) {
-    const known = protocols.find((protocol) => protocol.protocol_id === wanted.toLowerCase());
-    if (known !== undefined) return known.protocol_id;
+    if (await hasResults(db, asked.site_id, wanted)) return wanted;
     throw new AppError("not_found", "this site holds no results of that protocol");
   }
+  const protocols = await selectProtocolsOfSite(db, asked, CHOICES + 1);
   const [only, ...more] = protocols;
   if (only === undefined) return null;
   if (more.length === 0) return only.protocol_id;
-  const poses = await countPosesByProtocol(db, siteId);
+  const poses = await countPosesByProtocol(db, asked);
   const differing = differingParams(protocols);
-  const choices = protocols.map((protocol) =>
-    describe(protocol, differing, poses.get(protocol.protocol_id) ?? 0),
-  );
+  const choices = protocols
+    .slice(0, CHOICES)
+    .map((protocol) => describe(protocol, differing, poses.get(protocol.protocol_id) ?? 0));
   throw new AppError(
     "bad_input",
-    `scores are compared within one protocol: choose with --protocol: ${choices.join("; ")}`,
+    `scores are compared within one protocol: choose with --protocol: ${choices.join("; ")}${protocols.length > CHOICES ? "; and more: `aliquot protocol list`" : ""}`,
   );
 }
 

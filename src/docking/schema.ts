@@ -2,7 +2,7 @@ import { type Static, Type } from "typebox";
 import { VinaParams, VinaPose } from "../engines/vina/schema.ts";
 import { SUBMISSION_CHOICES, Uuid } from "../jobs/schema.ts";
 import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
-import { RequestedJob } from "../requests/schema.ts";
+import { MOST_RECORDS, RequestedJob } from "../requests/schema.ts";
 
 /** What is done with a ligand whose stereo is not fully drawn. */
 export const STEREO_MODES = ["enumerate", "arbitrary", "refuse"] as const;
@@ -15,7 +15,7 @@ export const SubmitDocking = Type.Object(
   {
     /** Id, name (its newest version) or name@version. */
     site: Type.String({ minLength: 1, maxLength: 220 }),
-    molecules: Type.Array(MoleculeRecord, { minItems: 1, maxItems: 1000 }),
+    molecules: Type.Array(MoleculeRecord, { minItems: 1, maxItems: MOST_RECORDS }),
     exhaustiveness: Type.Optional(vina.exhaustiveness),
     num_modes: Type.Optional(vina.num_modes),
     energy_range_kcal_mol: Type.Optional(vina.energy_range_kcal_mol),

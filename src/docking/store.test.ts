@@ -108,7 +108,7 @@ test("which protocols a site has is found without reading its poses", async () =
   const plan = await planAs(
     context,
     scientist,
-    await asked((db) => selectProtocolsOfSite(db, query.site_id)),
+    await asked((db) => selectProtocolsOfSite(db, { site_id: query.site_id, molecule_id: undefined }, 6)),
   );
   assert.ok(plan.some((node) => node["Relation Name"] === "docking_results"));
   assert.ok(

@@ -40,7 +40,7 @@ const NAME = sql<string | null>`(SELECT r.name FROM registrations r
   WHERE r.molecule_id = d.molecule_id AND r.name IS NOT NULL ORDER BY r.created_at LIMIT 1)`;
 
 /**
- * Poses of jobs in the order of the jobs, best first within each; for a task that was answered from the cache the
+ * Poses of jobs in the order of the jobs, task by task, best first within each task; for one that was answered from the cache the
  * poses behind it, marked.
  */
 export async function selectResultsOfJobs(db: ResultsDb, jobIds: string[]): Promise<DockingResult[]> {
@@ -165,32 +165,61 @@ export type SiteProtocol = {
   params: Record<string, unknown>;
 };
 
-/** Protocols with results at a site that the caller may see, newest first; one index probe for each protocol. */
-export async function selectProtocolsOfSite(db: ResultsDb, siteId: string): Promise<SiteProtocol[]> {
+/** What is asked of a site: all of it, or one molecule's poses. */
+export type OfSite = { site_id: string; molecule_id: string | undefined };
+
+/** Whether a site has results of a protocol that the caller may see: found as those of `selectProtocolsOfSite`. */
+export async function hasResults(db: ResultsDb, siteId: string, protocolId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom("docking_results")
+    .select("result_id")
+    .where("site_id", "=", siteId)
+    .where("protocol_id", "=", protocolId)
+    // By the index of the ranking: of what is frequent the planner would read the table instead.
+    .orderBy("affinity_kcal_mol")
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/**
+ * Protocols with results at a site that the caller may see, newest first; at most `most`. Each protocol is looked up
+ * by index until one row of it is the caller's to see. Row security is asked after the index: a protocol of which all
+ * there is a colleague's alone is read through.
+ */
+export async function selectProtocolsOfSite(
+  db: ResultsDb,
+  { site_id, molecule_id }: OfSite,
+  most: number,
+): Promise<SiteProtocol[]> {
   const rows = await db
     .selectFrom("protocols as p")
     .select(["p.protocol_id", "p.program", "p.program_version", "p.params"])
-    .where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom("docking_results as d")
-          .select("d.result_id")
-          .where("d.site_id", "=", siteId)
-          .whereRef("d.protocol_id", "=", "p.protocol_id"),
-      ),
-    )
+    .where((eb) => {
+      const found = eb
+        .selectFrom("docking_results as d")
+        .select("d.result_id")
+        .where("d.site_id", "=", site_id)
+        .whereRef("d.protocol_id", "=", "p.protocol_id");
+      return eb.exists(molecule_id === undefined ? found : found.where("d.molecule_id", "=", molecule_id));
+    })
     .orderBy("p.created_at", "desc")
+    .limit(most)
     .execute();
   return rows as unknown as SiteProtocol[];
 }
 
-/** How many poses of a site there are by protocol. Reads all of them. */
-export async function countPosesByProtocol(db: ResultsDb, siteId: string): Promise<Map<string, number>> {
+/** How many poses of a site, or of a molecule there, there are by protocol. Reads all of them. */
+export async function countPosesByProtocol(
+  db: ResultsDb,
+  { site_id, molecule_id }: OfSite,
+): Promise<Map<string, number>> {
   const rows = await db
     .selectFrom("docking_results")
     .select("protocol_id")
     .select(sql<number>`count(*)::integer`.as("poses"))
-    .where("site_id", "=", siteId)
+    .where("site_id", "=", site_id)
+    .$if(molecule_id !== undefined, (query) => query.where("molecule_id", "=", molecule_id ?? ""))
     .groupBy("protocol_id")
     .execute();
   return new Map(rows.map(({ protocol_id, poses }) => [protocol_id, poses]));

@@ -1,6 +1,8 @@
 import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
+import { VinaParams } from "../engines/vina/schema.ts";
 import { recipeNamed } from "../pipelines/recipe.ts";
+import { chosenAmong } from "../requests/params.ts";
 import { planOwn } from "../requests/plan.ts";
 import { type PreparedRequests, prepareRequests, submitRequests } from "../requests/submit.ts";
 import type { Services } from "../services.ts";
@@ -14,9 +16,9 @@ export async function prepareDocking(
   call: { services: Services; principal: OrgPrincipal },
   input: SubmitDocking,
 ): Promise<PreparedRequests> {
-  const { site, molecules, stereo, visibility, priority, reuse, on_reject, source_file, ...params } = input;
+  const { site, stereo, visibility } = input;
   const asked = {
-    ...{ site, params },
+    ...{ site, params: chosenAmong(VinaParams.properties, input) },
     ...(stereo === undefined ? {} : { stereo }),
     ...(visibility === undefined ? {} : { visibility }),
   };

@@ -46,6 +46,14 @@ export async function reviveTasks(tx: ResultsTx, jobIds: string[]): Promise<Read
   return revived.rows;
 }
 
+/** Whether the caller sees a job, and the batch that it belongs to. */
+export async function selectOptionalBelonging(
+  tx: ResultsTx,
+  jobId: string,
+): Promise<{ job_id: string; batch_id: string | null } | undefined> {
+  return tx.selectFrom("jobs").select(["job_id", "batch_id"]).where("job_id", "=", jobId).executeTakeFirst();
+}
+
 /** Status of the batch that a job belongs to; undefined where the caller does not see it. */
 export async function selectBatchStatus(tx: ResultsTx, batchId: string): Promise<string | undefined> {
   const row = await tx
@@ -54,6 +62,18 @@ export async function selectBatchStatus(tx: ResultsTx, batchId: string): Promise
     .where("batch_id", "=", batchId)
     .executeTakeFirst();
   return row?.status;
+}
+
+/** What a failed job met: its code, and the kind that says whether it may do better. */
+export async function selectError(tx: ResultsTx, jobId: string): Promise<{ code: string; kind: string }> {
+  const row = await tx
+    .selectFrom("jobs")
+    .select(sql<string | null>`error ->> 'code'`.as("code"))
+    .select(sql<string | null>`error ->> 'kind'`.as("kind"))
+    .where("job_id", "=", jobId)
+    .executeTakeFirst();
+  const code = row?.code ?? "internal";
+  return { code, kind: row?.kind ?? code };
 }
 
 /** How often each of these jobs was retried before. */

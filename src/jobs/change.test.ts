@@ -15,7 +15,7 @@ import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
 import { failTask } from "../worker/fail.ts";
 import { cancelJobs, retryJobs } from "./change.ts";
-import { cancelJobOperation, jobEvents, retryJobOperation, showJob } from "./operations.ts";
+import { cancelJobOperation, jobEvents, jobStates, retryJobOperation, showJob } from "./operations.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
 beforeEach(clear);
@@ -53,7 +53,7 @@ test("a retry runs what failed and what follows, not what completed, and counts"
   assert.deepEqual(await tasksOf(job), { a: "completed", b: "failed", c: "failed", d: "waiting" });
   assert.deepEqual(await queueOf(context, org.org_id), []);
   for (const count of [1, 2]) {
-    await perform(context, retryJobOperation, scientist, { job_id: job });
+    await perform(context, retryJobOperation, scientist, { job_id: job, force: true });
     assert.deepEqual(await tasksOf(job), { a: "completed", b: "ready", c: "ready", d: "waiting" });
     const { metrics } = await perform(context, showJob, scientist, { job_id: job });
     assert.equal((metrics as { retried?: number }).retried, count);
@@ -128,6 +128,8 @@ test("events of several jobs come each after the one that is known, and states w
   assert.deepEqual(first.jobs.find((job) => job.job_id === two)?.status, "cancelled");
   const hidden = await submitScript(context, scientist, { visibility: "private" });
   const colleague = await person(context, org, "scientist");
+  const { items: states } = await perform(context, jobStates, colleague, { job_ids: [two, hidden] });
+  assert.deepEqual(states, [{ job_id: two, status: "cancelled" }]);
   await assert.rejects(
     perform(context, jobEvents, colleague, { job_ids: [one, hidden] }),
     (error: unknown) => error instanceof AppError && error.kind === "not_found",
@@ -140,7 +142,7 @@ test("a retried job comes back behind what others queued meanwhile, not with its
   await context.superuser("UPDATE jobs SET rank = 5 WHERE job_id = $1", [old], org.database_name);
   const colleague = await person(context, org, "scientist");
   const theirs = await submitScript(context, colleague);
-  await perform(context, retryJobOperation, scientist, { job_id: old });
+  await perform(context, retryJobOperation, scientist, { job_id: old, force: true });
   await context.results.relay(org.org_id);
   const ranks = await context.superuser<{ job_id: string; rank: number }>(
     "SELECT job_id, rank FROM task_queue WHERE org_id = $1",
@@ -163,7 +165,7 @@ test("no job of a paused or cancelled batch is retried alone, and an answer says
   await change(`WITH b AS (INSERT INTO batch_jobs (spec_hash, name, status, owner_id, total_items)
       SELECT spec_hash, 'b', 'paused', owner_id, 1 FROM jobs WHERE job_id = $1 RETURNING batch_id)
     UPDATE jobs SET batch_id = (SELECT batch_id FROM b) WHERE job_id = $1`);
-  const retry = () => perform(context, retryJobOperation, scientist, { job_id: job });
+  const retry = () => perform(context, retryJobOperation, scientist, { job_id: job, force: true });
   await assert.rejects(retry(), { kind: "conflict", message: /paused, .*: resume it first/ });
   await change("UPDATE jobs SET batch_id = NULL WHERE job_id = $1");
   await retry();

@@ -1,11 +1,17 @@
 import { settleItems } from "../batches/settle.ts";
 import { lockGate } from "../batches/store.ts";
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
-import { AppError } from "../errors.ts";
+import { AppError, RETRYABLE_KINDS } from "../errors.ts";
 import { type Fact, insertOutbox } from "../outbox.ts";
-import { cancelTasks, reviveTasks, selectBatchStatus, selectRetries } from "./change-store.ts";
+import {
+  cancelTasks,
+  reviveTasks,
+  selectBatchStatus,
+  selectError,
+  selectOptionalBelonging,
+  selectRetries,
+} from "./change-store.ts";
 import { laterRanks } from "./ranks.ts";
-import { selectOptionalJob } from "./read-store.ts";
 import { type JobStatus, TERMINAL } from "./schema.ts";
 import { insertEvents, type LockedJob, lockJobs, lockOptionalJob, updateJobs } from "./store.ts";
 import { wakeWaiting } from "./waking-store.ts";
@@ -50,17 +56,17 @@ export async function cancelJobs(
     tx,
     jobs.map((job) => ({ job, status: "cancelled", seq: job.seq + 1, timings: { ended_at } })),
   );
+  // Identical tasks that waited for one of these, as far as the canceller may write them; others look for themselves.
+  const woken = await wakeWaiting(
+    tx,
+    signatures.map((signature) => ({ signature, answers: false })),
+  );
   const error = reason.item ?? { code: "cancelled", message: "its job was cancelled" };
   await settleItems(
     tx,
     jobs.flatMap(({ job_id, batch_id }) =>
       batch_id === null ? [] : [{ job_id, status: "skipped" as const, error }],
     ),
-  );
-  // Identical tasks that waited for one of these, as far as the canceller may write them; others look for themselves.
-  const woken = await wakeWaiting(
-    tx,
-    signatures.map((signature) => ({ signature, answers: false })),
   );
   await insertOutbox(tx, [
     ...facts.map((payload): Fact => ({ topic: "job", payload })),
@@ -73,11 +79,15 @@ export async function cancelJobs(
 /**
  * Runs what failed of a job again, with as many attempts as a new one has. Completed tasks stay as they
  * are, and what comes after goes on waiting. Throws AppError not_found, forbidden, conflict (only a failed job is
- * retried, and none of a batch that is paused or cancelled).
+ * retried, none of a batch that is paused or cancelled, and unless that is forced none that would fail the same way).
  */
-export async function retryJob(scope: ResultsScope, jobId: string): Promise<Changed> {
+export async function retryJob(
+  scope: ResultsScope,
+  jobId: string,
+  { force = false }: { force?: boolean } = {},
+): Promise<Changed> {
   // Before the job's row, as whoever cancels or pauses its batch takes them, and to the end: what is read holds then.
-  const batchId = (await selectOptionalJob(scope.tx, jobId))?.batch_id ?? null;
+  const batchId = (await selectOptionalBelonging(scope.tx, jobId))?.batch_id ?? null;
   if (batchId !== null) await lockGate(scope.tx, batchId);
   const job = await lockOwnJob(scope.tx, jobId);
   if (job.status !== "failed") {
@@ -91,6 +101,12 @@ export async function retryJob(scope: ResultsScope, jobId: string): Promise<Chan
     const way = batch === "paused" ? "resume it first" : "`job submit --from` makes a new job of it";
     throw new AppError("conflict", `this job's batch is ${batch}, and nothing of it runs again: ${way}`);
   }
+  const { code, kind } = await selectError(scope.tx, jobId);
+  if (!force && !RETRYABLE_KINDS.includes(kind))
+    throw new AppError(
+      "conflict",
+      `this job failed with ${code} and would again: submit it anew with another input, or say --force to run it all the same`,
+    );
   await retryJobs(scope.tx, [jobId]);
   return { job_id: jobId, status: "queued" };
 }
@@ -150,6 +166,7 @@ export async function retryJobs(tx: ResultsTx, jobIds: string[]): Promise<Locked
 async function lockOwnJob(tx: ResultsTx, jobId: string): Promise<LockedJob> {
   const job = await lockOptionalJob(tx, jobId);
   if (job !== undefined) return job;
-  if ((await selectOptionalJob(tx, jobId)) === undefined) throw new AppError("not_found", "no such job");
+  if ((await selectOptionalBelonging(tx, jobId)) === undefined)
+    throw new AppError("not_found", "no such job");
   throw new AppError("forbidden", "this job is somebody else's: only its owner or an admin may change it");
 }

@@ -1,4 +1,5 @@
 import { Type } from "typebox";
+import { inOrganization } from "../access/policy.ts";
 import { AppError } from "../errors.ts";
 import { operation } from "../operation.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
@@ -68,10 +69,28 @@ export const showJob = operation({
   summary: "One job with its tasks, inputs, outputs and events",
   permission: "jobs:read",
   http: { method: "GET", path: "/jobs/{job_id}" },
-  tx: "results",
+  // Its owner's name is in the metadata database.
+  tx: "own",
   input: OneJob,
   output: JobDetail,
-  run: ({ scope }, { job_id }) => readJob(scope, job_id),
+  run: ({ services, principal }, { job_id }) => readJob(services, inOrganization(principal), job_id),
+});
+
+export const jobStates = operation({
+  name: "job.states",
+  summary: "How jobs stand, and nothing else of them; those that you may not see are left out",
+  permission: "jobs:read",
+  http: { method: "GET", path: "/job-states" },
+  tx: "results",
+  input: Type.Object(
+    { job_ids: Type.Array(Uuid, { minItems: 1, maxItems: 1000 }) },
+    { additionalProperties: false },
+  ),
+  output: Type.Object({ items: Type.Array(Changed), next_cursor: Type.Null() }),
+  run: async ({ scope }, { job_ids }) => ({
+    items: await selectStates(scope.tx, job_ids),
+    next_cursor: null,
+  }),
 });
 
 export const jobEvents = operation({
@@ -124,9 +143,13 @@ export const retryJobOperation = operation({
   permission: "jobs:manage",
   http: { method: "POST", path: "/jobs/{job_id}/retry" },
   tx: "results",
-  input: OneJob,
+  input: Type.Object(
+    /** Also one that would fail the same way again. */
+    { job_id: Uuid, force: Type.Optional(Type.Boolean()) },
+    { additionalProperties: false },
+  ),
   output: Changed,
-  run: ({ scope }, { job_id }) => retryJob(scope, job_id),
+  run: ({ scope }, { job_id, ...how }) => retryJob(scope, job_id, how),
   told: ({ job_id }) => ({ entity_type: "job", entity_id: job_id, job_id }),
 });
 

@@ -101,20 +101,30 @@ export async function selectOptionalJob(db: ResultsDb, jobId: string): Promise<J
   return (await described(db, one).executeTakeFirst()) as JobRow | undefined;
 }
 
-/** Everything that hangs on a job, for `job show`. */
+/**
+ * Everything that hangs on a job, for `job show`. A job may be seen by more people than what it was given: ids of
+ * molecules, structures and sites that row security hides from the asker are null.
+ */
 export async function selectJobParts(db: ResultsDb, jobId: string) {
   const [tasks, executions] = [await selectTasks(db, jobId), await selectExecutions(db, jobId)];
   const inputs = await db
-    .selectFrom("job_inputs")
-    .selectAll()
-    .where("job_id", "=", jobId)
-    .orderBy("key")
+    .selectFrom("job_inputs as i")
+    .leftJoin("molecules as m", "m.molecule_id", "i.molecule_id")
+    .leftJoin("structures as s", "s.structure_id", "i.structure_id")
+    .leftJoin("binding_sites as b", "b.site_id", "i.site_id")
+    .select(["i.job_id", "i.key", "i.uri", "i.content_type", "i.size_bytes", "i.checksum", "i.created_at"])
+    .select(["m.molecule_id", "s.structure_id", "b.site_id"])
+    .where("i.job_id", "=", jobId)
+    .orderBy("i.key")
     .execute();
   const outputs = await db
-    .selectFrom("job_outputs")
-    .selectAll()
-    .where("job_id", "=", jobId)
-    .orderBy("key")
+    .selectFrom("job_outputs as o")
+    .leftJoin("molecules as m", "m.molecule_id", "o.molecule_id")
+    .leftJoin("structures as s", "s.structure_id", "o.structure_id")
+    .select(["o.job_id", "o.key", "o.uri", "o.content_type", "o.size_bytes", "o.checksum", "o.created_at"])
+    .select(["m.molecule_id", "s.structure_id"])
+    .where("o.job_id", "=", jobId)
+    .orderBy("o.key")
     .execute();
   const events = await db
     .selectFrom("job_events")
@@ -122,13 +132,23 @@ export async function selectJobParts(db: ResultsDb, jobId: string) {
     .where("job_id", "=", jobId)
     .orderBy("seq_no")
     .execute();
-  return { tasks, inputs, outputs, events, executions, protocols: await selectProtocols(db, executions) };
+  return {
+    tasks,
+    inputs,
+    outputs,
+    events,
+    executions,
+    protocols: await selectProtocolsOfTasks(db, executions),
+  };
 }
 
 type Execution = Awaited<ReturnType<typeof selectExecutions>>[number];
 
 /** What the results of a job's tasks stand under, its own and those that answered it, as the tasks ran. */
-async function selectProtocols(db: ResultsDb, executions: Execution[]): Promise<JobDetail["protocols"]> {
+async function selectProtocolsOfTasks(
+  db: ResultsDb,
+  executions: Execution[],
+): Promise<JobDetail["protocols"]> {
   const done = executions
     .filter(({ status }) => status === "completed")
     .map((row) => ({

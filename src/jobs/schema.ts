@@ -77,6 +77,8 @@ const Row = Type.Record(Type.String(), Type.Unknown());
 export const JobDetail = Type.Intersect([
   JobRow,
   Type.Object({
+    /** What its owner is called; null where the asker is told of nobody such. */
+    owner: Type.Union([Type.String(), Type.Null()]),
     tasks: Type.Array(Row),
     inputs: Type.Array(Row),
     outputs: Type.Array(Row),

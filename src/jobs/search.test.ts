@@ -88,6 +88,39 @@ test("a job is listed with what it computes, as far as the asker may know of it"
   assert.deepEqual([shown.molecule_id, shown.smiles, shown.name], [null, null, null]);
 });
 
+test("of a job that all see, what it was given and made is named as far as the asker may see it", async () => {
+  const secret = { visibility: "private" } as const;
+  const molecule = await insertMolecule(context, ann, "CCCN", { name: "ann's", ...secret });
+  const job_id = await submitScript(context, ann);
+  const made = `INSERT INTO structures (kind, format, uri, size_bytes, checksum, source, owner_id, visibility)
+    VALUES ('conformer', 'xyz', 'u', 1, 'sha256:' || repeat('0', 64), 's', $3, 'private') RETURNING structure_id`;
+  const [ids] = await context.superuser<{ structure_id: string; site_id: string }>(
+    `WITH t AS (${made}), r AS (${made.replace("'conformer', 'xyz'", "'receptor', 'pdbqt'")}),
+       b AS (INSERT INTO binding_sites (receptor_structure_id, name, center_x_angstrom, center_y_angstrom, center_z_angstrom,
+           size_x_angstrom, size_y_angstrom, size_z_angstrom, owner_id, visibility)
+         SELECT structure_id, 's', 0, 0, 0, 20, 20, 20, $3, 'private' FROM r RETURNING site_id),
+       gone AS (DELETE FROM job_inputs WHERE job_id = $1),
+       i AS (INSERT INTO job_inputs (job_id, key, molecule_id, structure_id, site_id)
+         SELECT $1::uuid, 'x', $2::uuid, t.structure_id, b.site_id FROM t, b),
+       o AS (INSERT INTO job_outputs (job_id, key, uri, content_type, size_bytes, checksum, molecule_id, structure_id)
+         SELECT $1, 'run/out', 'u', 'text/plain', 1, 'sha256:' || repeat('0', 64), $2, t.structure_id FROM t)
+     SELECT t.structure_id, b.site_id FROM t, b`,
+    [job_id, molecule, ann.user_id],
+    org.database_name,
+  );
+  assert.ok(ids);
+  const named = async (who: OrgPrincipal) => {
+    const { inputs, outputs, owner } = await perform(context, showJob, who, { job_id });
+    const [[input = {}], [output = {}]] = [inputs, outputs];
+    assert.deepEqual([input["key"], output["key"], owner], ["x", "run/out", ann.username]);
+    const idsOf = (row: Record<string, unknown>) => [row["molecule_id"], row["structure_id"]];
+    return [...idsOf(input), input["site_id"], ...idsOf(output)];
+  };
+  const { structure_id, site_id } = ids;
+  assert.deepEqual(await named(ann), [molecule, structure_id, site_id, molecule, structure_id]);
+  assert.deepEqual(await named(bob), [null, null, null, null, null]);
+});
+
 test("no parameter, too many, huge and NUL are refused", async () => {
   const many = Object.fromEntries(Array.from({ length: 21 }, (_, n) => [`p${n}`, n]));
   for (const params of [{}, many, { seed: "x".repeat(501) }, { seed: "a\u0000b" }])

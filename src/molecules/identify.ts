@@ -43,9 +43,13 @@ export function rejectedRecord(
   message: string,
 ): RejectedRecord {
   const first = record.text.split("\n", 1)[0] ?? "";
-  // What is told is stored too: no NUL, and no half of a pair that the cut made.
-  const input = first.slice(0, SHOWN).replaceAll("\0", "\ufffd").toWellFormed();
-  return { line, input, code, message };
+  const name = record.name === undefined ? {} : { name: storable(record.name) };
+  return { line, ...name, input: storable(first), code, message };
+}
+
+/** What is told is stored too: no NUL, and no half of a pair that the cut made. */
+function storable(text: string): string {
+  return text.slice(0, SHOWN).replaceAll("\0", "\ufffd").toWellFormed();
 }
 
 /** The error of a call that takes all records or none, naming each that was refused. */

@@ -21,9 +21,11 @@ export async function readMoleculeFile(path: string): Promise<MoleculeRecord[]> 
 
 const OTHER_FORMATS = /\.(xyz|pdb|ent|cif|mmcif|pdbqt|mol2|csv|tsv)$/i;
 
+const PACKED = /\.(gz|bz2|xz|zst|zip)$/i;
+
 /** Whether a word ends as the name of a file of molecules does, also of a kind that is not read here; no SMILES does. */
 export function hasFileName(word: string): boolean {
-  return /\.(smi|smiles|sdf|sd|mol|txt)$/i.test(word) || OTHER_FORMATS.test(word);
+  return /\.(smi|smiles|sdf|sd|mol|txt)$/i.test(word) || OTHER_FORMATS.test(word) || PACKED.test(word);
 }
 
 export function isSdf(path: string): boolean {
@@ -32,6 +34,7 @@ export function isSdf(path: string): boolean {
 
 /** Throws AppError bad_input on a file whose name says that it is of another kind. */
 export function refuseOtherFormats(path: string): void {
+  if (PACKED.test(path)) throw new AppError("bad_input", `${path} is packed: unpack it first`);
   const other = OTHER_FORMATS.exec(path)?.[0];
   if (other !== undefined)
     throw new AppError(

@@ -68,6 +68,8 @@ export type AddedMolecule = Static<typeof AddedMolecule>;
 
 export const RejectedRecord = Type.Object({
   line: Type.Integer({ minimum: 1 }),
+  /** What it was called, where it was. */
+  name: Type.Optional(Type.String()),
   input: Type.String(),
   code: Type.String(),
   message: Type.String(),

@@ -48,6 +48,7 @@ test("what can't be read says so, as far as it came", async () => {
   await bad("endless.smi", "C".repeat(5_000_000));
   await bad("endless.sdf", `${"C".repeat(999)}\n`.repeat(5000));
   await assert.rejects(all(streamMoleculeFile(join(folder, "none.smi"))), /no such file/);
-  assert.deepEqual(await all(streamMoleculeFile(file("empty.smi", ""))), []);
+  await assert.rejects(all(streamMoleculeFile(file("empty.smi", "# none\n"))), /empty\.smi holds no record/);
+  await assert.rejects(all(streamMoleculeFile(file("m.smi.gz", "x"))), /m\.smi\.gz is packed: unpack it/);
   assert.deepEqual(await all(portionsOf([1, 2, 3], 2)), [[1, 2], [3]]);
 });

@@ -8,9 +8,18 @@ const MOST_CHARACTERS = 4 * 1024 * 1024;
 
 /**
  * Records of a molecule file as `readMoleculeFile` reads it, one after the other and of any length. Throws
- * AppError bad_input: unreadable, not UTF-8, a record without end; a file without a record yields none.
+ * AppError bad_input: unreadable, not UTF-8, a record without end, no record at all.
  */
 export async function* streamMoleculeFile(path: string): AsyncGenerator<MoleculeRecord> {
+  let isEmpty = true;
+  for await (const record of recordsOf(path)) {
+    isEmpty = false;
+    yield record;
+  }
+  if (isEmpty) throw new AppError("bad_input", `${path} holds no record`);
+}
+
+async function* recordsOf(path: string): AsyncGenerator<MoleculeRecord> {
   refuseOtherFormats(path);
   const lines = linesOf(path);
   if (!isSdf(path)) {

@@ -45,8 +45,8 @@ export const SHARE = "pipelines:share";
 /**
  * A new pipeline with a draft, or a draft of one that is there: the next number, or in the place of the draft that
  * it has. The number is written into the spec as its `version`. Throws AppError bad_input (the name, or every fault of the spec),
- * not_found (the template), conflict (the name is taken), forbidden (another's pipeline, or public without the
- * permission for it).
+ * not_found (the template), conflict (the name is taken), forbidden (another's pipeline; or, without the permission
+ * to share, to make it public or to describe a public one anew).
  */
 export async function createPipeline(
   { tx, principal }: { tx: MetadataTx; principal: Principal },
@@ -65,7 +65,7 @@ export async function createPipeline(
   // One that has a name of before keeps it.
   if (found === undefined) checkName(input.name);
   const given = await specOf(tx, input);
-  if (found !== undefined) return replaceDraft(tx, found, given, { ...input, created_by: user_id });
+  if (found !== undefined) return replaceDraft({ tx, principal }, found, given, input);
   const { spec, warnings } = await checkedSpec(tx, given.spec, FIRST);
   const { name, visibility = "organization" } = input;
   const description = input.description ?? given.description;
@@ -79,8 +79,7 @@ export async function createPipeline(
   if (pipeline_id === undefined) {
     // Somebody was quicker: perhaps the asker, perhaps one whose pipelines the asker does not see.
     const there = await selectOptionalPipeline(tx, name);
-    if (there?.whose === "organization")
-      return replaceDraft(tx, there, given, { ...input, created_by: user_id });
+    if (there?.whose === "organization") return replaceDraft({ tx, principal }, there, given, input);
     throw new AppError("conflict", `the name ${name} is taken in your organization: choose another one`);
   }
   await insertDraft(tx, { pipeline_id, version: FIRST, spec, created_by: user_id });
@@ -110,12 +109,16 @@ async function specOf(tx: MetadataTx, { spec, template }: CreatePipeline): Promi
 }
 
 async function replaceDraft(
-  tx: MetadataTx,
+  { tx, principal }: { tx: MetadataTx; principal: Principal },
   { pipeline_id, name }: PipelineRow,
   given: Given,
-  { description, visibility, created_by }: CreatePipeline & { created_by: string },
+  { description, visibility }: CreatePipeline,
 ): Promise<MadeDraft> {
-  if (!(await lockPipeline(tx, pipeline_id))) throw notYours(name);
+  const seenBy = await lockPipeline(tx, pipeline_id);
+  if (seenBy === undefined) throw notYours(name);
+  // A draft is nobody else's to see, but others read the description at once.
+  if (description !== undefined && (visibility ?? seenBy) === "public") require(principal, SHARE);
+  const created_by = principal.user_id;
   const versions = await selectVersions(tx, pipeline_id);
   const draft = versions.findLast((one) => !one.published);
   const version = draft?.version ?? nextNumber(versions.map((one) => one.version));

@@ -194,11 +194,17 @@ test("what other organizations see is not for each member to decide", async () =
   await refuses(create(ann, shared), "forbidden", /pipelines:share/);
   assert.equal((await show(ann, "told")).visibility, "organization");
   await create(boss, shared);
-  // Its maker goes on writing drafts, which nobody else sees.
+  // Its maker goes on writing drafts, which nobody else sees; the words are read at once.
   await create(ann, { name: "told", spec: spec() });
+  const described = { name: "told", spec: spec(), description: "buy this" };
+  await refuses(create(ann, described), "forbidden", /pipelines:share/);
+  assert.equal((await show(ann, "told")).description, (await show(boss, "screen")).description);
+  await create(boss, { ...described, description: "what it does" });
+  assert.equal((await show(ann, "told")).description, "what it does");
   await refuses(publish(ann, { pipeline: "told" }), "forbidden", /pipelines:share/);
   assert.equal((await show(ann, "told")).latest_version, null);
-  await create(ann, { name: "told", spec: spec(), visibility: "organization" });
+  await create(ann, { ...described, visibility: "organization" });
+  assert.equal((await show(ann, "told")).description, "buy this");
   assert.equal((await publish(ann, { pipeline: "told" })).changed, true);
 });
 

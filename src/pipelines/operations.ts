@@ -8,6 +8,7 @@ import { createPipeline, withVersion } from "./create.ts";
 import { SpecChange } from "./diff.ts";
 import { Fault } from "./faults.ts";
 import { findPipeline, usualVersion, versionNamed } from "./find.ts";
+import { PipelineParameter, parametersOf } from "./parameters.ts";
 import { publishPipeline } from "./publish.ts";
 import { prepareRun, RanPipeline, RunPipeline, runPipeline } from "./run.ts";
 import {
@@ -60,13 +61,18 @@ export const showPipeline = operation({
       version: Type.String(),
       published: Type.Boolean(),
       spec: PipelineSpec,
+      parameters: Type.Array(PipelineParameter),
     }),
   ]),
   async run({ tx }, input) {
     const { pipeline, versions } = await findPipeline(tx, input.pipeline);
     const one = versionNamed(pipeline.name, versions, input.version ?? usualVersion(pipeline));
     const { pipeline_version_id, version, published } = one;
-    return { ...pipeline, versions, version, published, spec: await selectSpec(tx, pipeline_version_id) };
+    const spec = await selectSpec(tx, pipeline_version_id);
+    const { pipeline_id, name } = pipeline;
+    const graph = { pipeline_id, pipeline_version_id, name, version, spec };
+    const parameters = parametersOf(graph, await selectDefinitions(tx));
+    return { ...pipeline, versions, version, published, spec, parameters };
   },
 });
 

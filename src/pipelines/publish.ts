@@ -26,7 +26,9 @@ export async function publishPipeline(
 ): Promise<Published> {
   const { pipeline } = await findPipeline(tx, text);
   const { pipeline_id, name } = pipeline;
-  if (pipeline.whose !== "organization" || !(await lockPipeline(tx, pipeline_id))) throw notYours(name);
+  if (pipeline.whose !== "organization") throw notYours(name);
+  const visibility = await lockPipeline(tx, pipeline_id);
+  if (visibility === undefined) throw notYours(name);
   // Read again behind the lock: somebody else may just have published it.
   const versions = await selectVersions(tx, pipeline_id);
   const draft = versions.findLast((one) => !one.published);
@@ -41,8 +43,6 @@ export async function publishPipeline(
     const { latest_version } = (await findPipeline(tx, pipeline_id)).pipeline;
     return { pipeline_id, name, version: meant.version, latest_version, changed: false };
   }
-  // Behind the lock, too: an admin may just have made it public.
-  const { visibility } = (await findPipeline(tx, pipeline_id)).pipeline;
   if (visibility === "public") require(principal, SHARE);
   await checkedSpec(tx, await selectSpec(tx, meant.pipeline_version_id), meant.version);
   await updatePublished(tx, meant.pipeline_version_id);

@@ -1,4 +1,5 @@
 import { type OrgPrincipal, viewerOf } from "../access/principal.ts";
+import { Believed } from "../believed.ts";
 import { AppError } from "../errors.ts";
 import type { Services } from "../services.ts";
 import type { TaskDefinition } from "./definition.ts";
@@ -10,6 +11,8 @@ import {
   selectOptionalPublished,
   selectOptionalSystems,
 } from "./store.ts";
+
+const RECIPES = new Believed<PublishedPipeline>();
 
 type Call = { services: Services; principal: OrgPrincipal };
 
@@ -39,12 +42,16 @@ export async function runnableNamed(
   });
 }
 
-/** The system's own pipeline of a name. Throws AppError unavailable where seeding left it out. */
-export async function recipeNamed({ services, principal }: Call, name: string): Promise<PublishedPipeline> {
-  const pipeline = await services.metadata.member(viewerOf(principal), (tx) =>
-    selectOptionalSystems(tx, name),
-  );
-  if (pipeline === undefined)
+/**
+ * The system's own pipeline of a name, believed for 10 s: it is the same for all organizations, and changes only where
+ * a new program is seeded. Throws AppError unavailable where seeding left it out.
+ */
+export function recipeNamed({ services, principal }: Call, name: string): Promise<PublishedPipeline> {
+  return RECIPES.of(services.metadata, name, async () => {
+    const pipeline = await services.metadata.member(viewerOf(principal), (tx) =>
+      selectOptionalSystems(tx, name),
+    );
+    if (pipeline !== undefined) return pipeline;
     throw new AppError("unavailable", `pipeline ${name} is missing: run \`aliquot seed\``);
-  return pipeline;
+  });
 }

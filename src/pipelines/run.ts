@@ -6,21 +6,19 @@ import { AppError } from "../errors.ts";
 import { SUBMISSION_CHOICES, Uuid } from "../jobs/schema.ts";
 import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
 import { planRequests } from "../requests/plan.ts";
-import { RequestedJob } from "../requests/schema.ts";
+import { MOST_RECORDS, RequestedJob } from "../requests/schema.ts";
 import { type PreparedRequests, prepareRequests, submitRequests } from "../requests/submit.ts";
 import type { Services } from "../services.ts";
 import { runnableNamed } from "./recipe.ts";
 import { PipelineText, VersionText } from "./schema.ts";
 
-const MOST = 1000;
-
 export const RunPipeline = Type.Object(
   {
     pipeline: PipelineText,
     version: Type.Optional(VersionText),
-    molecules: Type.Optional(Type.Array(MoleculeRecord, { maxItems: MOST })),
-    molecule_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST })),
-    structure_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST })),
+    molecules: Type.Optional(Type.Array(MoleculeRecord, { maxItems: MOST_RECORDS })),
+    molecule_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_RECORDS })),
+    structure_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_RECORDS })),
     /** Where a pipeline docks: id, name or name@version. */
     site: Type.Optional(Type.String({ minLength: 1, maxLength: 220 })),
     stereo: Type.Optional(Type.Enum(STEREO_MODES)),
@@ -55,10 +53,10 @@ export async function prepareRun(
 ): Promise<PreparedRequests> {
   const { molecules = [], molecule_ids = [], structure_ids = [] } = input;
   const count = molecules.length + molecule_ids.length + structure_ids.length;
-  if (count > MOST)
+  if (count > MOST_RECORDS)
     throw new AppError(
       "bad_input",
-      `${count} inputs are more than ${MOST} in one call: \`aliquot batch create ${text}\` takes up to a million`,
+      `${count} inputs are more than ${MOST_RECORDS} in one call: \`aliquot batch create ${text}\` takes up to a million`,
     );
   const plan = await planRequests(call, await runnableNamed(call, text, version), input);
   return prepareRequests(call, plan, input);

@@ -150,17 +150,20 @@ export async function selectDefinitions(tx: MetadataTx): Promise<TaskDefinition[
 }
 
 /**
- * Locks a pipeline to the end of the transaction. False where the asker may not change it: it is not theirs, nor
- * are they an admin of its organization.
+ * Locks a pipeline to the end of the transaction; returns who sees it now, which somebody else may just have changed.
+ * Undefined where the asker may not change it: it is not theirs, nor are they an admin of its organization.
  */
-export async function lockPipeline(tx: MetadataTx, pipelineId: string): Promise<boolean> {
+export async function lockPipeline(
+  tx: MetadataTx,
+  pipelineId: string,
+): Promise<PipelineVisibility | undefined> {
   const row = await tx
     .selectFrom("pipelines")
-    .select("pipeline_id")
+    .select("visibility")
     .where("pipeline_id", "=", pipelineId)
     .forUpdate()
     .executeTakeFirst();
-  return row !== undefined;
+  return row?.visibility as PipelineVisibility | undefined;
 }
 
 /** Adds a pipeline without a version. Undefined where its name is taken, be it by one that nobody else sees. */

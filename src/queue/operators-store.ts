@@ -35,16 +35,35 @@ export async function updateDraining(tx: MetadataTx, workerId: string | null): P
   return (await query.execute()).map((row) => row.worker_id);
 }
 
-/** Tasks for these engines that nobody may claim yet, as their time is still to come, and the first of those times. */
-export async function countLater(
-  metadata: MetadataDoor,
-  engines: string[],
-): Promise<{ tasks: number; first_at: string | null }> {
+/** What nobody may claim yet. */
+export type Later = {
+  /** Tasks whose time is still to come; of a lane no more are counted than MOST_LATER. */
+  tasks: number;
+  /** The first of those times. */
+  first_at: string | null;
+  /** Lanes that wait as a whole, because the database of their organization was away. */
+  resting_lanes: number;
+  resting_until: string | null;
+};
+
+/** Enough to say that there are many. */
+export const MOST_LATER = 1000;
+
+/** What of these engines nobody may claim yet: a look into each lane that has tasks, whatever the queue holds. */
+export async function countLater(metadata: MetadataDoor, engines: string[]): Promise<Later> {
+  const none = { tasks: 0, first_at: null, resting_lanes: 0, resting_until: null };
   return metadata.system(async (tx) => {
-    const { rows } = await sql<{ tasks: number; first_at: string | null }>`
-      SELECT count(*)::integer AS tasks, min(available_at) AS first_at FROM task_queue
-      WHERE engine = ANY (${engines}::text[]) AND lease_owner IS NULL AND available_at > now()`.execute(tx);
-    return rows[0] ?? { tasks: 0, first_at: null };
+    const { rows } = await sql<Later>`
+      SELECT coalesce(sum(k.tasks), 0)::integer AS tasks, min(k.first_at) AS first_at,
+        count(*) FILTER (WHERE l.available_at > now())::integer AS resting_lanes,
+        min(l.available_at) FILTER (WHERE l.available_at > now()) AS resting_until
+      FROM queue_lanes l CROSS JOIN LATERAL (
+        SELECT count(*) AS tasks, min(d.available_at) AS first_at FROM (
+          SELECT q.available_at FROM task_queue q
+          WHERE q.engine = l.engine AND q.org_id = l.org_id AND q.lease_owner IS NULL AND q.available_at > now()
+          ORDER BY q.available_at LIMIT ${MOST_LATER}) AS d) AS k
+      WHERE l.is_active AND l.engine = ANY (${engines}::text[])`.execute(tx);
+    return rows[0] ?? none;
   });
 }
 

@@ -9,7 +9,7 @@ import { newId } from "../ids.ts";
 import { type Claim, claimTasks } from "./claims-store.ts";
 import { drainWorker } from "./drain.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import { listLanes, listWorkers } from "./operators-store.ts";
+import { countLater, listLanes, listWorkers, MOST_LATER } from "./operators-store.ts";
 import { isGone, markOf } from "./process-mark.ts";
 import { setLane } from "./set-lane.ts";
 import { sweepLeases } from "./sweep.ts";
@@ -140,6 +140,26 @@ test("an operator sets share and quota of a lane, also before it has had tasks, 
     "SELECT metadata FROM audit_logs WHERE action = 'lane.set' ORDER BY seq",
   );
   assert.equal(told.length, 3);
+});
+
+test("what is left for later is told lane by lane: tasks whose time comes, and lanes that rest", async () => {
+  const [many = "", few = "", idle = ""] = await bareOrgs(context, 3);
+  const none = { tasks: 0, first_at: null, resting_lanes: 0, resting_until: null };
+  for (const org of [many, few, idle]) await enqueueTasks(context, org, org === many ? MOST_LATER + 1 : 2);
+  assert.deepEqual(await countLater(metadata, [QUEUED]), none, "all is to be taken now");
+  const [times] = await context.superuser<{ first_at: string; until: string }>(
+    `WITH t AS (SELECT now() + interval '1 h' AS first_at, now() + interval '2 h' AS later),
+       q AS (UPDATE task_queue SET available_at = CASE org_id WHEN $1 THEN t.later ELSE t.first_at END FROM t
+         WHERE org_id <> $3),
+       l AS (UPDATE queue_lanes SET available_at = t.later FROM t WHERE org_id = $2)
+     SELECT to_json(first_at) #>> '{}' AS first_at, to_json(later) #>> '{}' AS until FROM t`,
+    [many, few, idle],
+  );
+  const { first_at, resting_until, ...counts } = await countLater(metadata, [QUEUED]);
+  assert.deepEqual(counts, { tasks: MOST_LATER + 2, resting_lanes: 1 });
+  const isSame = (one: string | null, other = "") => Date.parse(one ?? "") === Date.parse(other);
+  assert.ok(isSame(first_at, times?.first_at) && isSame(resting_until, times?.until), `${first_at}`);
+  assert.deepEqual(await countLater(metadata, ["another"]), none);
 });
 
 test("a worker whose row is gone announces itself again at its next heartbeat", async () => {

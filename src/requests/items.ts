@@ -63,7 +63,7 @@ function itemsOf(plan: RequestPlan, things: PreparedThings, registered: Register
     const input = { key, molecule_id, structure_id: null, identity: identity_key };
     return { ...nothing, input, params, smiles };
   });
-  const structureKey = inputName(pipeline, task, rules.structure_key ?? rules.molecule_key);
+  const structureKey = inputName(pipeline, task, rules.structures?.key ?? rules.molecule_key);
   const structures = things.structures.map(({ row, params }): RequestItem => {
     const { molecule_id, structure_id, name } = row;
     const input = { key: structureKey, molecule_id, structure_id, identity: structureIdentity(row) };

@@ -11,6 +11,13 @@ export type Params = { [key: string]: unknown };
 /** What may be chosen of an engine, by its names. */
 export type Choices = { [name: string]: TSchema };
 
+/** Of what was asked, what is chosen of an engine. */
+export function chosenAmong(choices: object, asked: object): Params {
+  return Object.fromEntries(
+    Object.entries(asked).filter(([key, value]) => Object.hasOwn(choices, key) && value !== undefined),
+  );
+}
+
 /** The name under which a job says a parameter of a task; undefined where the graph leaves no choice. */
 export function paramName(spec: PipelineSpec, task: string, key: string): string | undefined {
   if (spec.params === undefined) return key;

@@ -6,7 +6,7 @@ import type { PublishedPipeline } from "../pipelines/store.ts";
 import { findSite } from "../sites/find.ts";
 import type { Site } from "../sites/schema.ts";
 import { type StructureRow, selectStructuresByIds } from "../structures/store.ts";
-import { type Params, paramName } from "./params.ts";
+import { inputName, type Params, paramName } from "./params.ts";
 import type { AskedOfPipeline, Call } from "./rules.ts";
 
 export type Places = {
@@ -44,7 +44,8 @@ export async function placesOf(
     places.is_private ||= site.visibility === "private";
     const { inputs } = places;
     if (inputs.some(({ site_id }) => site_id === site.site_id)) continue;
-    const keyOf = (key: string) => freeKey(inputs, key, task);
+    // By the graph's own name where it declares one: those published before a docking took its site alone may.
+    const keyOf = (key: string) => freeKey(inputs, inputName(pipeline, task, key), task);
     inputs.push({ ...structureInput(keyOf("receptor"), receptor), site_id: site.site_id });
     if (reference !== null) inputs.push(structureInput(keyOf("reference"), reference));
   }

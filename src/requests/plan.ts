@@ -69,10 +69,17 @@ function refuseStereo({ name }: PublishedPipeline, rules: EngineRequests, { ster
 
 /** Throws AppError bad_input where a graph declares an input that nothing here is given as: no job of it could start. */
 function refuseUngiven({ name, spec }: PublishedPipeline, task: string, rules: EngineRequests): void {
-  const given = [rules.molecule_key, rules.structure_key].flatMap((key) => {
-    const value = key === null ? undefined : spec.tasks[task]?.inputs?.[key];
-    return key === null ? [] : value !== undefined && "$input" in value ? [value.$input] : [key];
+  const keys = [rules.molecule_key, ...(rules.structures === null ? [] : [rules.structures.key])];
+  const given = keys.map((key) => {
+    const value = spec.tasks[task]?.inputs?.[key];
+    return value !== undefined && "$input" in value ? value.$input : key;
   });
+  // Published before a docking took its site alone: what is published runs as it did, and its site gives them.
+  for (const { engine, inputs } of Object.values(spec.tasks))
+    for (const key of engine === "vina" ? ["receptor", "reference"] : []) {
+      const value = inputs?.[key];
+      if (value !== undefined && "$input" in value) given.push(value.$input);
+    }
   for (const [key, { optional }] of Object.entries(spec.inputs ?? {}))
     if (optional !== true && !given.includes(key))
       throw new AppError("bad_input", `pipeline ${name} needs input ${key}, which nothing here is given as`);

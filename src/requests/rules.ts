@@ -6,7 +6,7 @@ import type { PublishedPipeline } from "../pipelines/store.ts";
 import type { Services } from "../services.ts";
 import type { StructureRow } from "../structures/store.ts";
 import type { WantedSpecies } from "./known.ts";
-import type { Params } from "./params.ts";
+import type { Choices, Params } from "./params.ts";
 
 export type Call = { services: Services; principal: OrgPrincipal };
 type Visibility = "private" | "organization";
@@ -43,9 +43,10 @@ export type Refusal = { code: string; message: string };
 
 /** What an engine makes of molecules and structures, as first task of a pipeline. */
 export type EngineRequests = {
-  /** Its names of what it computes. */
+  /** Its name of a molecule that it computes. */
   molecule_key: string;
-  structure_key: string | null;
+  /** What may be chosen of it, by its names, where a pipeline declares nothing. */
+  choices: Choices;
   /** Of what may be chosen: says how things are read, and is no parameter of its tasks. */
   reading: readonly string[];
   /** Whether stereo that is not drawn is enumerated; else it is refused by `refuse`. */
@@ -65,14 +66,16 @@ export type EngineRequests = {
     pipeline: PublishedPipeline,
     task: string,
   ): Params;
-  /** The same of a structure; null where it takes none. Throws AppError engine_refused. */
-  structureParamsOf:
-    | ((
-        call: Call,
-        row: StructureRow,
-        options: ReadingOptions,
-        pipeline: PublishedPipeline,
-        task: string,
-      ) => Promise<Params>)
-    | null;
+  /** Its name of a structure that it computes, and the parameters of one; null where it takes none. */
+  structures: {
+    key: string;
+    /** Throws AppError engine_refused. */
+    paramsOf(
+      call: Call,
+      row: StructureRow,
+      options: ReadingOptions,
+      pipeline: PublishedPipeline,
+      task: string,
+    ): Promise<Params>;
+  } | null;
 };

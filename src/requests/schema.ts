@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { SubmittedJob, Uuid, VISIBILITIES } from "../jobs/schema.ts";
+import { SUBMISSION_CHOICES, SubmittedJob, Uuid, VISIBILITIES } from "../jobs/schema.ts";
 import { MoleculeRecord } from "../molecules/schema.ts";
 
 /** Records in one call: they go through the toolkit. */
@@ -25,8 +25,7 @@ export const THINGS = {
       { additionalProperties: false },
     ),
   ),
-  /** refuse: one bad record refuses all; skip: it is listed and the rest go on. */
-  on_reject: Type.Optional(Type.Enum(["refuse", "skip"] as const)),
+  on_reject: SUBMISSION_CHOICES.on_reject,
 };
 const Things = Type.Object(THINGS);
 export type Things = Static<typeof Things>;

@@ -2,6 +2,7 @@ import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { questionSigner } from "../jobs/question.ts";
 import { submitJobs } from "../jobs/submit.ts";
+import { allRefused } from "../molecules/identify.ts";
 import type { RejectedRecord } from "../molecules/schema.ts";
 import { forgetMissing } from "../result-cache/forget-missing.ts";
 import { policyOf } from "../result-cache/policy.ts";
@@ -10,7 +11,7 @@ import { itemsBefore, makeItems, requestOf } from "./items.ts";
 import type { Call, RequestPlan } from "./rules.ts";
 import type { RequestedJob, Things } from "./schema.ts";
 import { selectShared } from "./shared-store.ts";
-import { type PreparedThings, prepareThings } from "./things.ts";
+import { countThings, type PreparedThings, prepareThings } from "./things.ts";
 
 /** What was found out before the transaction: chemistry of the things, what they share, and what may answer them. */
 export type PreparedRequests = {
@@ -25,7 +26,7 @@ export type SubmissionChoices = { priority?: number; reuse?: boolean; source_fil
 
 /**
  * Chemistry of what a plan is run on, and a look whether the files of what would answer are there; with no transaction
- * open. Throws AppError as `prepareThings` does.
+ * open. Throws AppError as `prepareThings` does, and bad_input where all were rejected: there would be no job.
  */
 export async function prepareRequests(
   call: Call,
@@ -36,10 +37,12 @@ export async function prepareRequests(
     prepareThings(call, plan, input),
     policyOf(call.services, call.principal.org_id),
   ]);
+  const rejected = [...things.rejected, ...things.refused];
+  if (countThings(things) === 0) throw allRefused(rejected, rejected.length);
   const sign = questionSigner(plan.pipeline.spec);
   const questions = () => itemsBefore(plan, things).map((item) => sign(requestOf(plan, item)));
   if (input.reuse !== false) await forgetMissing(call, questions());
-  return { plan, things, rejected: [...things.rejected, ...things.refused], policy };
+  return { plan, things, rejected, policy };
 }
 
 /**

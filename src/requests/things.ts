@@ -44,7 +44,7 @@ export async function prepareThings(call: Call, plan: RequestPlan, things: Thing
   const structures = await prepareStructures(call, plan, things.structure_ids ?? []);
   const isomers = [...drawn.isomers, ...read.isomers];
   if (isomers.length + known.length > 0) refuseUntaken(pipeline, task, rules.molecule_key);
-  if (structures.length > 0) refuseUntaken(pipeline, task, rules.structure_key ?? rules.molecule_key);
+  if (structures.length > 0) refuseUntaken(pipeline, task, rules.structures?.key ?? rules.molecule_key);
   const bad = [...drawn.rejected, ...read.refused];
   if (bad.length > 0 && (things.on_reject ?? "refuse") === "refuse")
     throw allRefused(bad, records.length + page.species.length);
@@ -142,12 +142,12 @@ async function prepareStructures(
   if (given.length === 0) return [];
   const { pipeline, visibility, options } = plan;
   const { task, rules } = firstOf(pipeline);
-  const { structureParamsOf } = rules;
-  if (structureParamsOf === null)
+  const { structures } = rules;
+  if (structures === null)
     throw new AppError("bad_input", `pipeline ${pipeline.name} takes molecules: give no structures`);
   const rows = await readStructures(call, visibility, given);
   const params = new Map<StructureRow, Params>();
   for (const row of new Set(rows))
-    params.set(row, await structureParamsOf(call, row, options, pipeline, task));
+    params.set(row, await structures.paramsOf(call, row, options, pipeline, task));
   return rows.map((row) => ({ row, params: params.get(row) ?? {} }));
 }

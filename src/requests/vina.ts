@@ -10,7 +10,7 @@ const CHOICES = { ...VinaParams.properties, [SITE_PARAM]: Type.String() };
 /** What `dock` asks too. */
 export const VINA_REQUESTS: EngineRequests = {
   molecule_key: "ligand",
-  structure_key: null,
+  choices: VinaParams.properties,
   reading: [],
   expands_stereo: true,
   plan(pipeline, task, asked) {
@@ -26,5 +26,5 @@ export const VINA_REQUESTS: EngineRequests = {
   },
   refuse: (found) => refuseLigand({ found, line: 1, record: { text: "", format: "smiles" } }),
   paramsOf: () => ({}),
-  structureParamsOf: null,
+  structures: null,
 };

@@ -22,7 +22,7 @@ const {
   seed,
 } = SubmitCalculations.properties;
 /** What may be chosen of xtb; charge and spin become each item's own. */
-const CHOICES = {
+export const XTB_CHOICES = {
   ...{ method, solvent, optimization_level, max_optimization_cycles, large },
   ...{ charge, multiplicity, vertical, seed },
 };
@@ -30,13 +30,13 @@ const CHOICES = {
 /** What `xtb` asks too. */
 export const XTB_REQUESTS: EngineRequests = {
   molecule_key: "molecule",
-  structure_key: "structure",
+  choices: XTB_CHOICES,
   reading: ["vertical"],
   expands_stereo: false,
   plan(pipeline, task, asked) {
     const { spec } = pipeline;
-    const given = checkedParams(pipeline, CHOICES, asked.params ?? {});
-    const { charge, multiplicity, vertical, seed, ...shared } = engineParams(spec, task, CHOICES, given);
+    const given = checkedParams(pipeline, XTB_CHOICES, asked.params ?? {});
+    const { charge, multiplicity, vertical, seed, ...shared } = engineParams(spec, task, XTB_CHOICES, given);
     const kind = spec.tasks[task]?.params["task"] === "single_point" ? "single_point" : "optimize";
     const params =
       spec.params === undefined ? commonParams({ task: kind, ...shared }) : withoutOwn(spec, task, given);
@@ -53,10 +53,13 @@ export const XTB_REQUESTS: EngineRequests = {
       seed: options.seed ?? (spec.params === undefined ? 42 : undefined),
       ...speciesElectrons(species, options),
     }),
-  async structureParamsOf({ services, principal }, row, options, { spec }, task) {
-    const bytes = await services.objects.get(principal.org_id, row.uri);
-    checkStructure(row, readStructure(row.format, bytes, row.record).geometry.elements, options);
-    return asJobParams(spec, task, structureElectrons(row, options));
+  structures: {
+    key: "structure",
+    async paramsOf({ services, principal }, row, options, { spec }, task) {
+      const bytes = await services.objects.get(principal.org_id, row.uri);
+      checkStructure(row, readStructure(row.format, bytes, row.record).geometry.elements, options);
+      return asJobParams(spec, task, structureElectrons(row, options));
+    },
   },
 };
 

@@ -12,8 +12,8 @@ export type AnsweringJob = { input_signature: string; job_id: string };
  * and for a private submission the asker's own; never a colleague's private one, also where an admin could see it.
  * Each of their tasks must be one that the cache would answer now, by a result of the program's version that workers
  * have: what was pruned, disputed or lost its bytes answers no job either. The task's own execution says of which:
- * a person may write a task, and only a worker an execution. The entries behind them are counted as hits: those that
- * may be (`countedKeys`).
+ * a person may write a task, and only a worker an execution. The entries behind them are counted as hits, where
+ * they may be.
  */
 export async function countAnsweringJobs(
   tx: ResultsTx,
@@ -22,8 +22,9 @@ export async function countAnsweringJobs(
   policy: CachePolicy,
 ): Promise<AnsweringJob[]> {
   const own = asker.visibility === "private" ? asker.owner_id : null;
-  const counted = hitsUpdateFrom(sql`(SELECT unnest(cache_keys) AS key FROM found) AS f
-    WHERE ${own}::text IS NULL OR strpos(key, ':') > 0`);
+  const counted = hitsUpdateFrom(
+    sql`(SELECT unnest(cache_keys) AS key, ${own !== null}::boolean AS in_private FROM found) AS f`,
+  );
   const { rows } = await sql<AnsweringJob>`WITH found AS MATERIALIZED (
     SELECT DISTINCT ON (j.input_signature) j.input_signature, j.job_id, k.cache_keys FROM jobs j
     CROSS JOIN LATERAL (SELECT array_agg(e.cache_key) AS cache_keys, bool_and(e.cache_key IS NOT NULL) AS answered

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import type { ResultsTx, Writing } from "../db/results.ts";
+import type { Asker } from "./schema.ts";
 import { isExpired } from "./stats-store.ts";
 
 export const CACHE_SOURCES = ["run", "ingested"] as const;
@@ -107,20 +108,28 @@ export async function replaceEntries(
   );
 }
 
-/**
- * Counts answers, beside what else is written. The time of the last use moves once a minute at most: it is indexed, and an entry that answers
- * thousands of jobs would leave as many dead index rows. Keys that are gone count nothing.
- */
-export function hitsUpdate(cacheKeys: string[]): Writing {
-  return cacheKeys.length === 0 ? undefined : hitsUpdateFrom(sql`unnest(${cacheKeys}::text[]) AS key`);
+/** An entry that answered somebody, and who sees what it answered. */
+export type Hit = Pick<Asker, "visibility"> & { cache_key: string };
+
+/** Counts answers, beside what else is written, as `hitsUpdateFrom` does. */
+export function hitsUpdate(hits: Hit[]): Writing {
+  if (hits.length === 0) return undefined;
+  const keys = hits.map(({ cache_key }) => cache_key);
+  const inPrivate = hits.map(({ visibility }) => visibility === "private");
+  return hitsUpdateFrom(sql`unnest(${keys}::text[], ${inPrivate}::boolean[]) AS f(key, in_private)`);
 }
 
-/** The same for keys that a statement finds, in rows with a column `key`. */
-export function hitsUpdateFrom(keys: RawBuilder<unknown>): RawBuilder<unknown> {
+/**
+ * Counts answers that a statement finds, in rows with the columns `key` and `in_private`. Everybody in the organization
+ * reads how often a shared entry was used, and must not learn that somebody asks in private: that counts on one's own
+ * entry alone, whose key names its owner. The time of the last use moves once a minute at most: it is indexed, and an
+ * entry that answers thousands of jobs would leave as many dead index rows. Keys that are gone count nothing.
+ */
+export function hitsUpdateFrom(found: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`UPDATE result_cache c SET hit_count = c.hit_count + h.hits,
       last_used_at = CASE WHEN c.last_used_at < now() - interval '1 minute' THEN now() ELSE c.last_used_at END
     FROM (SELECT k.cache_key, n.hits FROM result_cache k
-      JOIN (SELECT key, count(*) AS hits FROM ${keys} GROUP BY key) n ON n.key = k.cache_key
+      JOIN (SELECT key, count(*) AS hits FROM ${found} WHERE NOT in_private OR strpos(key, ':') > 0 GROUP BY key) n ON n.key = k.cache_key
       ORDER BY k.cache_key FOR UPDATE OF k) AS h
     WHERE c.cache_key = h.cache_key`;
 }

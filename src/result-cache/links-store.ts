@@ -19,8 +19,7 @@ export async function resultJobIds(db: ResultsDb, jobIds: string[]): Promise<Res
     SELECT e.job_id, e.task_name, o.job_id AS from_job_id, o.task_name AS from_task_name, o.exec_id AS from_exec_id,
       e.ended_at
     FROM task_executions e JOIN task_executions o ON o.exec_id = e.cached_from
-    WHERE e.job_id = ANY (${jobIds}::uuid[]) AND e.status = 'completed'
-    ORDER BY e.ended_at, e.exec_id`.execute(db);
+    WHERE e.job_id = ANY (${jobIds}::uuid[]) AND e.status = 'completed'`.execute(db);
   return rows;
 }
 
@@ -29,8 +28,8 @@ export type Linked = { cached_from_job_id: string | null };
 
 /**
  * Rows of several jobs as those who asked see them: the jobs' own, and for each task that was answered from the
- * cache the rows behind it under the asking job's id, marked. In the order of the jobs, and within one as its tasks
- * ended; rows of a task keep their order.
+ * cache the rows behind it under the asking job's id, marked. In the order of the jobs, and within one task by task as
+ * they ended, those that ended together by their names; rows of a task keep their order.
  */
 export function underAskingJobs<R extends { job_id: string | null; created_at: string }>(
   jobIds: string[],
@@ -41,19 +40,29 @@ export function underAskingJobs<R extends { job_id: string | null; created_at: s
   const byJob = Map.groupBy(rows, (row) => row.job_id ?? "");
   const byAsker = Map.groupBy(links, (link) => link.job_id);
   return [...new Set(jobIds.map((id) => id.toLowerCase()))].flatMap((job_id) => {
-    const own = (byJob.get(job_id) ?? []).map((row) => ({
-      at: row.created_at,
-      row: { ...row, cached_from_job_id: null },
+    const own = [...Map.groupBy(byJob.get(job_id) ?? [], taskOf)].map(([task, made]) => ({
+      at: Math.min(...made.map((row) => Date.parse(row.created_at))),
+      name: typeof task === "string" ? task : "",
+      rows: made.map((row) => ({ ...row, cached_from_job_id: null })),
     }));
-    const linked = (byAsker.get(job_id) ?? []).flatMap((link) =>
-      (byJob.get(link.from_job_id) ?? [])
+    const linked = (byAsker.get(job_id) ?? []).map((link) => ({
+      at: Date.parse(link.ended_at),
+      name: link.task_name,
+      rows: (byJob.get(link.from_job_id) ?? [])
         .filter((row) => isOf(row, link))
-        .map((row) => ({ at: link.ended_at, row: underAsker(row, link) })),
-    );
+        .map((row) => underAsker(row, link)),
+    }));
     return [...own, ...linked]
-      .toSorted((one, other) => Date.parse(one.at) - Date.parse(other.at))
-      .map(({ row }) => row);
+      .toSorted(
+        (one, other) => one.at - other.at || Number(one.name > other.name) - Number(one.name < other.name),
+      )
+      .flatMap(({ rows: ofTask }) => ofTask);
   });
+}
+
+/** The task whose row it is; where rows do not say, a task has made one. */
+function taskOf<R extends object>(row: R): unknown {
+  return "task_name" in row ? row.task_name : row;
 }
 
 function underAsker<R extends { job_id: string | null }>(row: R, link: ResultLink): R & Linked {

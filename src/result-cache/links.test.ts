@@ -47,3 +47,34 @@ test("of a graph that the cache answered in part, rows come as the tasks ended",
     ],
   );
 });
+
+test("tasks that were recorded together come one after the other, by name", () => {
+  const rows = [
+    row("asker", "b", 5, "b 1"),
+    row("asker", "a", 5, "a 1"),
+    row("before", "c there", 1, "c 1"),
+    row("asker", "b", 5, "b 2"),
+    row("before", "c there", 1, "c 2"),
+    row("asker", "d", 5, "d 1"),
+    row("asker", "a", 5, "a 2"),
+  ];
+  const shown = underAskingJobs(
+    ["asker"],
+    rows,
+    [link("c", 5)],
+    (one, { from_task_name }) => one.task_name === from_task_name,
+  );
+  assert.deepEqual(
+    shown.map(({ id }) => id),
+    ["a 1", "a 2", "b 1", "b 2", "c 1", "c 2", "d 1"],
+  );
+});
+
+test("rows that name no task keep their order where they were recorded together", () => {
+  const rows = ["x", "y", "z"].map((id) => ({ job_id: "asker", created_at: at(5), id }));
+  const shown = underAskingJobs(["asker"], rows, [], () => false);
+  assert.deepEqual(
+    shown.map(({ id }) => id),
+    ["x", "y", "z"],
+  );
+});

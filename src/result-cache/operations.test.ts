@@ -44,7 +44,7 @@ const answered = (asker: Asker, document: object) =>
     const [answer] = await reserve(tx, [task], POLICY);
     assert.ok(answer?.kind === "hit");
     await end(tx, task.exec_id, { signature: task.signature, cached_from: answer.entry.canonical_exec_id });
-    await hitsUpdate([answer.entry.cache_key])?.execute(tx);
+    await hitsUpdate([{ ...answer.entry, visibility: asker.visibility }])?.execute(tx);
     const { job_id } = await tx
       .selectFrom("task_executions")
       .select("job_id")
@@ -198,7 +198,7 @@ test("many entries go in portions, and nobody who takes some out waits for one t
     [job_id],
   );
   const pruned = await work(async ({ tx }) => {
-    await hitsUpdate([signature])?.execute(tx);
+    await hitsUpdate([{ cache_key: signature, visibility: "organization" }])?.execute(tx);
     return prune(admin, { all: true });
   });
   assert.equal(pruned.entries, 2100);

@@ -6,7 +6,7 @@ import type { OrgPrincipal } from "../access/principal.ts";
 import { signatureOf } from "../canonical.ts";
 import { newId, sha256 } from "../ids.ts";
 import { answeredBefore } from "./answered.ts";
-import { hitsUpdate } from "./entries-store.ts";
+import { type Hit, hitsUpdate } from "./entries-store.ts";
 import { forgetMissing } from "./forget-missing.ts";
 import { type KeepItem, keepResults, weigh } from "./keep.ts";
 import { policyOf } from "./policy.ts";
@@ -183,7 +183,7 @@ test("a hit whose entry is replaced or pruned meanwhile links to the rows that a
   const better = await made(openly(ann), document, { checks_passed: 2 });
   await work(async ({ tx }) => {
     await end(tx, task.exec_id, { signature, cached_from: answer.entry.canonical_exec_id });
-    await hitsUpdate([answer.entry.cache_key, sha256("pruned")])?.execute(tx);
+    await hitsUpdate([shown(answer.entry.cache_key), shown(sha256("pruned"))])?.execute(tx);
   });
   const [entry] = await entriesOf(signature);
   assert.equal(entry?.canonical_job_id, better.job_id);
@@ -191,10 +191,30 @@ test("a hit whose entry is replaced or pruned meanwhile links to the rows that a
   assert.equal(answer.entry.canonical_job_id, job_id);
 });
 
+const shown = (cache_key: string): Hit => ({ cache_key, visibility: "organization" });
+
+test("what somebody asks in private counts on that person's own entry, and on none that all read", async () => {
+  const document = question();
+  const { signature } = await made(openly(ann), document);
+  const quiet = question();
+  await made(privately(bob), quiet);
+  const [own] = await entriesOf(signatureOf(quiet));
+  const keys = [signature, own?.cache_key ?? ""];
+  const hits = keys.map((cache_key): Hit => ({ cache_key, visibility: "private" }));
+  await work(async ({ tx }) => hitsUpdate([...hits, shown(signature)])?.execute(tx));
+  const counted = [...(await entriesOf(signature)), ...(await entriesOf(signatureOf(quiet)))];
+  assert.deepEqual(
+    counted.map((row) => Number(row.hit_count)),
+    [1, 1],
+  );
+});
+
 test("hits are counted exactly by many at once, also the same one twice in a call", async () => {
   const { signature } = await made(openly(ann), question());
   await Promise.all(
-    Array.from({ length: 8 }, () => work(async ({ tx }) => hitsUpdate([signature, signature])?.execute(tx))),
+    Array.from({ length: 8 }, () =>
+      work(async ({ tx }) => hitsUpdate([shown(signature), shown(signature)])?.execute(tx)),
+    ),
   );
   assert.equal(Number((await entriesOf(signature))[0]?.hit_count), 16);
 });

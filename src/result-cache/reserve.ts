@@ -15,14 +15,6 @@ export function cacheKey(signature: string, private_to: string | null): string {
   return private_to === null ? signature : `${signature}:${private_to}`;
 }
 
-/**
- * Of entries that answered somebody, those on which it counts: everybody in the organization reads how often a shared
- * one was used, and must not learn that somebody asks in private.
- */
-export function countedKeys({ visibility }: Pick<Asker, "visibility">, keys: string[]): string[] {
-  return visibility === "private" ? keys.filter((key) => key.includes(":")) : keys;
-}
-
 /** Keys under which an answer may lie for this asker, best first: what all may have, then one's own. */
 function keysFor(ask: Asker & { signature: string }): string[] {
   const own = privateTo(ask);

@@ -345,7 +345,7 @@ test("a retry between an older claim's failure and a newer claim's start is not 
   assert.ok(late);
   await fail(first, new AppError("engine_refused", "final"));
   assert.deepEqual(await start(context, late), { kind: "gone" });
-  await context.results.transact(scientist, (scope) => retryJob(scope, job));
+  await context.results.transact(scientist, (scope) => retryJob(scope, job, { force: true }));
   await relay();
   await releaseClaims(context.metadata, [late], 0);
   await skipBackoff(context, job);

@@ -22,6 +22,7 @@ import {
   selectMaterial,
   selectSpecs,
   startRows,
+  takeFences,
   taskKey,
 } from "./tasks-store.ts";
 import { type PutOff, putOff } from "./waiting-store.ts";
@@ -60,6 +61,8 @@ export async function startTasks(
   const waiting = await stillWaiting(tx, ledger, claims, tasks);
   const lost: Beginning[] = [];
   const begun: Beginning[] = [];
+  // Claimed before their batch was paused: they leave the queue, and resuming brings them back.
+  const resting: Claim[] = [];
   const answers = claims.map((claim): NotStarted | { kind: "begun"; index: number } => {
     const [job, task] = [ledger.job(claim.job_id), tasks.get(taskKey(claim))];
     if (job === undefined) return { kind: "absent" };
@@ -69,6 +72,11 @@ export async function startTasks(
       return { kind: "gone" };
     }
     if (task.fence >= claim.fence) return { kind: "newer", fence: task.fence };
+    if (job.status === "pending") {
+      resting.push(claim);
+      ledger.fact(goneFact(claim));
+      return { kind: "gone" };
+    }
     const behind = waiting.get(taskKey(claim));
     if (behind !== undefined) return { kind: "waits", holder: behind.holder };
     const beginning = { claim, job, task, exec_id: newId() };
@@ -78,6 +86,7 @@ export async function startTasks(
     }
     return { kind: "begun", index: begun.push(beginning) - 1 };
   });
+  await takeFences(tx, resting);
   await failLostTasks(
     tx,
     ledger,
@@ -115,18 +124,14 @@ async function stillWaiting(
 ): Promise<Map<string, PutOff>> {
   const looks = claims.flatMap((claim) => {
     const [job, task] = [ledger.job(claim.job_id), tasks.get(taskKey(claim))];
-    if (job === undefined || task?.status !== "ready" || task.fence >= claim.fence) return [];
+    if (job === undefined || job.status === "pending") return [];
+    if (task?.status !== "ready" || task.fence >= claim.fence) return [];
     const { job_id, task_name, fence } = claim;
     const { signature } = task;
     return signature === null ? [] : [{ job_id, task_name, fence, signature, private_to: privateTo(job) }];
   });
   const off = await putOff(tx, looks);
-  // What of a paused batch was claimed before it was paused leaves the queue: resuming brings it back.
-  ledger.fact(
-    ...off.map(({ told }) =>
-      ledger.job(told.job_id)?.status === "pending" ? goneFact(told) : readyAgain(told),
-    ),
-  );
+  ledger.fact(...off.map(({ told }) => readyAgain(told)));
   return new Map(off.map((one) => [taskKey(one.told), one]));
 }
 

@@ -122,9 +122,10 @@ async function doRun(world: World, { deed, which }: Deed): Promise<void> {
 }
 
 async function doPerson(world: World, { deed }: Deed): Promise<void> {
-  const change = deed === "cancel" ? cancelJob : retryJob;
   const done = await context.results
-    .transact(scientist, (scope) => change(scope, world.job))
+    .transact(scientist, (scope) =>
+      deed === "cancel" ? cancelJob(scope, world.job) : retryJob(scope, world.job, { force: true }),
+    )
     .then(
       () => true,
       (error: AppError) => {

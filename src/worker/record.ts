@@ -9,7 +9,6 @@ import { dependants } from "../pipelines/graph.ts";
 import type { Claim } from "../queue/claims-store.ts";
 import { hitsUpdate } from "../result-cache/entries-store.ts";
 import { keepResults } from "../result-cache/keep.ts";
-import { countedKeys } from "../result-cache/reserve.ts";
 import type { CacheEntry, CachePolicy } from "../result-cache/schema.ts";
 import { checkRecorded, checkStructures } from "./check-recorded.ts";
 import { completeExecutions, fromCacheWritings } from "./executions-store.ts";
@@ -199,7 +198,7 @@ async function writeAnswered(tx: ResultsTx, ledger: Ledger, answered: Answered[]
     logCompleted(ledger, claim, { attempt, exec_id: task.exec_id, cached: true, ...from }, 0);
   }
   const hits = hitsUpdate(
-    answered.flatMap(({ entry, started }) => countedKeys(started.task, [entry.cache_key])),
+    answered.map(({ entry, started }) => ({ ...entry, visibility: started.task.visibility })),
   );
   // The executions are under their tasks' locks: only the entries are waited for.
   await writeTogether(tx, [...writings, hits]);

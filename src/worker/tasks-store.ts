@@ -54,6 +54,15 @@ export async function startRows(tx: ResultsTx, starts: Start[], workerId: string
   );
 }
 
+/** Gives locked tasks the fences of claims that start nothing: what is told of them later is heard. */
+export async function takeFences(tx: ResultsTx, claims: (TaskKey & { fence: number })[]): Promise<void> {
+  if (claims.length === 0) return;
+  const { job_id, task_name, fence } = columns(claims, "job_id", "task_name", "fence");
+  await sql`UPDATE tasks t SET fence = k.fence
+    FROM unnest(${job_id}::uuid[], ${task_name}::text[], ${fence}::bigint[]) AS k(job_id, task_name, fence)
+    WHERE t.job_id = k.job_id AND t.task_name = k.task_name`.execute(tx);
+}
+
 export type LostExecution = TaskKey & { signature: string | null };
 
 /** Signatures that nobody computes now. */

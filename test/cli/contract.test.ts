@@ -76,7 +76,7 @@ suite("shapes", { concurrency: 3 }, () => {
       ],
     );
     const [{ message, ...rest } = {}] = rejected;
-    assert.deepEqual(rest, { line: 3, input: "C(", code: "unparsable_input" });
+    assert.deepEqual(rest, { line: 3, name: "broken", input: "C(", code: "unparsable_input" });
     assert.match(String(message), /"C\(" is not a molecule/);
     const page = await json<List>(["molecule", "list", "--limit", "1"]);
     assert.ok(page.next_cursor);
@@ -113,7 +113,10 @@ suite("shapes", { concurrency: 3 }, () => {
     const [first, second] = submitted.jobs;
     assert.ok(first !== undefined && second !== undefined && first.job_id !== second.job_id);
     assert.deepEqual([first.status, first.cached], ["queued", false]);
+    const none = await json<List>(["query", "calculations", "--min-gap", "1.5", "--max-gap", "9"]);
+    assert.deepEqual(none, { items: [], next_cursor: null });
     const shown = await json<Row>(["job", "show", first.job_id]);
+    assert.equal(shown["owner"], "admin");
     assertKeys(shown, "job_id", "status", "tasks", "inputs", "outputs", "events", "waiting_for");
     assert.match(String(shown["waiting_for"]), /a worker with xtb: none is running/);
     const plain = await sparing(["job", "show", first.job_id]);
@@ -135,6 +138,9 @@ suite("shapes", { concurrency: 3 }, () => {
       events.map((line) => (JSON.parse(line) as Row)["event"]),
       ["submitted", "cancelled"],
     );
+    const followed = await sparing(["job", "logs", second.job_id, "--follow"]);
+    assert.deepEqual([followed.code, followed.stdout], [1, ""], "a followed job that did not complete");
+    assert.match(followed.stderr, /has no log: it is cancelled/);
     await assertRefused(sparing, {
       words: ["job", "retry", second.job_id],
       exit: 4,

@@ -59,7 +59,7 @@ test("receptor prepare, list, show; site create, list, show; dock without a work
   assert.deepEqual((await json<List>(["query", "docking", "--site", "active site"])).items, []);
 });
 
-test("a file's records that can't be docked are answered, also where all are bad or a later part has nothing else", async () => {
+test("a file's records that can't be docked are answered, also where a later part has nothing else; all bad are refused", async () => {
   const many = home.file("many.smi", `${"CCO\n".repeat(1000)}C( broken\n`);
   const some = await json<Omit<Submitted, "batch_id"> & { batch_id: string }>([
     "dock",
@@ -80,19 +80,18 @@ test("a file's records that can't be docked are answered, also where all are bad
   const bad = home.file("bad.smi", "C(\nOB(O)C\n");
   const words = ["dock", "--site", "active site", "--ligands", bad];
   for (const more of [[], ["--wait"]]) {
-    const ran = await here(["--json", ...words, ...more]);
-    const answer = documentOf<Submitted & { results?: [] }>(words, ran, 1);
+    const refusal = {
+      words: [...words, ...more],
+      exit: 1,
+      code: "unparsable_input",
+      message: /^2 of 2 refused/,
+    };
+    const { fields } = await assertRefused(here, refusal);
     assert.deepEqual(
-      [answer.jobs, answer.rejected.map((row) => row["line"]), answer.results],
-      [[], [1, 2], more.length === 0 ? undefined : []],
+      fields.map(({ line }) => line),
+      [1, 2],
     );
   }
-  const told = await here(words);
-  assert.equal(told.code, 1);
-  assert.match(
-    told.stdout,
-    /^no job: nothing of it can be run\nline 1 was left out: .*\nline 2 was left out: /,
-  );
 });
 
 const bad = (words: string[], message: RegExp, code = "bad_input"): Refusal => ({

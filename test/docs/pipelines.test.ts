@@ -8,7 +8,9 @@ import { ROOT } from "../house/sources.ts";
 import { makeOrg, openTestContext } from "../support/context.ts";
 import { databaseUrl, testServer } from "../support/server.ts";
 
-const guide = readFileSync(join(ROOT, "docs", "pipelines.md"), "utf8");
+const read = (name: string) => readFileSync(join(ROOT, "docs", name), "utf8");
+const guide = read("pipelines.md");
+const batches = read("batches.md");
 const folder = mkdtempSync(join(tmpdir(), "aliquot-guide-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const server = await testServer();
@@ -23,7 +25,7 @@ const env = {
 /** Files are named by their whole path: a command in this process has its folder. */
 const run = (words: string[]) =>
   runHere(
-    words.map((word) => (word.endsWith(".json") ? join(folder, word) : word)),
+    words.map((word) => (/\.(json|smi)$/.test(word) ? join(folder, word) : word)),
     env,
     folder,
   );
@@ -39,24 +41,48 @@ for (const [name, text] of Object.entries({
 }))
   writeFileSync(join(folder, `${name}.json`), text);
 
-/** Commands of the guide in order, each with what it prints there. */
-const commands = [...guide.matchAll(/```console\n([\s\S]*?)```/g)]
-  .flatMap(([, block = ""]) => block.split(/^\$ aliquot /m).slice(1))
-  .map((part) => {
-    const [line = "", ...printed] = part.trimEnd().split("\n");
-    const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? "");
-    return { line, words, printed: printed.join("\n") };
-  });
+/** And the records of the other one. */
+const [, records = ""] = /```text\n([\s\S]*?)```/.exec(batches) ?? [];
+writeFileSync(join(folder, "small.smi"), records);
+
+/** Commands of a guide in order, each with what it prints there. */
+const commandsOf = (text: string) =>
+  [...text.matchAll(/```console\n([\s\S]*?)```/g)]
+    .flatMap(([, block = ""]) => block.split(/^\$ aliquot /m).slice(1))
+    .map((part) => {
+      const [line = "", ...printed] = part.trimEnd().split("\n");
+      const words = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? "");
+      return { line, words, printed: printed.join("\n") };
+    });
+
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Ids, and numbers that a machine and a build decide, are any. */
 function masked(text: string): string {
   return text
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "ID")
+    .replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ( to \S+ \S+Z)?/g, "TIME")
+    .replace(/after \d+ s/g, "after # s")
     .replace(/ *-?\d+\.\d+/g, " #")
     .replace(/ +$/gm, "");
 }
 
+test("every command of the guide to batches prints what the guide says", async (t) => {
+  const commands = commandsOf(batches);
+  assert.equal(commands.length, 10);
+  let made = "";
+  for (const { line, words, printed } of commands)
+    await t.test(line, async () => {
+      // The guide's batch is another one.
+      const ran = await run(words.map((word) => (ID.test(word) ? made : word)));
+      made ||= /^batch (\S+)/.exec(ran.stdout)?.[1] ?? "";
+      assert.equal(masked(ran.stdout.trimEnd()), masked(printed), ran.stderr);
+      assert.equal(ran.code, 0, ran.stderr);
+    });
+});
+
 test("every command of the guide to pipelines prints what the guide says", async (t) => {
+  const commands = commandsOf(guide);
   assert.equal(commands.length, 7);
   for (const { line, words, printed } of commands)
     await t.test(line, { skip: words.includes("--wait") && WITHOUT_XTB }, async () => {

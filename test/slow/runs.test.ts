@@ -131,7 +131,8 @@ test("worker --once says what it ran, and that a later try is left", async () =>
   const none = { recorded: 0, cached: 0, failed: 0, waits: 0, lost: 0, given_back: 0 };
   const { engines, ...told } = await home.json<{ engines: string[] }>(["worker", "--once"], 0, env);
   assert.ok(engines.includes("xtb"));
-  assert.deepEqual(told, { ...none, later: { tasks: 0, first_at: null } });
+  const nothing = { tasks: 0, first_at: null, resting_lanes: 0, resting_until: null };
+  assert.deepEqual(told, { ...none, later: nothing });
 });
 
 test("without the engine a job waits and says what for; --wait ends with 5", async () => {
@@ -175,7 +176,23 @@ test("Ctrl-C on --wait ends with 130, ends the engine, and the job goes on waiti
   assert.ok(["queued", "running"].includes(status), status);
 });
 
+test("Ctrl-C ends what watches and what follows with 130, before a worker has anything to tell", async () => {
+  const [job = ""] = left.waiting;
+  const watching = home.start(["job", "watch", job, "--json"]);
+  await until("events come", watching, () => watching.said().includes("submitted"));
+  watching.child.kill("SIGINT");
+  assert.equal((await watching.ended).code, 130);
+  const following = home.start(["job", "logs", job, "--follow", "--json"]);
+  await until("it waits", following, () => following.said().includes("no attempt has ended yet"));
+  following.child.kill("SIGINT");
+  const ended = await following.ended;
+  assert.deepEqual([ended.code, ended.stdout], [130, ""], ended.stderr);
+  assert.match(ended.stderr, /^ending; Ctrl-C again ends it at once$/m);
+});
+
 test("up --detach, once; its worker ends what waits; watch, retry, logs; down", { skip }, async () => {
+  // Begun before there is anybody who runs it: it prints the log when there is one, and ends with the job.
+  const early = home.start(["job", "logs", left.waiting[0] ?? "", "--follow", "--json"]);
   const up = await home.json<{ pid: number; log: string }>(["up", "--detach"]);
   assert.ok(isAlive(String(up.pid)));
   for (const words of [["up"], ["up", "--detach"]]) {
@@ -201,7 +218,11 @@ test("up --detach, once; its worker ends what waits; watch, retry, logs; down", 
   const message = /no such attempt: it has optimize 1, 2, 3, 4$/;
   const words = ["job", "logs", left.crashed, "--attempt", "5"];
   await assertRefused(run, { words, exit: 3, code: "not_found", message });
+  const came = await early.ended;
+  assert.equal(came.code, 0, came.stderr);
+  assert.match((JSON.parse(came.stdout) as typeof log).log, /normal termination|S\. Grimme/);
   const followed = await home.run(["job", "logs", left.crashed, "--follow", "--json"]);
+  assert.equal(followed.code, 0, followed.stderr);
   const lines = followed.stdout.trimEnd().split("\n");
   assert.deepEqual(
     lines.map((line) => (JSON.parse(line) as typeof log).attempt),

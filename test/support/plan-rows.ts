@@ -3,6 +3,8 @@
 export const ROWS = 12_000;
 /** Far fewer than jobs: what hangs on them looks all of them up at once. */
 export const BATCHES = 3000;
+/** One batch has the last of the jobs, so many: a few run, and the others wait. */
+export const LARGE_BATCH = { number: 65, jobs: 3000 };
 /** Ids that say what they are of: the same number in every table belongs together. */
 export const uid = (kind: string, n: number) =>
   `0000000${kind}-0000-4000-8000-${n.toString(16).padStart(12, "0")}`;
@@ -17,6 +19,7 @@ const series = (rows = ROWS) => `FROM generate_series(1, ${rows}) AS n`;
 export function fillRows(ids: { scientist: string; colleague: string }): string {
   const owner = `CASE WHEN n % 3 = 0 THEN '${ids.colleague}' ELSE '${ids.scientist}' END::uuid`;
   const visibility = "CASE WHEN n % 10 < 3 THEN 'private' ELSE 'organization' END";
+  const inBatch = `n > ${ROWS - LARGE_BATCH.jobs}`;
   const privateTo = `CASE WHEN n % 10 < 3 THEN ${owner} END`;
   return `
   INSERT INTO pipeline_specs (spec_hash, name, version, spec)
@@ -35,21 +38,27 @@ export function fillRows(ids: { scientist: string; colleague: string }): string 
   INSERT INTO binding_sites (site_id, receptor_structure_id, center_x_angstrom, center_y_angstrom, center_z_angstrom,
       size_x_angstrom, size_y_angstrom, size_z_angstrom, name, owner_id, visibility, created_at)
     SELECT ${id("4")}, ${id("3")}, 0, 0, 0, 20, 20, 20, 'site ' || n, ${owner}, ${visibility}, ${at} ${series()};
-  INSERT INTO jobs (job_id, spec_hash, pipeline_version, status, input_signature, params, owner_id, visibility, created_at)
-    SELECT ${id("5")}, ${hash("1")}, '1', CASE WHEN n % 100 = 0 THEN 'running' ELSE 'completed' END, ${hash()},
-      jsonb_build_object('seed', n % 500), ${owner}, ${visibility}, ${at} ${series()};
+  INSERT INTO jobs (job_id, spec_hash, pipeline_version, status, input_signature, params, owner_id, visibility, created_at, batch_id)
+    SELECT ${id("5")}, ${hash("1")}, '1', CASE WHEN n % 100 = 0 THEN 'running' WHEN ${inBatch} THEN 'queued' ELSE 'completed' END,
+      ${hash()}, jsonb_build_object('seed', n % 500), ${owner}, ${visibility}, ${at},
+      CASE WHEN ${inBatch} THEN ${id("a", String(LARGE_BATCH.number))} END ${series()};
   INSERT INTO job_inputs (job_id, key, molecule_id) SELECT ${id("5")}, 'molecule', ${id("2")} ${series()};
   INSERT INTO job_outputs (job_id, key, uri, content_type, size_bytes, checksum) SELECT ${id("5")}, 'log', 'u', 't', 1, 'sha256:' || repeat('0', 64) ${series()};
   INSERT INTO job_events (job_id, seq_no, event, ts) SELECT ${id("5")}, 1, 'submitted', ${at} ${series()};
   INSERT INTO tasks (job_id, task_name, engine, status) SELECT ${id("5")}, 'run', 'xtb', 'completed' ${series()};
-  INSERT INTO task_executions (exec_id, job_id, task_name, attempt, status, fence, ended_at, private_to)
-    SELECT ${id("6")}, ${id("5")}, 'run', 1, 'completed', 1, now(), ${privateTo} ${series()};
+  INSERT INTO task_executions (exec_id, job_id, task_name, attempt, status, fence, ended_at, private_to, cached_from)
+    SELECT ${id("6")}, ${id("5")}, 'run', 1, 'completed', 1, now(), ${privateTo}, CASE WHEN n = 5 THEN ${id("6", "4")} END ${series()};
+  INSERT INTO task_results (result_id, exec_id, job_id, task_name, service_name, schema_version, confidence_score, checks, result_data)
+    SELECT ${id("c")}, ${id("6")}, ${id("5")}, 'run', 'xtb', '1', 1, '[]', jsonb_build_object('calculation_id', ${id("7")}) ${series()};
   INSERT INTO batch_jobs (batch_id, spec_hash, name, status, owner_id, visibility, created_at, total_items)
     SELECT ${id("a")}, ${hash("1")}, 'batch ' || n, CASE WHEN n % 100 = 0 THEN 'paused' ELSE 'pending' END, ${owner}, ${visibility}, ${at}, 3 ${series(BATCHES)};
   INSERT INTO batch_progress (batch_id, slot, pending) SELECT ${id("a")}, 1, 1 ${series(BATCHES)};
   INSERT INTO batch_items (batch_id, item_no, molecule_id, status, error)
     SELECT ${id("a", "1 + n % 50")}, 1 + n / 50, ${id("2")}, CASE WHEN n % 10 = 0 THEN 'skipped' ELSE 'pending' END,
       CASE WHEN n % 10 = 0 THEN '{"code": "too_large"}'::jsonb END ${series()};
+  INSERT INTO batch_items (batch_id, item_no, molecule_id, status, job_id)
+    SELECT ${id("a", String(LARGE_BATCH.number))}, n, ${id("2")}, 'processing', ${id("5", `n + ${ROWS - LARGE_BATCH.jobs}`)}
+    ${series(LARGE_BATCH.jobs)};
   INSERT INTO calculations (calculation_id, molecule_id, job_id, protocol_id, method, charge, multiplicity, unpaired_electrons,
       energy_eh, gap_ev, program, program_version, owner_id, visibility, created_at)
     SELECT ${id("7")}, ${id("2")}, ${id("5")}, ${id("1", "1 + n % 10")}, 'GFN2-xTB', 0, 1, 0, -n::float8 / 100, n::float8 / ${ROWS} * 10,

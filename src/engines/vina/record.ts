@@ -1,6 +1,11 @@
 import { canonical, signatureOf } from "../../canonical.ts";
 import type { ResultsTx } from "../../db/results.ts";
-import { insertPoses, type NewDockingResult, type PoseFile, type PoseRun } from "../../docking/poses-store.ts";
+import {
+  insertPoses,
+  type NewDockingResult,
+  type PoseFile,
+  type PoseRun,
+} from "../../docking/poses-store.ts";
 import { newId } from "../../ids.ts";
 import { privateTo } from "../../jobs/schema.ts";
 import { insertOutputs, type NewOutput } from "../../jobs/store.ts";

@@ -14,9 +14,7 @@ export const MAX_ATOMS = 200;
  */
 export function checkXtbInput(params: XtbParams, input: XtbInput): void {
   const { elements } = input.geometry;
-  for (const element of elements) {
-    if (atomicNumber(element) === undefined) throw unsupported(element);
-  }
+  refuseElements(elements);
   checkGeometry(input.geometry);
   if (elements.length > MAX_ATOMS && !params.large) {
     const rule = `${elements.length} atoms are more than ${MAX_ATOMS}: ask for a large run on purpose`;
@@ -30,8 +28,12 @@ export function unpairedElectrons(multiplicity: number): number {
   return multiplicity - 1;
 }
 
-/** Refuses a charge or multiplicity that such atoms can't have. Throws AppError engine_refused, code electron_parity. */
+/**
+ * Refuses elements that xtb has no parameters for, and a charge or multiplicity that such atoms can't have. Throws
+ * AppError engine_refused, code unsupported_element or electron_parity.
+ */
 export function checkElectrons(elements: string[], charge: number, multiplicity: number): void {
+  refuseElements(elements);
   if (!Number.isSafeInteger(charge)) throw spin("charge", `the charge must be a whole number, not ${charge}`);
   if (!Number.isSafeInteger(multiplicity) || multiplicity < 1)
     throw spin("multiplicity", `the multiplicity must be 1, 2, 3, …, not ${multiplicity}`);
@@ -47,6 +49,11 @@ export function checkElectrons(elements: string[], charge: number, multiplicity:
     const rule = `${leaves}, which multiplicity ${multiplicity} can't have: use ${possible(electrons, valence)}`;
     throw spin("multiplicity", rule);
   }
+}
+
+function refuseElements(elements: string[]): void {
+  const unknown = elements.find((element) => atomicNumber(element) === undefined);
+  if (unknown !== undefined) throw unsupported(unknown);
 }
 
 /** The multiplicities that such a count of electrons can have, lowest first, two of them named. */
