@@ -10,8 +10,8 @@ STEP_COUNT := $(if $(STEPS),--steps $(STEPS))
 # Taking back is of one branch: an organization's when one is named, else the shared database's.
 DOWN_BRANCH := $(if $(ORG_ID),results,metadata)
 
-# Cases of the fault tests that take longer: with the slow tests, so that `make test` stays within five minutes.
-LONG_FAULTS := test/faults/{away,clock,lease,older,organization,relay}.test.ts
+# Cases that take longer: with the slow tests, so that `make test` stays within five minutes.
+LONG_CASES := {test/faults/{away,clock,lease,older,organization,relay},src/orgs/fleet-window}.test.ts
 # Races that are run a few times in `make test`, and here often.
 RACES := src/{worker/executions,worker/life,queue/lanes,relay/reindex,batches/races}.test.ts
 
@@ -42,13 +42,13 @@ demo: install engines ## a first session: amprenavir into its protein, seven mor
 	@$(ALIQUOT) demo
 
 test: install engines ## every test but the slow references
-	@node scripts/test.mjs "src/**/*.test.ts" "test/**/*.test.ts" "!test/reference/**" "!test/slow/**" "!$(LONG_FAULTS)"
+	@node scripts/test.mjs "src/**/*.test.ts" "test/**/*.test.ts" "!test/reference/**" "!test/slow/**" "!$(LONG_CASES)"
 
 test-reference: install engines ## numbers held against published ones (slow)
 	@node scripts/test.mjs "test/reference/**/*.test.ts"
 
 test-slow: install engines ## the package installed elsewhere, whole runs, killed processes, the demo
-	@node scripts/test.mjs "test/slow/**/*.test.ts" "$(LONG_FAULTS)"
+	@node scripts/test.mjs "test/slow/**/*.test.ts" "$(LONG_CASES)"
 	@LONG=1 node scripts/test.mjs "$(RACES)"
 
 test-faults: install engines ## killed processes, lost leases, servers that go away; then 200 kills while 500 jobs run (SEED= KILLS= JOBS=)

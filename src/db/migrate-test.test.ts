@@ -3,22 +3,9 @@ import { type TestContext as NodeTest, test } from "node:test";
 import { migrationsOf } from "../../test/support/migrations.ts";
 import { testServer } from "../../test/support/server.ts";
 import { type MigrationTest, testMigrations } from "./migrate-test.ts";
-import { BRANCHES, readMigrations } from "./migrations.ts";
 import { rolesOf } from "./roles.ts";
 
 const roles = rolesOf("aliquot_");
-
-for (const branch of BRANCHES) {
-  test(`${branch}: every migration goes up, down and up again with rows in every table`, async () => {
-    const { admin } = await testServer();
-    const found = await testMigrations(admin, roles, branch, await readMigrations(branch));
-    assert.deepEqual(found.differences, []);
-    assert.ok(
-      found.rows >= found.tables && found.tables > 10,
-      `${found.rows} rows in ${found.tables} tables`,
-    );
-  });
-}
 
 type Pair = [up: string, down: string];
 
