@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { NODE_FLAGS } from "../src/processes.ts";
 import { knowMolecules } from "./known.ts";
 import { type Lab, openLab } from "./lab.ts";
 import { type Benchmark, item, median } from "./measure.ts";
@@ -53,7 +54,7 @@ function flat(name: string, { samples_mib, kept_mib }: Seen, long: boolean) {
 /** A process of its own, as a command and a worker are. Returns what it saw of its memory. */
 async function child({ home, principal }: Lab, part: "create" | "work", count: number): Promise<Seen> {
   const program = join(import.meta.dirname, "memory-child.ts");
-  const args = ["--expose-gc", program, home.path, principal.org_id, part, String(count)];
+  const args = [...NODE_FLAGS, "--expose-gc", program, home.path, principal.org_id, part, String(count)];
   const running = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const [said, [code]] = await Promise.all([text(running.stdout), once(running, "exit")]);
   if (code !== 0) throw new Error(`the process that was to ${part} ended with ${code}`);

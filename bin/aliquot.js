@@ -26,7 +26,8 @@ if (Number(process.versions.node.split(".")[0]) >= 24) {
   }
   const { spawn } = await import("node:child_process");
   const { constants } = await import("node:os");
-  const child = spawn(exe, process.argv.slice(1), { stdio: "inherit" });
+  // NODE_FLAGS of src/processes.ts.
+  const child = spawn(exe, ["--max-semi-space-size=4", ...process.argv.slice(1)], { stdio: "inherit" });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
 }

@@ -3,6 +3,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readStat } from "./executors/proc.ts";
 
+/**
+ * How Node is started for what lives long: with a young generation of 4 MiB, not 16 to 32. A worker's peak fell from 216
+ * to 145 MiB, and a task that does nothing took 15 % less CPU, as fewer new pages are touched (bench memory, noop). In
+ * `bin/aliquot.js` once more, which Node 20 reads.
+ */
+export const NODE_FLAGS = ["--max-semi-space-size=4"];
+
 /** A long-lived process of a home: what it is, and when it began, so that a recycled pid is not believed. */
 export type HomeProcess = { pid: number; kind: "up" | "worker" | "wait"; started: string; since: string };
 

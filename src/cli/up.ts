@@ -14,7 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { AppError, toAppError } from "../errors.ts";
 import { openLogger } from "../log.ts";
-import { enrol, listProcesses } from "../processes.ts";
+import { enrol, listProcesses, NODE_FLAGS } from "../processes.ts";
 import { runReconciler, runSweeper } from "../relay/reconcile.ts";
 import type { Cli } from "./cli.ts";
 import { slotCount, whole } from "./options.ts";
@@ -120,7 +120,7 @@ function spawnWorker(options: Options): ChildProcess {
   const slots = options.slots === undefined ? [] : ["--slots", String(options.slots)];
   // Its standard input closes when we die, however we die, and it drains then. A group of its own, so
   // that Ctrl-C reaches it once, through us.
-  return spawn(process.execPath, [entry, "worker", "--with-parent", ...slots], {
+  return spawn(process.execPath, [...NODE_FLAGS, entry, "worker", "--with-parent", ...slots], {
     stdio: ["pipe", "inherit", "inherit"],
     detached: true,
   });
@@ -140,7 +140,7 @@ async function detach(cli: Cli, options: Options): Promise<void> {
     String(options.workers),
     ...(options.slots === undefined ? [] : ["--slots", String(options.slots)]),
   ];
-  const child = spawn(process.execPath, [process.argv[1] ?? "", ...words], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, process.argv[1] ?? "", ...words], {
     detached: true,
     stdio: ["ignore", log, log],
     env: { ...cli.io.env, ALIQUOT_HOME: cli.home() },
