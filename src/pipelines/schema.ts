@@ -14,7 +14,6 @@ export const SITE_PARAM = "site_id";
 
 /** What a job is given under a name, or what a finished task hands on. */
 export const INPUT_KINDS = ["molecule", "structure"] as const;
-export type InputKind = (typeof INPUT_KINDS)[number];
 
 export const InputRef = Type.Object(
   { $input: Type.String({ description: "name of an input that the pipeline declares" }) },

@@ -185,18 +185,20 @@ async function begin(
     const spec = specs.get(job.spec_hash) as PipelineSpec;
     return startedOf(scope, one, spec, material.get(job.job_id) as JobMaterial);
   });
-  for (const [index, one] of load === undefined ? [] : started.entries()) {
-    const { claim } = begun[index] as Beginning;
-    // One that can't be read is read again at its own run, which then fails for it.
-    if (one.refused === null)
-      await load?.(scope, claim, one.task).then(
-        (value) => {
-          one.loaded = { value };
-        },
-        () => {},
-      );
-  }
+  if (load !== undefined)
+    for (const [index, one] of started.entries())
+      if (one.refused === null)
+        await loadOne(() => load(scope, (begun[index] as Beginning).claim, one.task), one);
   return started;
+}
+
+/** One that can't be read is read again at its own run, which then fails for it. */
+async function loadOne(load: () => Promise<unknown>, started: Started): Promise<void> {
+  try {
+    started.loaded = { value: await load() };
+  } catch {
+    return;
+  }
 }
 
 async function specsOf(
