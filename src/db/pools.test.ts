@@ -173,6 +173,15 @@ test("where the server is full its clients wait and are served when there is roo
   await Promise.all([pools[Symbol.asyncDispose](), poor.pools[Symbol.asyncDispose]()]);
 });
 
+test("who found the server full asks again by themselves, each time and with nobody else's help", async () => {
+  const server = fakeServer();
+  server.refuse = (name) => ((server.attempts.get(name) ?? 0) < 5 ? full() : undefined);
+  // One each: a retry that a timer forgot would otherwise be made good by whoever comes or goes next.
+  const alone = Array.from({ length: 400 }, (_, n) => ({ n, ...poolsOver(server, { patience_ms: 5000 }) }));
+  await Promise.all(alone.map(({ n, use }) => use(String(n), () => {})));
+  await Promise.all(alone.map(({ pools }) => pools[Symbol.asyncDispose]()));
+});
+
 test("who waits too long is told what was in use", async () => {
   const server = fakeServer();
   const { pools, use } = poolsOver(server, { budget: 2, each: 1, patience_ms: 300 });

@@ -274,7 +274,7 @@ export class PoolBudget<H> {
     const full = isServerFull(error);
     if (full) breaker.foundFull(now);
     else breaker.failed(now, error);
-    setTimeout(() => this.#serve(), breaker.wait(now) + 1).unref();
+    this.#serveWhenTried(breaker);
     setTimeout(() => {
       if (breaker.error === error) breaker.succeeded();
       this.#tidy(database);
@@ -290,6 +290,13 @@ export class PoolBudget<H> {
     // These waited for this connection, and hear what the first one heard.
     for (const other of this.#queue) if (other.of === database) other.fail(error);
     this.#queue = this.#queue.filter((other) => !other.over);
+  }
+
+  /** Timers count whole milliseconds and may fire before their time: who came early would serve nobody, and be the last. */
+  #serveWhenTried(breaker: Breaker): void {
+    const left = breaker.wait(performance.now());
+    if (left > 0) setTimeout(() => this.#serveWhenTried(breaker), Math.ceil(left)).unref();
+    else this.#serve();
   }
 
   #giveBack(database: Database<H>, held: Held, broken: boolean): void {
