@@ -22,6 +22,9 @@ export type Config = {
   pool_recycle_seconds: number;
   echo: boolean;
   slow_ms: number;
+  api: ApiConfig;
+  /** `ALIQUOT_URL`: commands ask this API; undefined: they work here. */
+  url: string | undefined;
   storage_url: string | undefined;
   worker_slots: number;
   max_workers: number;
@@ -34,6 +37,18 @@ export type Config = {
   log_level: "debug" | "info" | "warn" | "error";
   /** `PATH` of the process: where engines are looked for. */
   search_path: string;
+};
+
+/** How the API is reached, and how long what it gives out lasts. */
+export type ApiConfig = {
+  host: string;
+  port: number;
+  trusted_proxies: string[];
+  jwt_issuer: string;
+  jwt_audience: string;
+  access_ttl_seconds: number;
+  refresh_ttl_seconds: number;
+  request_timeout_seconds: number;
 };
 
 export type ParsedConfig = { config: Config; warnings: string[] };
@@ -120,6 +135,8 @@ export function parseConfig(env: Env): ParsedConfig {
     pool_recycle_seconds: read.whole("DB_POOL_RECYCLE", 3600, 1, 86_400),
     echo: read.oneOf("DB_ECHO", ["true", "false", "1", "0"], "false").match(/^(true|1)$/) !== null,
     slow_ms: read.whole("DB_SLOW_MS", 1000, 1, 3_600_000),
+    api: apiConfig(read),
+    url: apiUrl(read),
     storage_url: read.matching("STORAGE_URL", /^file:\/\/\/./, "must be file:///an/absolute/path"),
     worker_slots: read.whole("WORKER_SLOTS", availableParallelism(), 1, 256),
     max_workers: read.whole("MAX_WORKERS", 8, 1, 256),
@@ -141,6 +158,32 @@ export function parseConfig(env: Env): ParsedConfig {
   if (read.problems.length > 0) throw configError(read.problems);
   return { config, warnings: warningsOf(env) };
 }
+
+function apiConfig(read: Reader): ApiConfig {
+  return {
+    host: read.text("API_HOST") ?? "127.0.0.1",
+    port: read.whole("API_PORT", 8000, 0, 65_535),
+    trusted_proxies: (read.text("API_TRUSTED_PROXIES") ?? "").split(",").flatMap((part) => part.trim() || []),
+    jwt_issuer: read.text("JWT_ISSUER") ?? "aliquot",
+    jwt_audience: read.text("JWT_AUDIENCE") ?? "aliquot",
+    access_ttl_seconds: read.whole("JWT_ACCESS_TTL", 900, 10, 900),
+    refresh_ttl_seconds: read.whole("JWT_REFRESH_TTL", 30 * 86_400, 60, 365 * 86_400),
+    request_timeout_seconds: read.whole("REQUEST_TIMEOUT", 30, 1, 3600),
+  };
+}
+
+/** Plain http only to this machine: a token that is sent in the clear is everybody's. */
+function apiUrl(read: Reader): string | undefined {
+  const text = read.text("ALIQUOT_URL");
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.test(url.hostname)))
+    return url.href.replace(/\/+$/, "");
+  read.refuse("ALIQUOT_URL", "must be https://…, or http:// to this machine");
+  return undefined;
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 function configError(problems: FieldError[]): AppError {
   const list = problems.map((problem) => `${problem.path} ${problem.rule}`).join("; ");

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { MemoryCache } from "./cache/memory.ts";
 import type { Config } from "./config.ts";
 import { parseAddress, type ServerAddress } from "./db/address.ts";
 import { linkOpener } from "./db/connect.ts";
@@ -132,6 +133,7 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       provisioner,
       objects,
       toolkit,
+      cache: new MemoryCache(),
       log: options.log ?? SILENT,
       applied: { metadata: [], results: null },
       seeded: [],

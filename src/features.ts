@@ -5,6 +5,7 @@ import * as docking from "./docking/operations.ts";
 import * as events from "./events/operations.ts";
 import * as jobs from "./jobs/operations.ts";
 import * as molecules from "./molecules/operations.ts";
+import type { Follow } from "./operation.ts";
 import * as orgs from "./orgs/operations.ts";
 import * as pipelines from "./pipelines/operations.ts";
 import * as protocols from "./protocols/operations.ts";
@@ -36,6 +37,13 @@ export const OPERATIONS = Object.values(FEATURES).flatMap((feature) =>
   Object.values(feature).filter(isOperation),
 );
 
+/** Everything that may be followed while it goes on. */
+export const FOLLOWS = Object.values(FEATURES).flatMap((feature) => Object.values(feature).filter(isFollow));
+
 function isOperation(value: unknown): value is { name: string; permission: string; tx: string } {
   return typeof value === "object" && value !== null && "permission" in value && "tx" in value;
+}
+
+function isFollow(value: unknown): value is Follow {
+  return typeof value === "object" && value !== null && "told_as" in value;
 }

@@ -1,5 +1,5 @@
 import type { Static, TSchema } from "typebox";
-import type { Permission } from "./access/permissions.ts";
+import type { Access, Permission } from "./access/permissions.ts";
 import type { OrgPrincipal, Principal } from "./access/principal.ts";
 import type { Canonical } from "./canonical.ts";
 import type { MetadataTx } from "./db/metadata.ts";
@@ -15,6 +15,8 @@ export type Told = {
   job_id?: string;
   /** Null: the installation's own chain; absent: the principal's organization. */
   org_id?: string | null;
+  /** Who did it, where the asker was nobody yet (signing in); absent: the principal. */
+  user_id?: string;
   metadata?: { [key: string]: Canonical };
 };
 
@@ -29,12 +31,20 @@ type Common<I extends TSchema, O extends TSchema> = {
   /** noun.verb, as in the audit log. */
   name: string;
   summary: string;
-  permission: Permission;
-  http: { method: "GET" | "POST" | "PATCH" | "DELETE"; path: string };
+  permission: Access;
+  /** Names in braces are fields of the input; the rest of it is the query of a GET or DELETE, else the body. */
+  http: {
+    method: "GET" | "POST" | "PATCH" | "DELETE";
+    path: string;
+    /** A POST that changes nothing: its question is too long for a URL. */
+    reads?: true;
+  };
   input: I;
   output: O;
   /** What to record; absent: the operation only reads. */
   told?: (input: Static<I>, answer: Static<O>) => Told;
+  /** What is kept of an answer for a repeated request, where it holds a secret that is shown once. */
+  remember?: (answer: Static<O>) => unknown;
 };
 
 /** Everything that people may ask, whatever the door. See design §3.9. */
@@ -69,6 +79,32 @@ export type Operation<I extends TSchema = TSchema, O extends TSchema = TSchema, 
         input: Static<I>,
       ): Promise<Static<O>>;
     });
+
+/** One thing that is told of what goes on; `id` is where somebody who lost the line goes on. */
+export type Followed<T = unknown> = { id: string; event: string; data: T };
+
+/**
+ * What people may follow while it goes on. It ends by itself when nothing more can happen, and when `signal` does.
+ * Each look at the database is a transaction of its own as the asker: who may see it no longer, hears no more.
+ */
+export type Follow<I extends TSchema = TSchema, O extends TSchema = TSchema> = {
+  name: string;
+  summary: string;
+  permission: Permission;
+  http: { method: "GET"; path: string };
+  input: I;
+  /** Of each `data`. */
+  told_as: O;
+  run(
+    call: { services: Services; principal: OrgPrincipal; after: string | undefined; signal: AbortSignal },
+    input: Static<I>,
+  ): AsyncIterable<Followed<Static<O>>>;
+};
+
+/** Keeps literal types while checking the shape of what may be followed. */
+export function follow<I extends TSchema, O extends TSchema>(definition: Follow<I, O>): Follow<I, O> {
+  return definition;
+}
 
 /** Keeps an operation's literal types while checking its shape. */
 export function operation<I extends TSchema, O extends TSchema, P = unknown>(

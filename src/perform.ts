@@ -9,12 +9,16 @@ import { AppError, toAppError } from "./errors.ts";
 import { findAnswer, keepAnswer, type Request, requestHash } from "./idempotency.ts";
 import { makeMonths } from "./jobs/months-store.ts";
 import { UUID_PATTERN } from "./jobs/schema.ts";
-import type { Operation, OwnTools, Told } from "./operation.ts";
+import type { Follow, Followed, Operation, OwnTools, Told } from "./operation.ts";
 import { NAME_PATTERN } from "./orgs/schema.ts";
 import { hasToldOfWork, insertOutbox } from "./outbox.ts";
 import type { Services } from "./services.ts";
 
-export type PerformOptions = { idempotencyKey?: string };
+export type PerformOptions = {
+  idempotencyKey?: string;
+  /** Called where the answer is that of an earlier request with the same key. */
+  replayed?: () => void;
+};
 
 /**
  * The one door: checks the input and the permission, opens the transaction that the operation asks
@@ -31,7 +35,9 @@ export async function perform<I extends TSchema, O extends TSchema, P>(
 ): Promise<Static<O>> {
   require(principal, operation.permission);
   const input = checked(operation, rawInput);
-  const request: Request = {
+  const request: Asked<O> = {
+    replayed: options.replayed ?? (() => {}),
+    remember: operation.remember ?? ((answer) => answer),
     principal_id: principal.user_id,
     operation: operation.name,
     key: options.idempotencyKey,
@@ -53,12 +59,32 @@ export async function perform<I extends TSchema, O extends TSchema, P>(
   return performResults(services, operation, principal, input, request);
 }
 
+/**
+ * The same door for what is followed: checks input and permission before anything is looked at, and begins when
+ * it is first asked. Throws what `perform` does.
+ */
+export function performFollow<I extends TSchema, O extends TSchema>(
+  services: Services,
+  followed: Follow<I, O>,
+  principal: Principal,
+  rawInput: unknown,
+  how: { after?: string; signal: AbortSignal },
+): AsyncIterable<Followed<Static<O>>> {
+  require(principal, followed.permission);
+  const input = checked(followed, rawInput);
+  const call = { services, principal: inOrganization(principal), after: how.after, signal: how.signal };
+  return followed.run(call, input);
+}
+
+/** A request with what is done when it was answered before, and with what is kept of its answer. */
+type Asked<O extends TSchema> = Request & { replayed: () => void; remember: (answer: Static<O>) => unknown };
+
 async function performResults<I extends TSchema, O extends TSchema, P>(
   services: Services,
   operation: Extract<Operation<I, O, P>, { tx: "results" }>,
   principal: Principal,
   input: Static<I>,
-  request: Request,
+  request: Asked<O>,
 ): Promise<Static<O>> {
   const person = inOrganization(principal);
   // Chemistry, files and other outside work, before any transaction is open.
@@ -106,27 +132,34 @@ async function performOwn<I extends TSchema, O extends TSchema, P>(
   operation: Extract<Operation<I, O, P>, { tx: "own" }>,
   principal: Principal,
   input: Static<I>,
-  request: Request,
+  request: Asked<O>,
 ): Promise<Static<O>> {
   const tools: OwnTools = {
     audit: async (tx: MetadataTx, told: Told) => {
       await appendAudit(tx, [entryOf(operation.name, principal, told)]);
     },
-    find: (tx) => findAnswer(tx, request),
-    keep: (tx, answer) => keepAnswer(tx, request, answer),
+    find: async (tx) => {
+      const known = await findAnswer(tx, request);
+      if (known?.answer != null) request.replayed();
+      return known;
+    },
+    keep: (tx, answer) => keepAnswer(tx, request, request.remember(answer as Static<O>)),
   };
   return operation.run({ services, principal, tools }, input);
 }
 
-async function answered<T>(
+async function answered<O extends TSchema>(
   tx: Parameters<typeof findAnswer>[0],
-  request: Request,
-  work: () => Promise<T>,
-): Promise<T> {
+  request: Asked<O>,
+  work: () => Promise<Static<O>>,
+): Promise<Static<O>> {
   const known = await findAnswer(tx, request);
-  if (known?.answer != null) return known.answer as T;
+  if (known?.answer != null) {
+    request.replayed();
+    return known.answer as Static<O>;
+  }
   const answer = await work();
-  await keepAnswer(tx, request, answer);
+  await keepAnswer(tx, request, request.remember(answer));
   return answer;
 }
 
@@ -166,7 +199,7 @@ function ruleOf(error: { message: string; params?: unknown }): string {
 function entryOf(action: string, principal: Principal, told: Told): AuditEntry {
   return auditEntry({
     org_id: told.org_id === undefined ? principal.org_id : told.org_id,
-    user_id: principal.user_id,
+    user_id: told.user_id ?? (principal.via === "nobody" ? null : principal.user_id),
     action,
     entity_type: told.entity_type,
     entity_id: told.entity_id ?? null,

@@ -1,3 +1,4 @@
+import type { Cache } from "./cache/cache.ts";
 import type { MetadataDoor } from "./db/metadata.ts";
 import type { Logger } from "./log.ts";
 import type { ObjectStore } from "./objects/store.ts";
@@ -12,5 +13,6 @@ export type Services = {
   provisioner: Provisioner;
   objects: ObjectStore;
   toolkit: Toolkit;
+  cache: Cache;
   log: Logger;
 };

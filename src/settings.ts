@@ -1,6 +1,8 @@
 /** Every setting, in the order of `.env.example`, which a test holds against this list. */
 export const SETTINGS = {
   ALIQUOT_HOME: "data folder; else the nearest .aliquot upwards, else ./.aliquot",
+  ALIQUOT_URL: "an API that commands ask, instead of working here",
+  ALIQUOT_API_KEY: "key for it, instead of `aliquot login`",
   ALIQUOT_ORG: "organization that commands mean when they name none",
   ALIQUOT_SECRET_KEY: "at least 32 characters; derives database passwords; made once in the home where unset",
   ALIQUOT_ROLE_PREFIX: "prefix of our roles on a shared PostgreSQL server (aliquot_)",
@@ -24,6 +26,15 @@ export const SETTINGS = {
   DB_POOL_RECYCLE: "seconds after which a connection is replaced (3600)",
   DB_ECHO: "true: every statement is logged, without values (false)",
   DB_SLOW_MS: "statements slower than this are logged, without values (1000)",
+  API_HOST: "address that the API listens at (127.0.0.1)",
+  API_PORT: "its port (8000)",
+  API_TRUSTED_PROXIES:
+    "addresses or networks of proxies before it, with commas; they alone are asked whose a request is",
+  JWT_ISSUER: "issuer of access tokens (aliquot)",
+  JWT_AUDIENCE: "audience of access tokens (aliquot)",
+  JWT_ACCESS_TTL: "seconds that an access token lasts, 900 at most (900)",
+  JWT_REFRESH_TTL: "seconds that a sign-in lasts when it is not used (2592000)",
+  REQUEST_TIMEOUT: "seconds that a request may take (30)",
   STORAGE_URL: "where bytes are kept: file:///absolute/path; unset: in the home",
   WORKER_SLOTS: "engine runs at once in one worker (cores)",
   MAX_WORKERS: "worker processes that up may start (8)",

@@ -23,11 +23,23 @@ export const PERMISSIONS = [
   "cache:manage",
   "protocols:read",
   "events:read",
+  "members:read",
+  "members:manage",
+  "keys:manage",
+  "audit:read",
+  "users:manage",
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
+/**
+ * What an operation may ask of its asker instead of a permission, because no organization grants it: nothing
+ * (signing in), to be somebody, or to be that person in person and no key that acts for them.
+ */
+export const CIRCUMSTANCES = ["anyone", "signed_in", "in_person"] as const;
+export type Access = Permission | (typeof CIRCUMSTANCES)[number];
+
 /** The operator's alone: no role of an organization holds them. */
-export const OPERATOR_PERMISSIONS: readonly Permission[] = ["orgs:create", "orgs:operate"];
+export const OPERATOR_PERMISSIONS: readonly Permission[] = ["orgs:create", "orgs:operate", "users:manage"];
 
 /** Roles that also see private rows of others. */
 export const ADMIN_ROLES: readonly string[] = ["owner", "admin"];

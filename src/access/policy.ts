@@ -1,14 +1,22 @@
 import { AppError } from "../errors.ts";
-import type { Permission } from "./permissions.ts";
+import type { Access } from "./permissions.ts";
 import type { OrgPrincipal, Principal } from "./principal.ts";
 
-/** Throws AppError forbidden unless the principal has the permission. Pure. */
-export function require(principal: Principal, permission: Permission): void {
-  if (principal.permissions.has(permission)) return;
-  throw new AppError(
-    "forbidden",
-    `${principal.username} may not do this: it needs the permission ${permission}`,
-  );
+/**
+ * Throws AppError unless the principal is what an operation asks for: unauthenticated where nobody signed in,
+ * forbidden where the permission is missing, or a key stands for a person who must be there. Pure.
+ */
+export function require(principal: Principal, access: Access): void {
+  if (access === "anyone") return;
+  if (principal.via === "nobody")
+    throw new AppError("unauthenticated", "sign in first: this needs an access token or an API key");
+  if (access === "signed_in") return;
+  if (access === "in_person") {
+    if (principal.via !== "key") return;
+    throw new AppError("forbidden", "an API key may not do this: sign in with a password");
+  }
+  if (principal.permissions.has(access)) return;
+  throw new AppError("forbidden", `${principal.username} may not do this: it needs the permission ${access}`);
 }
 
 /** The principal as one that acts in an organization. Throws AppError usage where none is named. */

@@ -12,6 +12,22 @@ export type Principal = {
   org_id: string | null;
   is_org_admin: boolean;
   permissions: ReadonlySet<Permission>;
+  /** How it is known who asks: at the operator's own machine, by an access token, by an API key, or not at all. */
+  via: "local" | "session" | "key" | "nobody";
+  /** Of a session: the family of its refresh tokens. */
+  session_id: string | null;
+};
+
+/** Who did not say who they are. */
+export const NOBODY: Principal = {
+  user_id: "",
+  username: "nobody",
+  is_admin: false,
+  org_id: null,
+  is_org_admin: false,
+  permissions: new Set(),
+  via: "nobody",
+  session_id: null,
 };
 
 /** A principal of whom it is known that they may do something in this organization. */
@@ -45,8 +61,11 @@ function operator(user: UserRow, orgId: string | null): Principal {
   return { ...identity(user), org_id: orgId, is_org_admin: true, permissions: new Set(PERMISSIONS) };
 }
 
-function identity(user: UserRow): Pick<Principal, "user_id" | "username" | "is_admin"> {
-  return { user_id: user.user_id, username: user.username, is_admin: user.is_admin };
+function identity(
+  user: UserRow,
+): Pick<Principal, "user_id" | "username" | "is_admin" | "via" | "session_id"> {
+  const { user_id, username, is_admin } = user;
+  return { user_id, username, is_admin, via: "local", session_id: null };
 }
 
 export function viewerOf(principal: Principal): Viewer {

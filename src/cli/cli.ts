@@ -1,10 +1,13 @@
+import type { Static, TSchema } from "typebox";
 import type { Principal } from "../access/principal.ts";
 import { type Config, parseConfig } from "../config.ts";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { chooseOrg, chosenOrg, openHome } from "../home.ts";
 import type { Logger } from "../log.ts";
+import type { Operation } from "../operation.ts";
 import type { OrgPlace } from "../orgs/place.ts";
+import type { PerformOptions } from "../perform.ts";
 import { secretKey } from "../secrets.ts";
 import { type Io, Out } from "./out.ts";
 
@@ -100,6 +103,20 @@ export class Cli {
       "usage",
       `which organization? Name one with --org, or choose one with \`aliquot org use\`: ${names}`,
     );
+  }
+
+  /**
+   * Asks an operation as who acts: in the organization that is meant, or `{ outside: true }`, in none. The one way
+   * for a command to reach an operation, because it may be on another machine.
+   */
+  async ask<I extends TSchema, O extends TSchema, P>(
+    operation: Operation<I, O, P>,
+    input: Static<I>,
+    { outside = false, ...options }: PerformOptions & { outside?: boolean } = {},
+  ): Promise<Static<O>> {
+    const { perform } = await import("../perform.ts");
+    const principal = outside ? await this.principal() : (await this.member()).principal;
+    return perform(await this.context(), operation, principal, input, options);
   }
 
   /** Whether an organization is the person's: every one is the operator's, and nobody is told of another's. */

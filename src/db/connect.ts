@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { ServerAddress } from "./address.ts";
+import { StatementNames } from "./named.ts";
 import { translateDbError } from "./postgres-errors.ts";
 
 const INT8 = 20;
@@ -79,8 +80,13 @@ export async function withClient<T>(
 
 /** One connection as a pool keeps it. */
 export type Link = {
-  /** Without values one simple message, which may hold several statements; the answer is the last one's. */
-  query(text: string, values: readonly unknown[]): Promise<pg.QueryResult>;
+  /**
+   * Without values one simple message, which may hold several statements; the answer is the last one's. With `plans`
+   * the server may keep the statement for the next time, for whoever says the same word.
+   */
+  query(text: string, values: readonly unknown[], plans?: string): Promise<pg.QueryResult>;
+  /** True where what the server keeps should be planned anew; it says so once. */
+  readonly outlived: boolean;
   /** Open, and in no transaction. */
   readonly clean: boolean;
   readonly lost: boolean;
@@ -103,6 +109,7 @@ const CLOSE_MS = 2000;
 export function linkOpener(application: string): OpenLink {
   return async (address) => {
     const client = new Client({ ...settings(address, application), connectionTimeoutMillis: CONNECT_MS });
+    const kept = new StatementNames();
     let lost = false;
     let tell = () => {};
     const lose = () => {
@@ -119,9 +126,13 @@ export function linkOpener(application: string): OpenLink {
       throw error;
     }
     return {
-      query: async (text, values) => {
-        const answer = await client.query(text, [...values]);
+      query: async (text, values, plans) => {
+        const name = plans === undefined || values.length === 0 ? undefined : kept.nameOf(plans, text);
+        const answer = await client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) });
         return (Array.isArray(answer) ? answer.at(-1) : answer) as pg.QueryResult;
+      },
+      get outlived() {
+        return kept.outlived();
       },
       get clean() {
         return !lost && client.getTransactionStatus() === "I";
