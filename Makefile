@@ -67,7 +67,7 @@ test-migrations: install ## every migration up, down and up again, on scratch da
 	@$(ALIQUOT) migrate test
 
 bench: install engines ## measurements, each beside its baseline in the same run (slow; NAMES="import worker" ARGS=--quick|--json)
-	@node bench/bench.ts $(ARGS) $(NAMES)
+	@node --max-semi-space-size=4 bench/bench.ts $(ARGS) $(NAMES)
 
 bench-fleet: install ## 1,000 databases migrated beside a bare loop, and with 5 % that fail (FLEET=30 for a look)
 	@node bench/bench.ts $(ARGS) fleet

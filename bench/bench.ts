@@ -23,7 +23,10 @@ const BENCHMARKS: Record<string, () => Promise<{ benchmark: Benchmark }>> = {
   worker: () => import("./worker.ts"),
   prepare: () => import("./prepare.ts"),
   docking: () => import("./docking.ts"),
+  http: () => import("./http.ts"),
+  streams: () => import("./streams.ts"),
   visibility: () => import("./visibility.ts"),
+  token: () => import("./token.ts"),
 };
 
 const { values: flags, positionals } = parseArgs({

@@ -18,3 +18,11 @@ if (!existsSync(join(dist, "main.js"))) {
   console.error("the build made no dist/main.js");
   process.exit(1);
 }
+// The build runs on Node 24, which npm may have brought beside an older one.
+const own = join(root, "node_modules/.bin/node");
+const node = existsSync(own) ? own : process.execPath;
+const script = join(root, "scripts/client-types.mjs");
+const typed = spawnSync(node, [script, join(dist, "features.js"), join(dist, "client/types.d.ts")], {
+  stdio: ["ignore", 2, 2],
+});
+if (typed.status !== 0) process.exit(1);

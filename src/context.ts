@@ -1,5 +1,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { AccessMemory } from "./access/memory.ts";
+import { PasswordGate } from "./access/password-gate.ts";
+import { TokenMaker } from "./access/token-maker.ts";
 import { MemoryCache } from "./cache/memory.ts";
 import type { Config } from "./config.ts";
 import { parseAddress, type ServerAddress } from "./db/address.ts";
@@ -15,6 +18,8 @@ import type { Step } from "./db/step.ts";
 import { type SchemaPlace, schemaVerdict, windowOf } from "./db/window.ts";
 import { AppError } from "./errors.ts";
 import { Meter } from "./events/meter.ts";
+import { Pulse } from "./events/pulse.ts";
+import { SignInThrottle } from "./identity/throttle.ts";
 import { type Logger, SILENT } from "./log.ts";
 import { openFileStore } from "./objects/file.ts";
 import { FileSystemSyncs } from "./objects/file-system-syncs.ts";
@@ -120,6 +125,9 @@ export async function openContext(options: ContextOptions): Promise<Context> {
     );
     const toolkit = stack.use(openToolkit({ threads: options.toolkitThreads ?? config.worker_slots }));
     const objects = openFileStore(storageRoot(config, home), stack.use(new FileSystemSyncs()).sync);
+    const cache = new MemoryCache();
+    const signIns = new SignInThrottle(cache);
+    stack.defer(() => signIns.idle());
     const context: Context = {
       config,
       home,
@@ -133,7 +141,12 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       provisioner,
       objects,
       toolkit,
-      cache: new MemoryCache(),
+      cache,
+      pulse: stack.use(new Pulse(results)),
+      access: new AccessMemory(),
+      tokens: new TokenMaker(secret, config.api),
+      passwords: stack.use(new PasswordGate()),
+      signIns,
       log: options.log ?? SILENT,
       applied: { metadata: [], results: null },
       seeded: [],

@@ -36,9 +36,11 @@ export type AppErrorOptions = {
   cause?: unknown;
   fields?: FieldError[];
   /** A chemist's reason (`undefined_stereo`, `scf_not_converged`, …); the kind where there is none. */
-  code?: ChemistryCode;
+  code?: ChemistryCode | RefusalCode;
   /** What `--verbose` adds: program output, SQL, a stack. Never shown otherwise. */
   detail?: string;
+  /** When asking again may help, in seconds, where that is known. */
+  retry_after_s?: number;
 };
 
 /** Reasons a chemist recognises, finer than the kind (design §5.7). */
@@ -58,12 +60,17 @@ export const CHEMISTRY_CODES = [
 ] as const;
 export type ChemistryCode = (typeof CHEMISTRY_CODES)[number];
 
+/** Refusals that a program tells apart from others of their kind, each with the HTTP status that it has. */
+export const REFUSAL_CODES = { precondition_failed: 412 } as const;
+export type RefusalCode = keyof typeof REFUSAL_CODES;
+
 /** An error with a kind. The message says what, why, and what to do, in one line. */
 export class AppError extends Error {
   readonly kind: ErrorKind;
-  readonly code: ErrorKind | ChemistryCode;
+  readonly code: ErrorKind | ChemistryCode | RefusalCode;
   readonly fields: FieldError[];
   readonly detail: string | undefined;
+  readonly retry_after_s: number | undefined;
 
   constructor(kind: ErrorKind, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -72,13 +79,15 @@ export class AppError extends Error {
     this.code = options.code ?? kind;
     this.fields = options.fields ?? [];
     this.detail = options.detail;
+    this.retry_after_s = options.retry_after_s;
   }
 
   get exit(): number {
     return ERROR_KINDS[this.kind].exit;
   }
   get http(): number {
-    return ERROR_KINDS[this.kind].http;
+    const own: Partial<Record<string, number>> = REFUSAL_CODES;
+    return own[this.code] ?? ERROR_KINDS[this.kind].http;
   }
   get retryable(): boolean {
     return ERROR_KINDS[this.kind].retry === "retry";

@@ -95,20 +95,32 @@ export type Follow<I extends TSchema = TSchema, O extends TSchema = TSchema> = {
   input: I;
   /** Of each `data`. */
   told_as: O;
-  run(
-    call: { services: Services; principal: OrgPrincipal; after: string | undefined; signal: AbortSignal },
-    input: Static<I>,
-  ): AsyncIterable<Followed<Static<O>>>;
+  run(call: FollowCall, input: Static<I>): AsyncIterable<Followed<Static<O>>>;
+};
+
+export type FollowCall = {
+  services: Services;
+  principal: OrgPrincipal;
+  /** `id` of the last that is known. */
+  after: string | undefined;
+  signal: AbortSignal;
+  /** Who follows, as they stand now. Throws AppError where they may follow no longer. */
+  again(): Promise<OrgPrincipal>;
 };
 
 /** Keeps literal types while checking the shape of what may be followed. */
-export function follow<I extends TSchema, O extends TSchema>(definition: Follow<I, O>): Follow<I, O> {
+export function follow<I extends TSchema, O extends TSchema, const N extends string = string>(
+  definition: Follow<I, O> & { name: N },
+): Follow<I, O> & { name: N } {
   return definition;
 }
 
-/** Keeps an operation's literal types while checking its shape. */
-export function operation<I extends TSchema, O extends TSchema, P = unknown>(
-  definition: Operation<I, O, P>,
-): Operation<I, O, P> {
+/**
+ * Keeps an operation's literal types while checking its shape. Its name is one of them, because the client types
+ * questions by name: where the first three are said, it is said too.
+ */
+export function operation<I extends TSchema, O extends TSchema, P = unknown, const N extends string = string>(
+  definition: Operation<I, O, P> & { name: N },
+): Operation<I, O, P> & { name: N } {
   return definition;
 }

@@ -1,15 +1,19 @@
 import { type Static, Type } from "typebox";
 import { AppError } from "./errors.ts";
+import { closed, integer, text } from "./fields.ts";
 import { isUuid } from "./ids.ts";
 
 /** A page of a list: how many, and after which. */
-export const PageInput = Type.Object(
-  {
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
-    cursor: Type.Optional(Type.String({ maxLength: 500 })),
-  },
-  { additionalProperties: false },
-);
+export const PageInput = closed({
+  limit: Type.Optional(
+    integer("1", "Most entries of the page; 50 where left out.", { minimum: 1, maximum: 1000 }),
+  ),
+  cursor: Type.Optional(
+    text("`next_cursor` of an earlier page, to go on after it; the first page where left out.", {
+      maxLength: 500,
+    }),
+  ),
+});
 
 /** The place after a row, as an opaque text. */
 function encodeCursor(at: string, id: string): string {

@@ -3,13 +3,14 @@ import { after, test } from "node:test";
 import fc from "fast-check";
 import { type Static, type TSchema, Type } from "typebox";
 import { makeOrg, openTestContext, person } from "../test/support/context.ts";
+import { VALID } from "../test/support/valid-inputs.ts";
 import { CIRCUMSTANCES, PERMISSIONS, type Permission } from "./access/permissions.ts";
-import type { OrgPrincipal } from "./access/principal.ts";
-import { verifyChain } from "./audit/store.ts";
+import { NOBODY, type OrgPrincipal, type Principal } from "./access/principal.ts";
+import { verifyChain } from "./audit/chain.ts";
 import { AppError } from "./errors.ts";
 import { OPERATIONS } from "./features.ts";
 import { requestHash } from "./idempotency.ts";
-import { newId, sha256 } from "./ids.ts";
+import { sha256 } from "./ids.ts";
 import { addMolecules } from "./molecules/operations.ts";
 import { type Operation, operation } from "./operation.ts";
 import { createOrgOperation } from "./orgs/operations.ts";
@@ -23,72 +24,6 @@ const scientist = await person(context, org, "scientist");
 const colleague = await person(context, org, "scientist");
 
 const operations = OPERATIONS as unknown as Operation[];
-const id = newId();
-
-/** An input that each operation takes: a new operation needs a line here. */
-const VALID: Record<string, { [key: string]: unknown }> = {
-  "org.create": { name: "A lab" },
-  "org.list": { limit: 1, status: "active" },
-  "org.show": { org: "a-lab" },
-  "org.settings": { org: "a-lab" },
-  "org.configure": { org: "a-lab", set: { cache_threshold: 0.9 }, unset: ["cache_ttl_days"] },
-  "org.suspend": { org: "a-lab" },
-  "org.resume": { org: "a-lab" },
-  "org.delete": { org: "a-lab", grace_days: 7 },
-  "org.rotate_credentials": { org: "a-lab" },
-  "molecule.add": { records: [{ text: "O", format: "smiles" }] },
-  "molecule.list": { limit: 1 },
-  "molecule.show": { molecule_id: id },
-  "molecule.delete": { molecule_id: id },
-  "structure.add": { file_name: "a.xyz", format: "xyz", content_base64: "MQ==" },
-  "structure.list": {},
-  "structure.show": { structure_id: id },
-  "receptor.prepare": { file_name: "a.pdb", content_base64: "MQ==" },
-  "receptor.list": { limit: 1 },
-  "receptor.show": { structure_id: id },
-  "site.create": { receptor_structure_id: id, center_angstrom: [0, 0, 0], size_angstrom: [20, 20, 20] },
-  "site.list": { limit: 1 },
-  "site.show": { site: "a site" },
-  "site.validate": { site_id: id, job_id: id },
-  "pipeline.list": { limit: 1 },
-  "pipeline.show": { pipeline: "dock", version: "1" },
-  "pipeline.compare": { pipeline: "dock", from: "1", to: "2" },
-  "pipeline.check": { spec: { version: "1", tasks: {} } },
-  "pipeline.create": { name: "mine", spec: { version: "1", tasks: {} }, visibility: "private" },
-  "pipeline.publish": { pipeline: "mine", version: "1" },
-  "pipeline.run": { pipeline: "dock", site: "a site", molecules: [{ text: "O", format: "smiles" }] },
-  "job.list": { status: "queued" },
-  "job.show": { job_id: id },
-  "job.cancel": { job_id: id },
-  "job.retry": { job_id: id },
-  "job.submit": { from: id },
-  "calculation.submit": { molecules: [{ text: "O", format: "smiles" }], task: "optimize" },
-  "calculation.of_jobs": { job_ids: [id] },
-  "calculation.query": { molecule_id: id, limit: 1 },
-  "docking.submit": { site: "a site", molecules: [{ text: "O", format: "smiles" }], exhaustiveness: 8 },
-  "docking.query": { site: "a site", limit: 1 },
-  "docking.export": { result_ids: [id] },
-  "batch.create": { pipeline: "dock", site: "a site", molecule_ids: [id], name: "a batch" },
-  "batch.add": { batch_id: id, molecule_ids: [id] },
-  "batch.seal": { batch_id: id },
-  "batch.list": { status: "paused", limit: 1 },
-  "batch.show": { batch_id: id },
-  "batch.items": { batch_id: id, status: "failed", cursor: "3" },
-  "batch.pause": { batch_id: id },
-  "batch.resume": { batch_id: id },
-  "batch.cancel": { batch_id: id },
-  "batch.retry": { batch_id: id, code: "timeout" },
-  "failure.list": { batch_id: id, code: "timeout" },
-  "failure.retry": { engine: "xtb", since: "2026-01-01" },
-  "event.list": { type: "error", since: "2026-01-01", limit: 1 },
-  "job.events": { job_ids: [id], after: [3] },
-  "job.states": { job_ids: [id] },
-  "cache.stats": {},
-  "cache.explain": { job_id: id, task_name: "run" },
-  "cache.prune": { expired: true, unused_days: 30, dry_run: true },
-  "protocol.list": { limit: 1 },
-  "protocol.show": { protocol: id },
-};
 
 /** Whoever touches anything of it has gone on although the door should have been shut. */
 const untouchable = new Proxy({} as Services, {
@@ -111,8 +46,22 @@ test("every operation has a valid input in this test's list, a permission of the
   }
 });
 
+/** What each circumstance refuses: a stranger, and a key that stands for a person. */
+const BY_CIRCUMSTANCE: Record<string, [who: Principal, met: string][]> = {
+  anyone: [],
+  signed_in: [[NOBODY, "unauthenticated"]],
+  in_person: [
+    [NOBODY, "unauthenticated"],
+    [{ ...everything, via: "key" }, "forbidden"],
+  ],
+};
+
 for (const one of operations) {
   test(`${one.name} is refused to who lacks ${one.permission}, before anything is touched`, async () => {
+    const refused = BY_CIRCUMSTANCE[one.permission];
+    for (const [who, met] of refused ?? [])
+      await assert.rejects(perform(untouchable, one, who, VALID[one.name]), kind(met));
+    if (refused !== undefined) return;
     const rest = PERMISSIONS.filter((name): name is Permission => name !== one.permission);
     const principal = { ...scientist, permissions: new Set(rest) };
     await assert.rejects(perform(untouchable, one, principal, VALID[one.name]), kind("forbidden"));

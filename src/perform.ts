@@ -18,6 +18,8 @@ export type PerformOptions = {
   idempotencyKey?: string;
   /** Called where the answer is that of an earlier request with the same key. */
   replayed?: () => void;
+  /** Given up where that is whole: before the transaction opens, and before what it wrote is committed. */
+  signal?: AbortSignal;
 };
 
 /**
@@ -38,6 +40,7 @@ export async function perform<I extends TSchema, O extends TSchema, P>(
   const request: Asked<O> = {
     replayed: options.replayed ?? (() => {}),
     remember: operation.remember ?? ((answer) => answer),
+    signal: options.signal,
     principal_id: principal.user_id,
     operation: operation.name,
     key: options.idempotencyKey,
@@ -45,6 +48,18 @@ export async function perform<I extends TSchema, O extends TSchema, P>(
     request_hash:
       options.idempotencyKey === undefined ? "" : requestHash({ org_id: principal.org_id, input }),
   };
+  const answer = await answerOf(services, operation, principal, input, request);
+  services.answered?.({ name: operation.name, output: operation.output }, answer);
+  return answer;
+}
+
+function answerOf<I extends TSchema, O extends TSchema, P>(
+  services: Services,
+  operation: Operation<I, O, P>,
+  principal: Principal,
+  input: Static<I>,
+  request: Asked<O>,
+): Promise<Static<O>> {
   if (operation.tx === "own") return performOwn(services, operation, principal, input, request);
   if (operation.tx === "metadata") {
     return services.metadata.member(viewerOf(principal), (tx) =>
@@ -61,23 +76,48 @@ export async function perform<I extends TSchema, O extends TSchema, P>(
 
 /**
  * The same door for what is followed: checks input and permission before anything is looked at, and begins when
- * it is first asked. Throws what `perform` does.
+ * it is first asked. What goes on for hours asks `again` who its asker is by now; without it they stay who they were.
+ * Throws what `perform` does.
  */
 export function performFollow<I extends TSchema, O extends TSchema>(
   services: Services,
   followed: Follow<I, O>,
   principal: Principal,
   rawInput: unknown,
-  how: { after?: string; signal: AbortSignal },
+  how: { after?: string; signal: AbortSignal; again?: () => Promise<Principal> },
 ): AsyncIterable<Followed<Static<O>>> {
   require(principal, followed.permission);
   const input = checked(followed, rawInput);
-  const call = { services, principal: inOrganization(principal), after: how.after, signal: how.signal };
-  return followed.run(call, input);
+  const asker = inOrganization(principal);
+  const again = async () => {
+    const now = (await how.again?.()) ?? principal;
+    require(now, followed.permission);
+    return { ...now, org_id: asker.org_id };
+  };
+  const told = followed.run(
+    { services, principal: asker, after: how.after, signal: how.signal, again },
+    input,
+  );
+  return services.answered === undefined ? told : looked(services.answered, followed, told);
+}
+
+async function* looked<O extends TSchema>(
+  answered: NonNullable<Services["answered"]>,
+  { name, told_as }: { name: string; told_as: O },
+  told: AsyncIterable<Followed<Static<O>>>,
+): AsyncIterable<Followed<Static<O>>> {
+  for await (const one of told) {
+    answered({ name, output: told_as }, one.data);
+    yield one;
+  }
 }
 
 /** A request with what is done when it was answered before, and with what is kept of its answer. */
-type Asked<O extends TSchema> = Request & { replayed: () => void; remember: (answer: Static<O>) => unknown };
+type Asked<O extends TSchema> = Request & {
+  replayed: () => void;
+  remember: (answer: Static<O>) => unknown;
+  signal: AbortSignal | undefined;
+};
 
 async function performResults<I extends TSchema, O extends TSchema, P>(
   services: Services,
@@ -89,6 +129,7 @@ async function performResults<I extends TSchema, O extends TSchema, P>(
   const person = inOrganization(principal);
   // Chemistry, files and other outside work, before any transaction is open.
   const prepared = (await operation.prepare?.({ services, principal: person }, input)) as P;
+  request.signal?.throwIfAborted();
   if (!operation.told) {
     return services.results.read(person, (scope) =>
       operation.run({ scope, services, principal: person, prepared }, input),
@@ -160,6 +201,7 @@ async function answered<O extends TSchema>(
   }
   const answer = await work();
   await keepAnswer(tx, request, request.remember(answer));
+  request.signal?.throwIfAborted();
   return answer;
 }
 

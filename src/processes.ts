@@ -12,10 +12,17 @@ import { readStat } from "./executors/proc.ts";
 export const NODE_FLAGS = ["--max-semi-space-size=4"];
 
 /** A long-lived process of a home: what it is, and when it began, so that a recycled pid is not believed. */
-export type HomeProcess = { pid: number; kind: "up" | "worker" | "wait"; started: string; since: string };
+export type HomeProcess = {
+  pid: number;
+  kind: "up" | "serve" | "worker" | "wait";
+  started: string;
+  since: string;
+  /** Where it serves the API, if it does. */
+  url?: string;
+};
 
 /** Notes that this process belongs to the home; call the returned function when it ends. */
-export async function enrol(home: string, kind: HomeProcess["kind"]): Promise<() => void> {
+export async function enrol(home: string, kind: HomeProcess["kind"], url?: string): Promise<() => void> {
   const folder = join(home, "run");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, `${process.pid}.json`);
@@ -24,6 +31,7 @@ export async function enrol(home: string, kind: HomeProcess["kind"]): Promise<()
     kind,
     started: await startOf(process.pid),
     since: new Date().toISOString(),
+    ...(url === undefined ? {} : { url }),
   };
   // Aside and renamed: a reader never meets half a note.
   writeFileSync(`${path}.tmp`, JSON.stringify(entry));

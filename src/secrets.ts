@@ -72,6 +72,12 @@ export function adminPassword(env: Record<string, string | undefined>): Secret |
   throw new AppError("usage", `settings: ADMIN_PASSWORD must have at least ${PASSWORD_SHORTEST} characters`);
 }
 
+/** The key that commands show to an API: `ALIQUOT_API_KEY` (or its `_FILE`); undefined where none is given. */
+export function apiKey(env: Record<string, string | undefined>): Secret | undefined {
+  const given = env["ALIQUOT_API_KEY"] || readGiven("ALIQUOT_API_KEY_FILE", env);
+  return given === undefined || given === "" ? undefined : new Secret(given);
+}
+
 function readGiven(name: string, env: Record<string, string | undefined>): string | undefined {
   const file = env[name];
   if (file === undefined || file === "") return undefined;

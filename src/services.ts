@@ -1,5 +1,11 @@
+import type { TSchema } from "typebox";
+import type { AccessMemory } from "./access/memory.ts";
+import type { PasswordGate } from "./access/password-gate.ts";
+import type { TokenMaker } from "./access/token-maker.ts";
 import type { Cache } from "./cache/cache.ts";
 import type { MetadataDoor } from "./db/metadata.ts";
+import type { Pulse } from "./events/pulse.ts";
+import type { SignInThrottle } from "./identity/throttle.ts";
 import type { Logger } from "./log.ts";
 import type { ObjectStore } from "./objects/store.ts";
 import type { ResultsDoor } from "./orgs/door.ts";
@@ -14,5 +20,14 @@ export type Services = {
   objects: ObjectStore;
   toolkit: Toolkit;
   cache: Cache;
+  /** What tells those who follow something that it changed. */
+  pulse: Pulse;
+  /** Who may do what, believed for 10 s: whoever changes it says `forget` after the commit. */
+  access: AccessMemory;
+  tokens: TokenMaker;
+  passwords: PasswordGate;
+  signIns: SignInThrottle;
   log: Logger;
+  /** Of a context that tests open: looks at every answer before it is given, and throws where its schema lies. */
+  answered?: (of: { name: string; output: TSchema }, answer: unknown) => void;
 };

@@ -25,7 +25,7 @@ import { finished } from "./support/worker.ts";
 // Every operation that reads an organization's database is run on tables large enough for the planner to care, and
 // each statement that it really sent is explained with its own parameters.
 
-const context = await openTestContext({ after });
+const context = await openTestContext({ after }, { madeUpRows: true });
 const org = await makeOrg(context);
 const scientist = await person(context, org, "scientist");
 const colleague = await person(context, org, "scientist");
@@ -107,6 +107,7 @@ const CASES: Record<string, Case[]> = {
       by: ["jobs_pkey", "tasks_pkey", "job_inputs_pkey", "job_outputs_pkey", "task_results_exec_id_key"],
     },
   ],
+  "job.logs": [{ input: { job_id: uid("5", 4) }, by: ["jobs_pkey"], fails: true }],
   "calculation.of_jobs": [
     { input: { job_ids: [uid("5", 4)] }, by: ["calculations_job"] },
     // Answered by that of another job.
@@ -249,7 +250,8 @@ function checkPlans(plans: Planned[], page = false): void {
 }
 
 const READS = (OPERATIONS as unknown as Operation[]).filter(
-  ({ tx, http, name }) => http.method === "GET" && (tx === "results" || (tx === "own" && name in CASES)),
+  ({ tx, http, name }) =>
+    (tx === "results" && (http.method === "GET" || http.reads === true)) || (tx === "own" && name in CASES),
 );
 
 test("every operation that reads an organization's database has a plan here", () => {

@@ -8,7 +8,7 @@ import { newId } from "../src/ids.ts";
 import { JOB_STATUSES, TASK_STATUSES, VISIBILITIES } from "../src/jobs/schema.ts";
 import { ORG_STATUSES } from "../src/orgs/schema.ts";
 import { readSeeds } from "../src/seeds/files.ts";
-import { STRUCTURE_FORMATS, STRUCTURE_KINDS } from "../src/structures/store.ts";
+import { STRUCTURE_FORMATS, STRUCTURE_KINDS } from "../src/structures/schema.ts";
 import { describeSchema } from "./support/describe-schema.ts";
 import { submitScript } from "./support/engine.ts";
 import { testServer } from "./support/server.ts";

@@ -1,7 +1,8 @@
 import type { MetadataDoor, Viewer } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
+import { type AccessRow, selectOptionalAccess } from "./access-store.ts";
 import { ADMIN_ROLES, PERMISSIONS, type Permission } from "./permissions.ts";
-import { selectGrants, selectOptionalUser, type UserRow } from "./store.ts";
+import { selectOptionalUser } from "./store.ts";
 
 /** Who acts, in which organization, and what they may do there. */
 export type Principal = {
@@ -16,6 +17,12 @@ export type Principal = {
   via: "local" | "session" | "key" | "nobody";
   /** Of a session: the family of its refresh tokens. */
   session_id: string | null;
+  /** Of a key: which one. */
+  key_id?: string;
+  /** When the access token or the key ends; absent: never. */
+  expires_at?: Date;
+  /** Where the asker is, as the API sees it; absent at the operator's own machine. */
+  address?: string;
 };
 
 /** Who did not say who they are. */
@@ -46,26 +53,20 @@ export async function localPrincipal(
     const user = await selectOptionalUser(tx, username);
     if (user === undefined) throw new AppError("not_found", `no user is called "${username}"`);
     if (!user.enabled) throw new AppError("forbidden", `user "${username}" is disabled`);
-    if (user.is_admin) return operator(user, orgId);
-    if (orgId === null)
-      return { ...identity(user), org_id: null, is_org_admin: false, permissions: new Set() };
-    const grants = await selectGrants(tx, user.user_id, orgId);
-    if (!grants.is_member) throw new AppError("not_found", "no such organization");
-    const permissions = PERMISSIONS.filter((name) => grants.permissions.includes(name));
-    const is_org_admin = grants.roles.some((role) => ADMIN_ROLES.includes(role));
-    return { ...identity(user), org_id: orgId, is_org_admin, permissions: new Set(permissions) };
+    const access = await selectOptionalAccess(tx, { user_id: user.user_id, org_id: orgId });
+    if (access === undefined) throw new AppError("not_found", `no user is called "${username}"`);
+    if (orgId !== null && !access.is_admin && !access.is_member)
+      throw new AppError("not_found", "no such organization");
+    return { ...acting(access, orgId), via: "local", session_id: null };
   });
 }
 
-function operator(user: UserRow, orgId: string | null): Principal {
-  return { ...identity(user), org_id: orgId, is_org_admin: true, permissions: new Set(PERMISSIONS) };
-}
-
-function identity(
-  user: UserRow,
-): Pick<Principal, "user_id" | "username" | "is_admin" | "via" | "session_id"> {
-  const { user_id, username, is_admin } = user;
-  return { user_id, username, is_admin, via: "local", session_id: null };
+/** What somebody may do in person: all in every organization where they operate the installation, else what roles give. */
+export function acting(access: AccessRow, orgId: string | null): Omit<Principal, "via" | "session_id"> {
+  const { user_id, username, is_admin, system_roles, granted } = access;
+  const permissions = PERMISSIONS.filter((name) => is_admin || granted.includes(name));
+  const is_org_admin = is_admin || system_roles.some((role) => ADMIN_ROLES.includes(role));
+  return { user_id, username, is_admin, org_id: orgId, is_org_admin, permissions: new Set(permissions) };
 }
 
 export function viewerOf(principal: Principal): Viewer {

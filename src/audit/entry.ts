@@ -17,6 +17,9 @@ export type AuditEntry = {
   source_id: string;
 };
 
+/** Chain of the installation itself. */
+export const SYSTEM_CHAIN = "00000000-0000-0000-0000-000000000000";
+
 /** What is told of a deed; who did nothing in an organization or for a job says nothing of them. */
 export type Deed = Pick<AuditEntry, "action" | "entity_type"> &
   Partial<Omit<AuditEntry, "action" | "entity_type" | "ts" | "source_id">>;

@@ -1,24 +1,38 @@
 import { type Static, Type } from "typebox";
 import { AppError } from "../errors.ts";
-import { Uuid } from "../jobs/schema.ts";
+import { closed, id, wholeList } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { FailureGroup, groupFailures } from "./failures.ts";
 import { retryFailed } from "./retry.ts";
-import { RetriedJobs } from "./schema.ts";
+import { FailureCode, RetriedJobs, RetryAfter, RetryForce } from "./schema.ts";
 
 const FILTER = {
-  batch_id: Type.Optional(Uuid),
-  code: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
-  /** Failed at or after this time, RFC 3339. */
-  since: Type.Optional(Type.String({ minLength: 10, maxLength: 40 })),
-  engine: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+  batch_id: Type.Optional(id("Only what failed of this batch.")),
+  code: Type.Optional(FailureCode),
+  since: Type.Optional(
+    Type.String({
+      minLength: 10,
+      maxLength: 40,
+      description: "Only what failed at or after this: a day, or a time with its zone.",
+      examples: ["2026-01-31", "2026-01-31T09:30:00Z"],
+    }),
+  ),
+  engine: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: "Only jobs of which a task of this engine failed.",
+      examples: ["xtb"],
+    }),
+  ),
 };
-const FailureQuery = Type.Object(FILTER, { additionalProperties: false });
+const FailureQuery = closed(FILTER);
 /** With the last job of an earlier call, so that what fails at once is not run again and again. */
-const RetryQuery = Type.Object(
-  { ...FILTER, after: Type.Optional(Uuid), force: Type.Optional(Type.Boolean()) },
-  { additionalProperties: false },
-);
+const RetryQuery = closed({
+  ...FILTER,
+  after: Type.Optional(RetryAfter),
+  force: Type.Optional(RetryForce),
+});
 type RetryQuery = Static<typeof RetryQuery>;
 
 export const listFailures = operation({
@@ -28,7 +42,7 @@ export const listFailures = operation({
   http: { method: "GET", path: "/failures" },
   tx: "results",
   input: FailureQuery,
-  output: Type.Object({ items: Type.Array(FailureGroup), next_cursor: Type.Null() }),
+  output: wholeList(FailureGroup, "What failed, by code, the most frequent first."),
   run: async ({ scope }, query) => ({
     items: await groupFailures(scope.tx, checkTime(query)),
     next_cursor: null,
@@ -48,7 +62,7 @@ export const retryFailures = operation({
     entity_type: "job",
     metadata: {
       retried,
-      ...(code === undefined ? {} : { code }),
+      ...(code === undefined || retried === 0 ? {} : { code }),
       ...(batch_id === undefined ? {} : { batch_id }),
     },
   }),

@@ -1,34 +1,33 @@
 import { type Static, Type } from "typebox";
 import type { ResultsDb } from "../db/results.ts";
 import { RETRYABLE_KINDS } from "../errors.ts";
-import { Uuid } from "../jobs/schema.ts";
+import { flag, id, integer, list, nullable, text, time } from "../fields.ts";
 import { type FailureFilter, type FailureRow, selectFailures } from "./failures-store.ts";
 
-const optionalText = Type.Union([Type.String(), Type.Null()]);
 /** Of each code. */
 const EXAMPLES = 3;
 
 export const FailureGroup = Type.Object({
-  code: Type.String(),
-  count: Type.Integer({ unit: "1", minimum: 1 }),
-  /** True: it may go well another time; else the input or the parameters have to change. */
-  retryable: Type.Boolean(),
-  /** True: left out when it was read, so there is no job to run again. */
-  left_out: Type.Boolean(),
-  first_at: Type.String(),
-  last_at: Type.String(),
-  examples: Type.Array(
+  code: text("Why: a kind of error, or a chemist's reason."),
+  count: integer("1", "How many failed so.", { minimum: 1 }),
+  retryable: flag("True: it may go well another time; else the input or the parameters have to change."),
+  left_out: flag("True: left out when it was read, so there is no job to run again."),
+  first_at: time("When the first of them failed."),
+  last_at: time("When the last of them failed."),
+  examples: list(
     Type.Object({
-      job_id: Type.Union([Uuid, Type.Null()]),
-      batch_id: Type.Union([Uuid, Type.Null()]),
-      /** Line or record of its batch's file. */
-      source_row: Type.Union([Type.Integer(), Type.Null()]),
-      name: optionalText,
-      smiles: optionalText,
-      /** The text of what was left out. */
-      input: optionalText,
-      message: optionalText,
+      job_id: nullable(id(), "The job; null where it was left out."),
+      batch_id: nullable(id(), "Its batch; null where it is of none."),
+      source_row: nullable(
+        Type.Integer({ unit: "1", minimum: 1 }),
+        "Line or record of its batch's file; null where it is of none.",
+      ),
+      name: nullable(text(), "What the record was called; null where that is nothing."),
+      smiles: nullable(text(), "Canonical SMILES of its molecule; null where it has none."),
+      input: nullable(text(), "The text of what was left out; of all others null."),
+      message: nullable(text(), "Why, in words; null where nobody said."),
     }),
+    `The newest of them, ${EXAMPLES} at most.`,
   ),
 });
 export type FailureGroup = Static<typeof FailureGroup>;

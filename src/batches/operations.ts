@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 import { AppError } from "../errors.ts";
-import { Uuid } from "../jobs/schema.ts";
+import { closed, pageOfItems, word } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { advanceAfter } from "./advance.ts";
@@ -12,7 +12,7 @@ import {
   prepareBatch,
   sealBatch,
 } from "./create.ts";
-import { selectItems, selectLastSourceRow } from "./items-store.ts";
+import { selectItems } from "./items-store.ts";
 import { cancelBatch, pauseBatch, resumeBatch } from "./life.ts";
 import { selectEndings } from "./rate-store.ts";
 import { batchRow } from "./report.ts";
@@ -21,25 +21,35 @@ import {
   AddedItems,
   AddToBatch,
   BATCH_STATUSES,
+  BatchId,
   BatchItem,
   BatchRow,
+  ChangedBatch,
   CreateBatch,
-  ITEM_STATUSES,
+  FailureCode,
+  ItemQuery,
   RetriedJobs,
+  RetryAfter,
+  RetryForce,
+  SealedBatch,
 } from "./schema.ts";
+import { readBatch } from "./show.ts";
 import { selectBatches } from "./store.ts";
 
-/** Items that tell the rate of one batch, and of each of a page. */
-const ENDINGS = 500;
-const FEW_ENDINGS = 50;
-const OneBatch = Type.Object({ batch_id: Uuid }, { additionalProperties: false });
-const Status = Type.Enum(BATCH_STATUSES);
-const Changed = Type.Object({ batch_id: Uuid, status: Status, jobs: Type.Integer({ minimum: 0 }) });
-const optionalCursor = Type.Union([Type.String(), Type.Null()]);
+export { followBatch } from "./follow.ts";
 
-export const createBatchOperation = operation<typeof CreateBatch, typeof AddedItems, PreparedBatch>({
+/** Items that tell the rate of each of a page. */
+const FEW_ENDINGS = 50;
+const OneBatch = closed({ batch_id: BatchId });
+
+export const createBatchOperation = operation<
+  typeof CreateBatch,
+  typeof AddedItems,
+  PreparedBatch,
+  "batch.create"
+>({
   name: "batch.create",
-  summary: "Many jobs from one request: one for each molecule or structure",
+  summary: "Make a batch: one job for each molecule or structure, up to a million",
   permission: "jobs:submit",
   http: { method: "POST", path: "/batches" },
   tx: "results",
@@ -55,9 +65,14 @@ export const createBatchOperation = operation<typeof CreateBatch, typeof AddedIt
   }),
 });
 
-export const addToBatchOperation = operation<typeof AddToBatch, typeof AddedItems, PreparedBatch>({
+export const addToBatchOperation = operation<
+  typeof AddToBatch,
+  typeof AddedItems,
+  PreparedBatch,
+  "batch.add"
+>({
   name: "batch.add",
-  summary: "More items for a batch that is not sealed",
+  summary: "Add items to a batch that is not sealed",
   permission: "jobs:submit",
   http: { method: "POST", path: "/batches/{batch_id}/items" },
   tx: "results",
@@ -75,17 +90,12 @@ export const addToBatchOperation = operation<typeof AddToBatch, typeof AddedItem
 
 export const sealBatchOperation = operation({
   name: "batch.seal",
-  summary: "Says that a batch has all its items",
+  summary: "Seal a batch: it has all its items",
   permission: "jobs:submit",
   http: { method: "POST", path: "/batches/{batch_id}/seal" },
   tx: "results",
   input: OneBatch,
-  output: Type.Object({
-    batch_id: Uuid,
-    status: Status,
-    sealed_at: optionalCursor,
-    total_items: Type.Integer(),
-  }),
+  output: SealedBatch,
   async run({ scope }, { batch_id }) {
     const { status, sealed_at, total_items } = await sealBatch(scope, batch_id);
     return { batch_id, status, sealed_at, total_items };
@@ -100,11 +110,11 @@ export const listBatches = operation({
   permission: "jobs:read",
   http: { method: "GET", path: "/batches" },
   tx: "results",
-  input: Type.Object(
-    { status: Type.Optional(Status), ...PageInput.properties },
-    { additionalProperties: false },
-  ),
-  output: Type.Object({ items: Type.Array(BatchRow), next_cursor: optionalCursor }),
+  input: closed({
+    status: Type.Optional(word(BATCH_STATUSES, "Only batches that stand so.")),
+    ...PageInput.properties,
+  }),
+  output: pageOfItems(BatchRow, "Batches, newest first."),
   async run({ scope }, input) {
     const wish = pageWish(input);
     const { status } = input;
@@ -126,15 +136,7 @@ export const showBatch = operation({
   tx: "results",
   input: OneBatch,
   output: BatchRow,
-  async run({ scope }, { batch_id }) {
-    const [head] = await selectBatches(scope.tx, { batch_id, limit: 1 });
-    if (head === undefined) throw new AppError("not_found", "no such batch");
-    const endings = await selectEndings(scope.tx, [batch_id], ENDINGS);
-    // A million items that came by their ids would be read for a line that none of them has.
-    const isOfFile = head.options.source_file !== undefined;
-    const line = isOfFile ? await selectLastSourceRow(scope.tx, batch_id) : null;
-    return batchRow(head, line, { endings: endings.get(batch_id) ?? [], most: ENDINGS });
-  },
+  run: ({ scope }, { batch_id }) => readBatch(scope.tx, batch_id),
 });
 
 export const listItems = operation({
@@ -143,20 +145,8 @@ export const listItems = operation({
   permission: "jobs:read",
   http: { method: "GET", path: "/batches/{batch_id}/items" },
   tx: "results",
-  input: Type.Object(
-    {
-      batch_id: Uuid,
-      status: Type.Optional(Type.Enum(ITEM_STATUSES)),
-      /** As `next_cursor` of an earlier page: the number of its last item. */
-      cursor: Type.Optional(Type.String({ pattern: "^[0-9]{1,9}$" })),
-      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
-    },
-    { additionalProperties: false },
-  ),
-  output: Type.Object({
-    items: Type.Array(BatchItem),
-    next_cursor: optionalCursor,
-  }),
+  input: ItemQuery,
+  output: pageOfItems(BatchItem, "Items by number."),
   async run({ scope }, { batch_id, status, cursor = "0", limit = 50 }) {
     const [head] = await selectBatches(scope.tx, { batch_id, limit: 1 });
     if (head === undefined) throw new AppError("not_found", "no such batch");
@@ -175,24 +165,24 @@ export const listItems = operation({
 
 export const pauseBatchOperation = operation({
   name: "batch.pause",
-  summary: "Lets no more jobs of a batch begin; what runs goes on",
+  summary: "Pause a batch: no more of its jobs begin; what runs goes on",
   permission: "jobs:manage",
   http: { method: "POST", path: "/batches/{batch_id}/pause" },
   tx: "results",
   input: OneBatch,
-  output: Changed,
+  output: ChangedBatch,
   run: ({ scope }, { batch_id }) => pauseBatch(scope, batch_id),
   told: ({ batch_id }, { jobs }) => ({ entity_type: "batch", entity_id: batch_id, metadata: { jobs } }),
 });
 
 export const resumeBatchOperation = operation({
   name: "batch.resume",
-  summary: "Goes on with a paused batch",
+  summary: "Resume a paused batch",
   permission: "jobs:manage",
   http: { method: "POST", path: "/batches/{batch_id}/resume" },
   tx: "results",
   input: OneBatch,
-  output: Changed,
+  output: ChangedBatch,
   run: ({ scope }, { batch_id }) => resumeBatch(scope, batch_id),
   after: ({ services, principal }) => advanceAfter(services, principal.org_id),
   told: ({ batch_id }, { jobs }) => ({ entity_type: "batch", entity_id: batch_id, metadata: { jobs } }),
@@ -200,18 +190,16 @@ export const resumeBatchOperation = operation({
 
 export const cancelBatchOperation = operation({
   name: "batch.cancel",
-  summary: "Ends a batch: what runs is stopped, the rest never begins",
+  summary: "Cancel a batch: what runs is stopped, the rest never begins",
   permission: "jobs:manage",
   http: { method: "POST", path: "/batches/{batch_id}/cancel" },
   tx: "results",
   input: OneBatch,
-  output: Changed,
+  output: ChangedBatch,
   run: ({ scope, principal }, { batch_id }) => cancelBatch(scope, batch_id, principal.user_id),
   after: ({ services, principal }) => advanceAfter(services, principal.org_id),
   told: ({ batch_id }, { jobs }) => ({ entity_type: "batch", entity_id: batch_id, metadata: { jobs } }),
 });
-
-const Code = Type.String({ minLength: 1, maxLength: 100 });
 
 export const retryBatchOperation = operation({
   name: "batch.retry",
@@ -219,21 +207,17 @@ export const retryBatchOperation = operation({
   permission: "jobs:manage",
   http: { method: "POST", path: "/batches/{batch_id}/retry" },
   tx: "results",
-  input: Type.Object(
-    {
-      batch_id: Uuid,
-      code: Type.Optional(Code),
-      after: Type.Optional(Uuid),
-      /** Also what would fail the same way again. */
-      force: Type.Optional(Type.Boolean()),
-    },
-    { additionalProperties: false },
-  ),
-  output: Type.Object({ batch_id: Uuid, ...RetriedJobs.properties }),
+  input: closed({
+    batch_id: BatchId,
+    code: Type.Optional(FailureCode),
+    after: Type.Optional(RetryAfter),
+    force: Type.Optional(RetryForce),
+  }),
+  output: Type.Object({ batch_id: BatchId, ...RetriedJobs.properties }),
   run: async ({ scope }, filter) => ({ batch_id: filter.batch_id, ...(await retryFailed(scope, filter)) }),
   told: ({ batch_id, code }, { retried }) => ({
     entity_type: "batch",
     entity_id: batch_id,
-    metadata: { retried, ...(code === undefined ? {} : { code }) },
+    metadata: { retried, ...(code === undefined || retried === 0 ? {} : { code }) },
   }),
 });

@@ -6,7 +6,7 @@ import type { PipelineSpec } from "../pipelines/schema.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
 import type { ReadingOptions, RequestPlan } from "../requests/rules.ts";
 import { selectItemCounts } from "./progress-store.ts";
-import type { BatchStatus, ItemCounts } from "./schema.ts";
+import type { BatchRow, BatchStatus, ItemCounts } from "./schema.ts";
 
 /** First half of the key of the lock that a batch's life is changed under. */
 const GATE = 7_242_011;
@@ -170,13 +170,13 @@ export type BatchHead = {
   pipeline: string;
   pipeline_version: string;
   engines: string[];
-  params: unknown;
+  params: Record<string, unknown>;
   status: BatchStatus;
   priority: number;
   total_items: number;
   sealed_at: string | null;
   options: ReadingOptions;
-  error: unknown;
+  error: BatchRow["error"];
   started_at: string | null;
   ended_at: string | null;
   owner_id: string;

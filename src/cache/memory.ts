@@ -1,57 +1,73 @@
+import { sha256 } from "../ids.ts";
 import type { Cache, Counted } from "./cache.ts";
+import { Counters } from "./counters.ts";
+import { Values } from "./values.ts";
 
-/** Beyond this the oldest goes: who floods us with new keys must not take our memory. */
-const MOST_KEYS = 100_000;
+/** More purposes than we have words for: whoever makes them up shares one. */
+const MOST_PURPOSES = 64;
+/** Of a purpose; 20,000 counters are some 4 MB. */
+const MOST_COUNTERS = 20_000;
+const MOST_VALUES = 10_000;
+const LONGEST_KEY = 200;
 
-type Entry = { value: string; ends_at: number };
+type Purpose = { counters: Counters; values: Values };
 
-/** The cache of one process. Time is `now`, in milliseconds. */
+/**
+ * The cache of one process. What expired is swept as others come, so that nothing runs where nobody asks; each
+ * purpose has room of its own. Time is `now`, in milliseconds.
+ */
 export class MemoryCache implements Cache {
   readonly kind = "memory" as const;
-  readonly #entries = new Map<string, Entry>();
-  readonly #most: number;
-  readonly #now: () => number;
+  readonly #purposes = new Map<string, Purpose>();
+  readonly #settings: { counters: number; values: number; now: () => number };
 
   constructor({
-    most = MOST_KEYS,
+    counters = MOST_COUNTERS,
+    values = MOST_VALUES,
     now = () => performance.now(),
-  }: { most?: number; now?: () => number } = {}) {
-    this.#most = most;
-    this.#now = now;
+  }: { counters?: number; values?: number; now?: () => number } = {}) {
+    this.#settings = { counters, values, now };
   }
 
   async get(key: string): Promise<string | undefined> {
-    return this.#alive(key)?.value;
+    const { values, counters } = this.#of(key);
+    return values.get(keyOf(key)) ?? counters.get(keyOf(key))?.toString();
   }
 
   async set(key: string, value: string, ttl_ms: number): Promise<void> {
-    this.#put(key, { value, ends_at: this.#now() + ttl_ms });
+    this.#of(key).values.set(keyOf(key), value, ttl_ms);
   }
 
   async delete(key: string): Promise<void> {
-    this.#entries.delete(key);
+    const { values, counters } = this.#of(key);
+    values.delete(keyOf(key));
+    counters.delete(keyOf(key));
   }
 
   async count(key: string, by: number, ttl_ms: number): Promise<Counted> {
-    const now = this.#now();
-    const entry = this.#alive(key) ?? { value: "0", ends_at: now + ttl_ms };
-    const value = Number(entry.value) + by;
-    this.#put(key, { value: String(value), ends_at: entry.ends_at });
-    return { value, ttl_ms: entry.ends_at - now };
+    return this.#of(key).counters.count(keyOf(key), by, ttl_ms);
   }
 
-  #alive(key: string): Entry | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined || entry.ends_at > this.#now()) return entry;
-    this.#entries.delete(key);
-    return undefined;
+  /** How much is held, in all purposes together. */
+  get size(): { counters: number; values: number } {
+    const all = [...this.#purposes.values()];
+    const sum = (of: (purpose: Purpose) => number) => all.reduce((total, one) => total + of(one), 0);
+    return { counters: sum(({ counters }) => counters.size), values: sum(({ values }) => values.size) };
   }
 
-  #put(key: string, entry: Entry): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    if (this.#entries.size <= this.#most) return;
-    const [oldest] = this.#entries.keys();
-    if (oldest !== undefined) this.#entries.delete(oldest);
+  #of(key: string): Purpose {
+    const word = key.slice(0, key.indexOf(":"));
+    const name = this.#purposes.has(word) || this.#purposes.size < MOST_PURPOSES ? word : "";
+    const known = this.#purposes.get(name);
+    if (known !== undefined) return known;
+    const { counters, values, now } = this.#settings;
+    const made = { counters: new Counters(counters, now), values: new Values(values, now) };
+    this.#purposes.set(name, made);
+    return made;
   }
+}
+
+/** A key of any length takes no more room than a short one. */
+function keyOf(key: string): string {
+  return key.length <= LONGEST_KEY ? key : sha256(key);
 }

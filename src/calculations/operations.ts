@@ -1,5 +1,5 @@
-import { Type } from "typebox";
-import { Uuid } from "../jobs/schema.ts";
+import { closed, list, MOST_IDS, pageOfItems, wholeList } from "../fields.ts";
+import { JobId } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
 import type { PreparedRequests } from "../requests/submit.ts";
 import { queryCalculations } from "./query.ts";
@@ -10,7 +10,8 @@ import { prepareCalculations, submitCalculations } from "./submit.ts";
 export const submitCalculationsOperation = operation<
   typeof SubmitCalculations,
   typeof SubmittedCalculations,
-  PreparedRequests
+  PreparedRequests,
+  "calculation.submit"
 >({
   name: "calculation.submit",
   summary: "Run xtb on molecules or structures: one job each",
@@ -36,15 +37,15 @@ export const submitCalculationsOperation = operation<
 
 export const listCalculationsOfJobs = operation({
   name: "calculation.of_jobs",
-  summary: "Calculations of jobs",
+  summary: "Calculations of the jobs that are named",
   permission: "calculations:read",
-  http: { method: "GET", path: "/calculations" },
+  http: { method: "POST", path: "/jobs/calculations", reads: true },
   tx: "results",
-  input: Type.Object(
-    { job_ids: Type.Array(Uuid, { minItems: 1, maxItems: 1000 }) },
-    { additionalProperties: false },
+  input: closed({ job_ids: list(JobId, "The jobs.", { minItems: 1, maxItems: MOST_IDS }) }),
+  output: wholeList(
+    Calculation,
+    "Calculations of those jobs that you may see, in the order of the jobs; jobs without one have none.",
   ),
-  output: Type.Object({ items: Type.Array(Calculation), next_cursor: Type.Null() }),
   async run({ scope }, { job_ids }) {
     return { items: await selectCalculationsOfJobs(scope.tx, job_ids), next_cursor: null };
   },
@@ -54,12 +55,9 @@ export const queryCalculationsOperation = operation({
   name: "calculation.query",
   summary: "Calculations, newest first, by molecule, protocol and ranges",
   permission: "calculations:read",
-  http: { method: "GET", path: "/calculations/search" },
+  http: { method: "GET", path: "/calculations" },
   tx: "results",
   input: QueryCalculations,
-  output: Type.Object({
-    items: Type.Array(Calculation),
-    next_cursor: Type.Union([Type.String(), Type.Null()]),
-  }),
+  output: pageOfItems(Calculation, "Calculations, newest first."),
   run: ({ scope }, input) => queryCalculations(scope.tx, input),
 });

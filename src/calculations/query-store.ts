@@ -45,6 +45,12 @@ export async function hasCalculations(db: ResultsDb, protocolId: string): Promis
   return row !== undefined;
 }
 
+/** A protocol as one chooses among several. */
+export type ProtocolChoice = Pick<
+  Protocol,
+  "protocol_id" | "task" | "program" | "program_version" | "params"
+>;
+
 /**
  * Protocols of calculations that the caller may see, newest first; at most `most`. Of one molecule its calculations
  * are read; else each protocol is looked up by index until one row of it is the caller's to see. Row security is asked
@@ -53,8 +59,8 @@ export async function hasCalculations(db: ResultsDb, protocolId: string): Promis
 export async function selectProtocolsWith(
   db: ResultsDb,
   { molecule_id, most }: { molecule_id: string | undefined; most: number },
-): Promise<Pick<Protocol, "protocol_id" | "task" | "program" | "program_version" | "params">[]> {
-  return db
+): Promise<ProtocolChoice[]> {
+  const rows = await db
     .selectFrom("protocols as p")
     .select(["p.protocol_id", "p.task", "p.program", "p.program_version", "p.params"])
     .where((eb) => {
@@ -66,4 +72,5 @@ export async function selectProtocolsWith(
     .orderBy("p.created_at", "desc")
     .limit(most)
     .execute();
+  return rows as ProtocolChoice[];
 }

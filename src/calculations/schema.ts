@@ -1,85 +1,143 @@
 import { type Static, Type } from "typebox";
 import { ALPB_SOLVENTS, OPTIMIZATION_LEVELS, XTB_METHODS, XtbCalculation } from "../engines/xtb/schema.ts";
-import { SUBMISSION_CHOICES, Uuid, VISIBILITIES } from "../jobs/schema.ts";
-import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
+import {
+  CREATED_AT,
+  closed,
+  count,
+  flag,
+  id,
+  integer,
+  nullable,
+  number,
+  OWNER,
+  text,
+  word,
+} from "../fields.ts";
+import { SUBMISSION_CHOICES, Visibility } from "../jobs/schema.ts";
+import { Rejected } from "../molecules/schema.ts";
 import { PageInput } from "../paging.ts";
-import { MOST_RECORDS, RequestedJob } from "../requests/schema.ts";
-
-const optionalId = Type.Union([Uuid, Type.Null()]);
-const optionalText = Type.Union([Type.String(), Type.Null()]);
+import { GivenMolecules, GivenStructureIds, NoBatch, RequestedJobs } from "../requests/schema.ts";
 
 export const CONVERGENCE = ["converged", "not_converged", "unknown"] as const;
 
-/** A row of `calculations`, with the SMILES of its molecule. What the program decides keeps its own schema. */
-export const Calculation = Type.Intersect([
-  Type.Object({
-    calculation_id: Uuid,
-    molecule_id: optionalId,
-    job_id: optionalId,
-    /** The job whose calculation answers this one from the cache; null for its own. */
-    cached_from_job_id: optionalId,
-    protocol_id: Uuid,
-    structure_id: optionalId,
-    optimized_structure_id: optionalId,
-    smiles: optionalText,
-    solvation_model: optionalText,
-    solvent: optionalText,
-    charge: Type.Integer({ unit: "e" }),
-    multiplicity: Type.Integer({ unit: "1", minimum: 1 }),
-    unpaired_electrons: Type.Integer({ unit: "1", minimum: 0 }),
-    convergence_status: Type.Enum(CONVERGENCE),
-    xyz_file_hash: optionalText,
-    output_uri: optionalText,
-    trajectory_uri: optionalText,
-    owner_id: Uuid,
-    visibility: Type.Enum(VISIBILITIES),
-    created_at: Type.String(),
-  }),
-  XtbCalculation,
-]);
+/** A row of `calculations`, with the SMILES of its molecule. */
+export const Calculation = Type.Object({
+  calculation_id: id("The calculation."),
+  molecule_id: nullable(id(), "Molecule that it is of; null where only a geometry was given."),
+  job_id: nullable(id(), "Job whose result it is; null where it was brought from elsewhere."),
+  cached_from_job_id: nullable(
+    id(),
+    "In a list by job: the job whose calculation answers this one from the cache; null for its own.",
+  ),
+  protocol_id: id("Protocol that it stands under: numbers are comparable only within one."),
+  structure_id: nullable(id(), "Geometry that it started from; null where that is not kept."),
+  optimized_structure_id: nullable(id(), "Geometry that it ended with; null for a single point."),
+  smiles: nullable(
+    text(),
+    "Canonical SMILES of the molecule; null where it has none, or is not yours to see.",
+  ),
+  solvation_model: nullable(text(), "`alpb`; null in the gas phase."),
+  solvent: nullable(text(), "Its name; null in the gas phase."),
+  charge: integer("e", "Net charge."),
+  multiplicity: integer("1", "Spin multiplicity 2S + 1.", { minimum: 1 }),
+  unpaired_electrons: count("Unpaired electrons: multiplicity − 1."),
+  convergence_status: word(CONVERGENCE, "Whether what it iterates came to its end."),
+  xyz_file_hash: nullable(text(), "SHA-256 of the geometry file that the program read."),
+  output_uri: nullable(text(), "Where the program's output is; null where it is not kept."),
+  trajectory_uri: nullable(text(), "Where all geometries of the optimisation are; null for a single point."),
+  owner_id: OWNER,
+  visibility: Visibility,
+  created_at: CREATED_AT,
+  ...XtbCalculation.properties,
+  // Of what was brought from elsewhere not all is known.
+  energy_eh: nullable(
+    Type.Number({ unit: "Eh" }),
+    "Total energy as printed; comparable only within one species, charge and protocol. Null where it was not stated.",
+  ),
+  gradient_norm_eh_per_bohr: nullable(
+    Type.Number({ unit: "Eh/a0", minimum: 0 }),
+    "Norm of the gradient at the last geometry; null where it was not stated.",
+  ),
+  wall_seconds: nullable(
+    Type.Number({ unit: "s", minimum: 0 }),
+    "Time that the program ran; null where it is not known.",
+  ),
+});
 export type Calculation = Static<typeof Calculation>;
 
 /** What a person may ask of xtb for molecules and structures. */
-export const SubmitCalculations = Type.Object(
-  {
-    molecules: Type.Optional(Type.Array(MoleculeRecord, { maxItems: MOST_RECORDS })),
-    structure_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_RECORDS })),
-    task: Type.Enum(["optimize", "single_point"] as const),
-    method: Type.Optional(Type.Enum(XTB_METHODS)),
-    solvent: Type.Optional(Type.Enum(ALPB_SOLVENTS)),
-    charge: Type.Optional(Type.Integer({ unit: "e", minimum: -100, maximum: 100 })),
-    multiplicity: Type.Optional(Type.Integer({ unit: "1", minimum: 1, maximum: 100 })),
-    /** Allows a charge other than the drawn one, at the drawn geometry's species. */
-    vertical: Type.Optional(Type.Boolean()),
-    seed: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-    optimization_level: Type.Optional(Type.Enum(OPTIMIZATION_LEVELS)),
-    max_optimization_cycles: Type.Optional(Type.Integer({ unit: "1", minimum: 1, maximum: 100_000 })),
-    large: Type.Optional(Type.Boolean()),
-    ...SUBMISSION_CHOICES,
-  },
-  { additionalProperties: false },
-);
+export const SubmitCalculations = closed({
+  molecules: Type.Optional(GivenMolecules),
+  structure_ids: Type.Optional(GivenStructureIds),
+  task: word(["optimize", "single_point"], "`optimize` the geometry, or compute it as it is."),
+  method: Type.Optional(
+    word(XTB_METHODS, "The Hamiltonian, or the force field GFN-FF; `gfn2` where left out."),
+  ),
+  solvent: Type.Optional(word(ALPB_SOLVENTS, "ALPB implicit solvent; gas phase where left out.")),
+  charge: Type.Optional(
+    integer("e", "Net charge; that of the drawing or structure where left out.", {
+      minimum: -100,
+      maximum: 100,
+    }),
+  ),
+  multiplicity: Type.Optional(
+    integer("1", "2S + 1; that of the drawing or structure where left out.", { minimum: 1, maximum: 100 }),
+  ),
+  vertical: Type.Optional(flag("Allow a charge other than the drawn one, at the drawn species' geometry.")),
+  seed: Type.Optional(
+    integer("1", "Of the generator of 3D coordinates; 42 where left out.", {
+      minimum: 1,
+      maximum: 2_147_483_647,
+    }),
+  ),
+  optimization_level: Type.Optional(
+    word(OPTIMIZATION_LEVELS, "How far it is optimised, coarse to fine; `normal` where left out."),
+  ),
+  max_optimization_cycles: Type.Optional(
+    integer("1", "Steps at most; xtb's own limit where left out.", { minimum: 1, maximum: 100_000 }),
+  ),
+  large: Type.Optional(flag("Allow more than 200 atoms.")),
+  ...SUBMISSION_CHOICES,
+});
 export type SubmitCalculations = Static<typeof SubmitCalculations>;
 
 export const SubmittedCalculations = Type.Object({
-  batch_id: Type.Null(),
-  jobs: Type.Array(RequestedJob),
-  rejected: Type.Array(RejectedRecord),
+  batch_id: NoBatch,
+  jobs: RequestedJobs,
+  rejected: Rejected,
 });
 export type SubmittedCalculations = Static<typeof SubmittedCalculations>;
 
-export const QueryCalculations = Type.Object(
-  {
-    molecule_id: Type.Optional(Uuid),
-    protocol_id: Type.Optional(Uuid),
-    min_gap_ev: Type.Optional(Type.Number({ unit: "eV" })),
-    max_gap_ev: Type.Optional(Type.Number({ unit: "eV" })),
-    min_energy_eh: Type.Optional(Type.Number({ unit: "Eh" })),
-    max_energy_eh: Type.Optional(Type.Number({ unit: "Eh" })),
-    /** Also those whose optimisation changed the bonds: they are of another species than their molecule. */
-    changed: Type.Optional(Type.Boolean()),
-    ...PageInput.properties,
-  },
-  { additionalProperties: false },
-);
+/** Wider than any real value, and finite. */
+const GAP = { minimum: -1000, maximum: 1000 };
+const ENERGY = { minimum: -1_000_000_000, maximum: 1_000_000_000 };
+
+export const QueryCalculations = closed({
+  molecule_id: Type.Optional(id("Only calculations of this molecule.")),
+  protocol_id: Type.Optional(
+    id("Only calculations under this protocol; needed with a range where there are several."),
+  ),
+  min_gap_ev: Type.Optional(number("eV", "HOMO-LUMO gap of this or more.", GAP)),
+  max_gap_ev: Type.Optional(number("eV", "HOMO-LUMO gap of this or less.", GAP)),
+  min_energy_eh: Type.Optional(
+    number(
+      "Eh",
+      "Total energy of this or more; with `molecule_id`, as it is comparable within one species only.",
+      ENERGY,
+    ),
+  ),
+  max_energy_eh: Type.Optional(
+    number(
+      "Eh",
+      "Total energy of this or less; with `molecule_id`, as it is comparable within one species only.",
+      ENERGY,
+    ),
+  ),
+  changed: Type.Optional(
+    flag(
+      "True: also those whose optimisation changed the bonds; they are of another species than their molecule. Left out otherwise.",
+    ),
+  ),
+  ...PageInput.properties,
+});
 export type QueryCalculations = Static<typeof QueryCalculations>;

@@ -6,7 +6,6 @@ import { STEREO_MODES } from "../docking/schema.ts";
 import { AppError, unreadable } from "../errors.ts";
 import type { MoleculeRecord } from "../molecules/schema.ts";
 import { streamMoleculeFile } from "../molecules/stream-file.ts";
-import { perform } from "../perform.ts";
 import { type BatchSource, fillBatch, type Request } from "./batch-fill.ts";
 import { printFilled } from "./batch-submit.ts";
 import type { Cli } from "./cli.ts";
@@ -143,8 +142,7 @@ async function broken(
   batch_id: string,
   path: string | undefined,
 ): Promise<{ batch_id: string; after: number }> {
-  const { principal } = await cli.member();
-  const row = await perform(await cli.context(), showBatch, principal, { batch_id });
+  const row = await cli.ask(showBatch, { batch_id });
   if (row.status === "cancelled")
     throw new AppError("conflict", `batch ${batch_id} is cancelled: make a new one`);
   if (row.sealed_at !== null)

@@ -4,7 +4,8 @@ import { openLab } from "../../test/support/worker.ts";
 import { listBatches, showBatch } from "../batches/operations.ts";
 import { AppError } from "../errors.ts";
 import type { MoleculeRecord } from "../molecules/schema.ts";
-import { perform } from "../perform.ts";
+import type { Operation } from "../operation.ts";
+import { type PerformOptions, perform } from "../perform.ts";
 import { fillBatch } from "./batch-fill.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
@@ -13,8 +14,8 @@ const { context, scientist } = await openLab({ after });
 const said: string[] = [];
 const printed: { batch_id: string }[] = [];
 const cli = {
-  member: async () => ({ principal: scientist }),
-  context: async () => context,
+  ask: (operation: Operation, input: object, options?: PerformOptions) =>
+    perform(context, operation, scientist, input, options),
   out: {
     progress() {},
     say: (line: string) => said.push(line),

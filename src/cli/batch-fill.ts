@@ -1,4 +1,3 @@
-import type { OrgPrincipal, Principal } from "../access/principal.ts";
 import {
   addToBatchOperation,
   cancelBatchOperation,
@@ -11,7 +10,6 @@ import { type AppError, toAppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
 import { portionsOf } from "../molecules/stream-file.ts";
-import { perform } from "../perform.ts";
 import { MOST_RECORDS } from "../requests/schema.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
@@ -49,9 +47,8 @@ type Portion = Pick<CreateBatch, "molecules" | "structure_ids" | "registered">;
  * where one bad record refuses all it is cancelled instead. So does Ctrl-C, which ends the command with 130.
  */
 export async function fillBatch(cli: Cli, source: BatchSource): Promise<Filled> {
-  const { principal } = await cli.member();
   using interrupted = onInterrupt(cli.out, "stopping when the records at hand are in");
-  const filling = new Filling(cli, principal as OrgPrincipal, source, interrupted.signal);
+  const filling = new Filling(cli, source, interrupted.signal);
   try {
     for await (const portion of portions(source)) await filling.add(portion);
     await filling.end();
@@ -83,7 +80,6 @@ async function* numbered(records: BatchSource["records"], after: number): AsyncG
 class Filling {
   readonly rejected: RejectedRecord[] = [];
   readonly #cli: Cli;
-  readonly #principal: Principal;
   readonly #source: BatchSource;
   /** Aborted by Ctrl-C: looked at between two calls. */
   readonly #signal: AbortSignal;
@@ -94,10 +90,9 @@ class Filling {
   #first: Portion | undefined;
   #items = 0;
 
-  constructor(cli: Cli, principal: Principal, source: BatchSource, signal: AbortSignal) {
+  constructor(cli: Cli, source: BatchSource, signal: AbortSignal) {
     this.#signal = signal;
     this.#cli = cli;
-    this.#principal = principal;
     this.#source = source;
     if ("batch_id" in source.into) this.#batchId = source.into.batch_id;
   }
@@ -119,13 +114,12 @@ class Filling {
     if (this.#batchId === undefined && this.#first?.registered === undefined)
       return this.#create(this.#first ?? {}, true);
     if (this.#batchId === undefined) await this.#create(this.#first ?? {}, false);
-    const context = await this.#cli.context();
-    await perform(context, sealBatchOperation, this.#principal, { batch_id: this.#batchId ?? "" });
+    await this.#cli.ask(sealBatchOperation, { batch_id: this.#batchId ?? "" });
   }
 
   async show(): Promise<BatchRow> {
     const batch_id = this.#batchId ?? "";
-    return perform(await this.#cli.context(), showBatch, this.#principal, { batch_id });
+    return this.#cli.ask(showBatch, { batch_id });
   }
 
   /** Ends the command: with the error alone where nothing was made. */
@@ -133,10 +127,9 @@ class Filling {
     if (this.#batchId === undefined) throw error;
     const batch_id = this.#batchId;
     const refuses = this.#source.on_reject === "refuse" && !("batch_id" in this.#source.into);
-    const context = await this.#cli.context();
     const cancelled =
       refuses &&
-      (await perform(context, cancelBatchOperation, this.#principal, { batch_id }).then(
+      (await this.#cli.ask(cancelBatchOperation, { batch_id }).then(
         () => true,
         // What went wrong first is what is to be told.
         () => false,
@@ -183,9 +176,7 @@ class Filling {
     const { into, on_reject } = this.#source;
     if ("batch_id" in into) return;
     const input = { ...into, ...portion, on_reject, seal };
-    const context = await this.#cli.context();
-    const create = () =>
-      perform(context, createBatchOperation, this.#principal, input, { idempotencyKey: this.#key });
+    const create = () => this.#cli.ask(createBatchOperation, input, { idempotencyKey: this.#key });
     // An answer that was lost may have made the batch: asked again with the same key, it is the same one.
     const answer = await create().catch((thrown: unknown) => {
       if (toAppError(thrown).kind !== "unavailable") throw thrown;
@@ -200,7 +191,7 @@ class Filling {
   async #add(portion: Portion): Promise<void> {
     const { on_reject } = this.#source;
     const input = { batch_id: this.#batchId ?? "", ...portion, on_reject };
-    await this.#take(await perform(await this.#cli.context(), addToBatchOperation, this.#principal, input));
+    await this.#take(await this.#cli.ask(addToBatchOperation, input));
   }
 
   async #take({ rejected, total_items, next_after }: AddedItems): Promise<void> {

@@ -8,7 +8,6 @@ import {
   showBatch,
 } from "../batches/operations.ts";
 import { openItems } from "../batches/report.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { checkCode } from "./failure-codes.ts";
 import { id } from "./options.ts";
@@ -21,8 +20,7 @@ export function registerLife(batch: Command, cli: Cli): void {
     .argument("<id>", "the batch", id)
     .description("take a batch that was broken off as it is: it ends with the items that it has")
     .action(async (batch_id: string) => {
-      const { principal } = await cli.member();
-      const sealed = await perform(await cli.context(), sealBatchOperation, principal, { batch_id });
+      const sealed = await cli.ask(sealBatchOperation, { batch_id });
       cli.out.result(sealed, ({ total_items }) => `batch ${batch_id} is sealed with ${total_items} items`);
     });
   batch
@@ -30,8 +28,7 @@ export function registerLife(batch: Command, cli: Cli): void {
     .argument("<id>", "the batch", id)
     .description("let no more of its jobs begin; what runs goes on")
     .action(async (batch_id: string) => {
-      const { principal } = await cli.member();
-      const changed = await perform(await cli.context(), pauseBatchOperation, principal, { batch_id });
+      const changed = await cli.ask(pauseBatchOperation, { batch_id });
       cli.out.result(
         changed,
         ({ status, jobs }) => `batch ${batch_id} is ${status}: ${jobs} jobs left the queue`,
@@ -42,8 +39,7 @@ export function registerLife(batch: Command, cli: Cli): void {
     .argument("<id>", "the batch", id)
     .description("go on with a paused batch")
     .action(async (batch_id: string) => {
-      const { principal } = await cli.member();
-      const changed = await perform(await cli.context(), resumeBatchOperation, principal, { batch_id });
+      const changed = await cli.ask(resumeBatchOperation, { batch_id });
       cli.out.result(
         changed,
         ({ status, jobs }) => `batch ${batch_id} is ${status}: ${jobs} jobs are in the queue again`,
@@ -54,15 +50,13 @@ export function registerLife(batch: Command, cli: Cli): void {
     .argument("<id>", "the batch", id)
     .description("end a batch (asks): what runs is stopped, the rest never begins")
     .action(async (batch_id: string) => {
-      const { principal } = await cli.member();
-      const context = await cli.context();
-      const { name, counts } = await perform(context, showBatch, principal, { batch_id });
+      const { name, counts } = await cli.ask(showBatch, { batch_id });
       const question = `This cancels batch "${name}" with ${openItems(counts)} items that have not ended.`;
       if (!(await cli.out.confirm(question, cli.options.yes ?? false))) {
         cli.out.say("nothing was done");
         return;
       }
-      const changed = await perform(context, cancelBatchOperation, principal, { batch_id });
+      const changed = await cli.ask(cancelBatchOperation, { batch_id });
       cli.out.result(
         changed,
         ({ status, jobs }) => `batch ${batch_id} is ${status}: ${jobs} jobs were cancelled`,
@@ -75,12 +69,8 @@ export function registerLife(batch: Command, cli: Cli): void {
     .option("--code <code>", "only what failed so, as `failures` names it")
     .option("--force", "also what would fail the same way again")
     .action(async (batch_id: string, options: { code?: string; force?: boolean }) => {
-      const { principal } = await cli.member();
-      const context = await cli.context();
       await checkCode(cli, options.code, batch_id);
-      const done = await retryAll((on) =>
-        perform(context, retryBatchOperation, principal, { batch_id, ...options, ...on }),
-      );
+      const done = await retryAll((on) => cli.ask(retryBatchOperation, { batch_id, ...options, ...on }));
       cli.out.result({ batch_id, ...done }, describeRetried);
     });
 }

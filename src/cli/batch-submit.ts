@@ -27,7 +27,7 @@ export async function printFilled(
 ): Promise<void> {
   const { row, rejected } = filled;
   if (!wait) {
-    const idle = await idleEngine(await cli.context(), row);
+    const idle = await idleEngine(cli, row);
     cli.out.result({ ...row, ...beside, rejected }, () => describeFilled(filled, idle));
     if (row.counts.skipped === row.total_items) throw new ExitWith(1);
     return;

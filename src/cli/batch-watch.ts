@@ -2,12 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { showBatch } from "../batches/operations.ts";
 import { openItems } from "../batches/report.ts";
 import { BATCH_ENDED, type BatchRow } from "../batches/schema.ts";
-import type { Context } from "../context.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { Interrupted, onInterrupt } from "./interrupt.ts";
 import { aWorkerWith } from "./job-show.ts";
-import { HelperWorker, patiently, withoutWorker } from "./wait.ts";
+import { handsFor, patiently, withoutWorker } from "./wait.ts";
 
 const POLL_MS = 500;
 /** Who computes it is asked so often. */
@@ -25,21 +23,19 @@ export async function watchBatch(
   batch_id: string,
   { engines = [], lines = false }: { engines?: string[]; lines?: boolean } = {},
 ): Promise<BatchRow> {
-  const context = await cli.context();
-  const { principal } = await cli.member();
   using interrupted = onInterrupt(cli.out, "ending", { runs: engines.length > 0 });
   const { signal } = interrupted;
-  const helper = new HelperWorker(cli, context, engines);
+  const hands = await handsFor(cli, engines);
   const lookout = new Lookout(cli);
   let [said, saidAt] = ["", Number.NEGATIVE_INFINITY];
   try {
     for (;;) {
-      const seen = await patiently(cli, context, () => perform(context, showBatch, principal, { batch_id }));
+      const seen = await patiently(cli, () => cli.ask(showBatch, { batch_id }));
       const row = engines.length > 0 ? seen : await lookout.over(seen);
       const ended = BATCH_ENDED.includes(row.status);
       const note = `${row.status}${noteOf(row)}`;
       // Not before there is something to run: all may be answered already.
-      if (engines.length > 0 && !ended && openItems(row.counts) > 0) await helper.ensure();
+      if (engines.length > 0 && !ended && openItems(row.counts) > 0) await hands.ensure();
       const done = row.total_items - openItems(row.counts);
       // Who is told in lines of the result needs no others.
       if (!lines || cli.io.stderr.isTTY === true) cli.out.progress(done, row.total_items, note);
@@ -54,7 +50,7 @@ export async function watchBatch(
       await sleep(POLL_MS, undefined, { signal }).catch(() => {});
     }
   } finally {
-    await helper.end(signal.aborted);
+    await hands.end(signal.aborted);
   }
 }
 
@@ -68,12 +64,12 @@ function noteOf({ counts, rate_per_s, eta_s, sealed_at, status }: BatchRow): str
 
 /** An engine of which a batch under way has need and no worker alive has it; undefined: nothing is missing. */
 export async function idleEngine(
-  context: Pick<Context, "metadata">,
+  cli: Cli,
   { engines, counts, status }: BatchRow,
 ): Promise<string | undefined> {
   const runs = status === "pending" || status === "in_progress";
   if (!runs || openItems(counts) === 0) return undefined;
-  return withoutWorker(context, engines);
+  return withoutWorker(cli, engines);
 }
 
 /** Looks every few seconds whether anybody computes a batch, and says once where nobody does. */
@@ -91,7 +87,7 @@ class Lookout {
   async over(row: BatchRow): Promise<BatchRow> {
     if (Date.now() >= this.#nextLook) {
       this.#nextLook = Date.now() + LOOK_MS;
-      this.#idle = await idleEngine(await this.#cli.context(), row);
+      this.#idle = await idleEngine(this.#cli, row);
     }
     if (this.#idle === undefined) return row;
     if (!this.#said) this.#cli.out.say(`batch ${row.batch_id} waits for ${aWorkerWith(this.#idle)}`);
@@ -125,8 +121,7 @@ export async function interruptible<T>(cli: Cli, batch_id: string, work: () => P
     return await work();
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    const { principal } = await cli.member();
-    const row = await perform(await cli.context(), showBatch, principal, { batch_id }).catch(() => undefined);
+    const row = await cli.ask(showBatch, { batch_id }).catch(() => undefined);
     cli.out.say(
       row?.status === "paused"
         ? `interrupted: batch ${batch_id} is paused; \`aliquot batch resume ${batch_id}\` lets it go on`

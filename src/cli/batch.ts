@@ -1,7 +1,6 @@
 import { type Command, Option } from "commander";
 import { listBatches, listItems, showBatch } from "../batches/operations.ts";
 import { BATCH_STATUSES, type BatchRow, type BatchStatus, ITEM_STATUSES } from "../batches/schema.ts";
-import { perform } from "../perform.ts";
 import { registerCreate } from "./batch-create.ts";
 import { registerLife } from "./batch-life.ts";
 import { idleEngine, interruptible, watchBatch, wentWell } from "./batch-watch.ts";
@@ -22,8 +21,7 @@ export function register(program: Command, cli: Cli): void {
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action(async (options: { status?: BatchStatus; limit?: number; cursor?: string }) => {
-      const { principal } = await cli.member();
-      const page = await perform(await cli.context(), listBatches, principal, { ...options });
+      const page = await cli.ask(listBatches, { ...options });
       cli.out.result(page, ({ items, next_cursor }) =>
         [batchTable(items), ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`])].join("\n"),
       );
@@ -33,9 +31,8 @@ export function register(program: Command, cli: Cli): void {
     .argument("<id>", "the batch", id)
     .description("one batch with its counts, rate and time left")
     .action(async (batch_id: string) => {
-      const { principal } = await cli.member();
-      const row = await perform(await cli.context(), showBatch, principal, { batch_id });
-      const engine = await idleEngine(await cli.context(), row);
+      const row = await cli.ask(showBatch, { batch_id });
+      const engine = await idleEngine(cli, row);
       cli.out.result<BatchRow & { waiting_for?: string }>(
         engine === undefined
           ? row
@@ -59,8 +56,11 @@ export function register(program: Command, cli: Cli): void {
     .addOption(new Option("--status <status>", "only these").choices([...ITEM_STATUSES]))
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
-    .action((batch_id: string, options: { status?: string; limit?: number; cursor?: string }) =>
-      showItems(cli, batch_id, options),
+    .action(
+      (
+        batch_id: string,
+        options: { status?: (typeof ITEM_STATUSES)[number]; limit?: number; cursor?: string },
+      ) => showItems(cli, batch_id, options),
     );
   registerLife(batch, cli);
 }
@@ -68,13 +68,10 @@ export function register(program: Command, cli: Cli): void {
 async function showItems(
   cli: Cli,
   batch_id: string,
-  options: { status?: string; limit?: number; cursor?: string },
+  options: { status?: (typeof ITEM_STATUSES)[number]; limit?: number; cursor?: string },
 ): Promise<void> {
-  const { principal } = await cli.member();
-  const context = await cli.context();
-  const page = await perform(context, listItems, principal, { batch_id, ...options });
-  const isOfFile =
-    !cli.out.json && (await perform(context, showBatch, principal, { batch_id })).source_file !== null;
+  const page = await cli.ask(listItems, { batch_id, ...options });
+  const isOfFile = !cli.out.json && (await cli.ask(showBatch, { batch_id })).source_file !== null;
   cli.out.result(page, ({ items, next_cursor }) =>
     [
       table(

@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { perform } from "../perform.ts";
 import {
   cacheStatsOperation,
   explainCacheOperation,
@@ -25,8 +24,7 @@ export function register(program: Command, cli: Cli): void {
     .command("stats")
     .description("what the cache holds and has saved")
     .action(async () => {
-      const { principal } = await cli.member();
-      const stats = await perform(await cli.context(), cacheStatsOperation, principal, {});
+      const stats = await cli.ask(cacheStatsOperation, {});
       cli.out.result(stats, describeStats);
     });
   cache
@@ -35,8 +33,7 @@ export function register(program: Command, cli: Cli): void {
     .argument("<job>", "the job", id)
     .option("--task <name>", "one of its tasks; the first that was signed unless named")
     .action(async (job_id: string, { task }: { task?: string }) => {
-      const { principal } = await cli.member();
-      const explained = await perform(await cli.context(), explainCacheOperation, principal, {
+      const explained = await cli.ask(explainCacheOperation, {
         job_id,
         ...(task === undefined ? {} : { task_name: task }),
       });
@@ -55,19 +52,17 @@ export function register(program: Command, cli: Cli): void {
 }
 
 async function prune(cli: Cli, { unused, dryRun, ...flags }: PruneOptions): Promise<void> {
-  const { principal, org } = await cli.member();
-  const context = await cli.context();
   const wish: PruneCache = { ...flags, ...(unused === undefined ? {} : { unused_days: unused }) };
   if (dryRun !== true) {
-    const would = await perform(context, pruneCacheOperation, principal, { ...wish, dry_run: true });
-    const question = `Take ${entriesOf(would.entries)} out of the result cache of ${org.name}?`;
+    const would = await cli.ask(pruneCacheOperation, { ...wish, dry_run: true });
+    const question = `Take ${entriesOf(would.entries)} out of the result cache of ${(await cli.meant()).name}?`;
     const goes = would.entries === 0 || (await cli.out.confirm(question, cli.options.yes ?? false));
     if (!goes) {
       cli.out.result({ ...would, entries: 0 }, () => "nothing was taken out");
       return;
     }
   }
-  const pruned = await perform(context, pruneCacheOperation, principal, {
+  const pruned = await cli.ask(pruneCacheOperation, {
     ...wish,
     dry_run: dryRun === true,
   });

@@ -9,9 +9,22 @@ import type { Operation } from "../operation.ts";
 import type { OrgPlace } from "../orgs/place.ts";
 import type { PerformOptions } from "../perform.ts";
 import { secretKey } from "../secrets.ts";
+import type { KnownOrg } from "./credentials.ts";
 import { type Io, Out } from "./out.ts";
+import type { There } from "./there.ts";
 
 export type GlobalOptions = { json?: boolean; org?: string; as?: string; yes?: boolean; verbose?: boolean };
+
+export type AskOptions = PerformOptions & {
+  /** Asked in no organization, or in whichever of the person's lets them ask. */
+  outside?: boolean;
+  /** Asked in the organization that a command's argument names: what one may see hangs on it. */
+  of?: string;
+  /** It makes something: where an answer may be lost on the way, the question bears a key. */
+  once?: boolean;
+  /** Asked as nobody: a token that was given says all. */
+  stranger?: boolean;
+};
 
 export type ContextWish = { prepare?: boolean; log?: Logger; purpose?: string };
 
@@ -24,6 +37,8 @@ export class Cli {
   readonly #stack = new AsyncDisposableStack();
   #home: string | undefined;
   #context: Promise<Context> | undefined;
+  #there: Promise<There> | undefined;
+  #member: Promise<{ principal: Principal; org: OrgPlace }> | undefined;
 
   constructor(io: Io, options: GlobalOptions) {
     this.io = io;
@@ -47,6 +62,7 @@ export class Cli {
   }
 
   async #open(wish: ContextWish): Promise<Context> {
+    if (this.io.context !== undefined) return this.io.context;
     const { openContext } = await import("../context.ts");
     const home = this.home();
     const context = await openContext({
@@ -62,17 +78,27 @@ export class Cli {
   }
 
   /** Who acts, in no organization. */
-  async principal(): Promise<Principal> {
-    const { localPrincipal } = await import("../access/principal.ts");
-    return localPrincipal((await this.context()).metadata, this.options.as ?? "admin", null);
+  principal(): Promise<Principal> {
+    return this.#as(null);
   }
 
-  /** Who acts, in the organization that was named, chosen, or is the only one. */
-  async member(): Promise<{ principal: Principal; org: OrgPlace }> {
-    const { localPrincipal } = await import("../access/principal.ts");
-    const { metadata } = await this.context();
+  /** Who acts, in the organization that was named, chosen, or is the only one; looked up once. */
+  member(): Promise<{ principal: Principal; org: OrgPlace }> {
+    this.#member ??= this.#findMember().catch((error: unknown) => {
+      this.#member = undefined;
+      throw error;
+    });
+    return this.#member;
+  }
+
+  async #findMember(): Promise<{ principal: Principal; org: OrgPlace }> {
     const org = await this.organization();
-    return { principal: await localPrincipal(metadata, this.options.as ?? "admin", org.org_id), org };
+    return { principal: await this.#as(org.org_id), org };
+  }
+
+  async #as(orgId: string | null): Promise<Principal> {
+    const { localPrincipal } = await import("../access/principal.ts");
+    return localPrincipal((await this.context()).metadata, this.options.as ?? "admin", orgId);
   }
 
   /** `--org`, else ALIQUOT_ORG, else the one chosen by `org use`, else the person's only active one. */
@@ -105,18 +131,59 @@ export class Cli {
     );
   }
 
+  /** Whether commands ask an API, and nothing of this machine's databases. */
+  get isRemote(): boolean {
+    return this.config.url !== undefined;
+  }
+
+  /** The API that commands ask. Throws AppError usage where none is named. */
+  there(): Promise<There> {
+    this.#there ??= import("./there.ts").then(({ openThere }) => openThere(this));
+    return this.#there;
+  }
+
   /**
-   * Asks an operation as who acts: in the organization that is meant, or `{ outside: true }`, in none. The one way
-   * for a command to reach an operation, because it may be on another machine.
+   * Asks an operation as who acts: in the organization that is meant, or as the options say. The one way for a
+   * command to reach an operation, because it may be on another machine. Throws AppError, the same from both.
    */
   async ask<I extends TSchema, O extends TSchema, P>(
     operation: Operation<I, O, P>,
     input: Static<I>,
-    { outside = false, ...options }: PerformOptions & { outside?: boolean } = {},
+    options: AskOptions = {},
   ): Promise<Static<O>> {
+    if (this.isRemote) return (await this.there()).ask(operation, input, options);
+    const { outside = false, of, once: _, stranger = false, ...how } = options;
     const { perform } = await import("../perform.ts");
-    const principal = outside ? await this.principal() : (await this.member()).principal;
-    return perform(await this.context(), operation, principal, input, options);
+    const { NOBODY } = await import("../access/principal.ts");
+    const principal = stranger ? NOBODY : await this.#whoAsks(outside, of);
+    return perform(await this.context(), operation, principal, input, how);
+  }
+
+  async #whoAsks(outside: boolean, of: string | undefined): Promise<Principal> {
+    if (!outside && of === undefined) return (await this.member()).principal;
+    const { whoAnywhere, whoIn } = await import("./org-who.ts");
+    return of === undefined ? whoAnywhere(this) : whoIn(this, of);
+  }
+
+  /** The organization that is meant, wherever it is. */
+  async meant(): Promise<KnownOrg> {
+    return this.isRemote ? (await this.there()).organization() : this.organization();
+  }
+
+  /** From now on the command means this organization, whatever is chosen. */
+  mean(org: KnownOrg): void {
+    this.options.org = org.org_id;
+    this.#member = undefined;
+  }
+
+  /** Id of the organization that was chosen, here or at the API. */
+  async chosen(): Promise<string | undefined> {
+    return this.isRemote ? (await this.there()).chosen() : chosenOrg(this.home());
+  }
+
+  async choose(org: KnownOrg): Promise<void> {
+    if (this.isRemote) await (await this.there()).choose(org);
+    else chooseOrg(this.home(), org.org_id);
   }
 
   /** Whether an organization is the person's: every one is the operator's, and nobody is told of another's. */
@@ -130,13 +197,17 @@ export class Cli {
   }
 
   /** Chooses an organization where none is chosen, or the chosen one is gone; returns whether it did. */
-  async chooseFirst(orgId: string): Promise<boolean> {
+  async chooseFirst(org: KnownOrg): Promise<boolean> {
+    const chosen = await this.chosen();
+    if (chosen !== undefined && (this.isRemote || (await this.#isThere(chosen)))) return false;
+    await this.choose(org);
+    return true;
+  }
+
+  async #isThere(orgId: string): Promise<boolean> {
     const { selectPlaces } = await import("../orgs/store.ts");
     const places = await (await this.context()).metadata.system(selectPlaces);
-    const chosen = chosenOrg(this.home());
-    if (places.some((place) => place.org_id === chosen)) return false;
-    chooseOrg(this.home(), orgId);
-    return true;
+    return places.some(({ org_id }) => org_id === orgId);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,7 @@ import { closestName } from "../edit-distance.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { Cli, type GlobalOptions } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { COMMANDS } from "./index.ts";
+import { COMMANDS, type CommandEntry } from "./index.ts";
 import { type Io, Out } from "./out.ts";
 import { commandWord } from "./words.ts";
 
@@ -14,7 +14,7 @@ export async function runCommand(argv: string[], io: Io): Promise<number> {
   try {
     const entry = findEntry(argv);
     cli = new Cli(io, globals);
-    const program = newProgram(io);
+    const program = newProgram(io).hook("preAction", (_program, action) => refuseAfar(entry, action, cli));
     (await entry.load()).register(program, cli);
     await program.parseAsync(argv, { from: "user" });
     return 0;
@@ -54,6 +54,18 @@ function findEntry(argv: string[]) {
       ? `no command was given, only ${argv.join(" ")}: \`aliquot --help\` lists them`
       : `there is no command "${word}": ${hint}`,
   );
+}
+
+/** Before a command does anything: whether an API can be asked to do it. Throws AppError usage. */
+function refuseAfar({ name, here = [] }: CommandEntry, action: Command, cli: Cli | undefined): void {
+  if (cli?.isRemote !== true) return;
+  if (here === true || here.includes(action.name()))
+    throw new AppError(
+      "usage",
+      `aliquot ${here === true ? name : `${name} ${action.name()}`} works on the server's own machine: say it there, without ALIQUOT_URL`,
+    );
+  if (cli.options.as !== undefined)
+    throw new AppError("usage", "--as is for the server's own machine: `aliquot login` says who asks an API");
 }
 
 function newProgram(io: Io): Command {

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { localPrincipal, type Principal } from "../access/principal.ts";
 import { listCalculationsOfJobs, submitCalculationsOperation } from "../calculations/operations.ts";
 import type { Calculation } from "../calculations/schema.ts";
 import { DEMO_LIGANDS, DEMO_MOLECULES, DEMO_REDOCKED, DEMO_TARGET } from "../demo-molecules.ts";
@@ -8,9 +7,7 @@ import { queryDockingOperation, submitDockingOperation } from "../docking/operat
 import type { DockingResult } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
 import type { JobRow, SubmittedJob } from "../jobs/schema.ts";
-import { createOrgOperation } from "../orgs/operations.ts";
-import { selectOptionalPlaceByText } from "../orgs/store.ts";
-import { perform } from "../perform.ts";
+import { createOrgOperation, showOrgOperation } from "../orgs/operations.ts";
 import { prepareReceptorOperation } from "../receptors/operations.ts";
 import { createSiteOperation } from "../sites/operations.ts";
 import type { Cli } from "./cli.ts";
@@ -39,17 +36,16 @@ export function register(program: Command, cli: Cli): void {
 
 async function demo(cli: Cli): Promise<void> {
   const began = { wall: performance.now(), cpu: process.cpuUsage() };
-  const principal = await demoPrincipal(cli);
-  const submitted = await submitAll(cli, principal);
+  await meanDemo(cli);
+  const submitted = await submitAll(cli);
   const all = [...submitted.docking, ...submitted.calculations];
   announce(cli, all);
   const ids = [...new Set(all.map((job) => job.job_id))];
-  const jobs = await untilDone(cli, principal, ids);
-  const context = await cli.context();
-  const docked = await perform(context, queryDockingOperation, principal, {
+  const jobs = await untilDone(cli, ids);
+  const docked = await cli.ask(queryDockingOperation, {
     job_ids: submitted.docking.map((job) => job.job_id),
   });
-  const optimised = await perform(context, listCalculationsOfJobs, principal, {
+  const optimised = await cli.ask(listCalculationsOfJobs, {
     job_ids: submitted.calculations.map((job) => job.job_id),
   });
   const own = process.cpuUsage(began.cpu);
@@ -69,12 +65,11 @@ async function demo(cli: Cli): Promise<void> {
 }
 
 /** The longest run first: a slot of its own, while the other has everything else. */
-async function submitAll(cli: Cli, principal: Principal): Promise<Submitted> {
-  const context = await cli.context();
-  const site = await demoSite(cli, principal);
+async function submitAll(cli: Cli): Promise<Submitted> {
+  const site = await demoSite(cli);
   const { exhaustiveness, seed } = DEMO_TARGET;
   const dock = (ligands: readonly { name: string; smiles: string }[], priority: number) =>
-    perform(context, submitDockingOperation, principal, {
+    cli.ask(submitDockingOperation, {
       site,
       molecules: ligands.map(({ name, smiles }) => ({ text: smiles, name, format: "smiles" as const })),
       exhaustiveness,
@@ -83,7 +78,7 @@ async function submitAll(cli: Cli, principal: Principal): Promise<Submitted> {
     });
   const redocked = await dock([DEMO_REDOCKED], 9);
   const others = await dock(DEMO_LIGANDS, 8);
-  const calculations = await perform(context, submitCalculationsOperation, principal, {
+  const calculations = await cli.ask(submitCalculationsOperation, {
     task: "optimize",
     molecules: DEMO_MOLECULES.map(({ name, smiles }) => ({ text: smiles, name, format: "smiles" as const })),
   });
@@ -91,18 +86,17 @@ async function submitAll(cli: Cli, principal: Principal): Promise<Submitted> {
 }
 
 /** The receptor with its flap water, and the box around amprenavir's place in it. */
-async function demoSite(cli: Cli, principal: Principal): Promise<string> {
-  const context = await cli.context();
+async function demoSite(cli: Cli): Promise<string> {
   const { file, water, residue, center_angstrom, size_angstrom } = DEMO_TARGET;
   const bytes = await readFile(new URL(`../../examples/${file}`, import.meta.url)).catch((cause) => {
     throw new AppError("unavailable", `examples/${file} is missing from this installation`, { cause });
   });
-  const receptor = await perform(context, prepareReceptorOperation, principal, {
+  const receptor = await cli.ask(prepareReceptorOperation, {
     file_name: file,
     content_base64: bytes.toString("base64"),
     keep_waters: [water],
   });
-  const site = await perform(context, createSiteOperation, principal, {
+  const site = await cli.ask(createSiteOperation, {
     receptor_structure_id: receptor.structure_id,
     name: "HIV-1 protease",
     center_angstrom: [...center_angstrom],
@@ -122,9 +116,9 @@ function announce(cli: Cli, jobs: SubmittedJob[]): void {
     );
 }
 
-async function untilDone(cli: Cli, principal: Principal, ids: string[]): Promise<JobRow[]> {
+async function untilDone(cli: Cli, ids: string[]): Promise<JobRow[]> {
   try {
-    return await waitForJobs(cli, principal, ids, "vina", "xtb");
+    return await waitForJobs(cli, ids, "vina", "xtb");
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     cli.out.say("interrupted: run `aliquot demo` again, it goes on with what is left");
@@ -204,22 +198,19 @@ function engineSeconds(submitted: SubmittedJob[], jobs: JobRow[]): number {
     .reduce((sum, job) => sum + (timesOf(job).cpu_seconds ?? 0), 0);
 }
 
-/** The operator in the organization `demo`, which is made where it is missing. */
-async function demoPrincipal(cli: Cli): Promise<Principal> {
-  const context = await cli.context();
-  const there = await context.metadata.system((tx) => selectOptionalPlaceByText(tx, "demo"));
+/** From here on the command means the organization `demo`, which is made where it is missing. */
+async function meanDemo(cli: Cli): Promise<void> {
+  const there = await cli.ask(showOrgOperation, { org: "demo" }, { of: "demo" }).catch((error: unknown) => {
+    if (!(error instanceof AppError) || error.kind !== "not_found") throw error;
+    return undefined;
+  });
   const org =
     there?.status === "active"
       ? there
-      : await perform(
-          context,
-          createOrgOperation,
-          await localPrincipal(context.metadata, cli.options.as ?? "admin", null),
-          { name: "demo" },
-        );
+      : await cli.ask(createOrgOperation, { name: "demo" }, { outside: true });
   if (there === undefined) cli.out.say("made the organization demo with its own database");
-  await cli.chooseFirst(org.org_id);
-  return localPrincipal(context.metadata, cli.options.as ?? "admin", org.org_id);
+  await cli.chooseFirst(org);
+  cli.mean(org);
 }
 
 function round(value: number): number {

@@ -4,8 +4,8 @@ import { queryDockingOperation, submitDockingOperation } from "../docking/operat
 import { type DockingResult, STEREO_MODES, type SubmitDocking } from "../docking/schema.ts";
 import { VinaParams } from "../engines/vina/schema.ts";
 import { AppError } from "../errors.ts";
+import { MOST_IDS_IN_URL } from "../fields.ts";
 import type { JobRow } from "../jobs/schema.ts";
-import { perform } from "../perform.ts";
 import { chosenAmong } from "../requests/params.ts";
 import { MOST_RECORDS, type RequestedJob } from "../requests/schema.ts";
 import { submitBatch } from "./batch-submit.ts";
@@ -81,19 +81,14 @@ async function runDock(cli: Cli, smiles: string[], options: Options): Promise<vo
     throw new AppError("usage", "give ligands: SMILES, or --ligands FILE (--help shows how)");
   const asked = requestOf(options, ligands);
   const site = options.site ?? (await siteOf(cli, options.receptor ?? "", options));
-  const { principal } = await cli.member();
-  const context = await cli.context();
   if (ligands.records.length > MOST_RECORDS) return dockBatch(cli, ligands, asked, site, options);
-  const answer = await perform(context, submitDockingOperation, principal, {
-    ...asked,
-    site,
-    molecules: ligands.records,
-  });
+  const input = { ...asked, site, molecules: ligands.records };
+  const answer = await cli.ask(submitDockingOperation, input, { once: true });
   await follow(cli, answer, {
     wait: options.wait === true,
     engines: ["vina"],
     isPrivate: options.private === true,
-    read: (job_ids) => resultsOf(cli, principal, job_ids),
+    read: (job_ids) => resultsOf(cli, job_ids),
     describe: describeDocking,
   });
 }
@@ -157,16 +152,13 @@ function seedOf(text: string): number {
   return seed;
 }
 
-async function resultsOf(
-  cli: Cli,
-  principal: Parameters<typeof perform>[2],
-  jobIds: string[],
-): Promise<DockingResult[]> {
+/** All poses of jobs, in the order of the jobs: in parts, because they are asked for in a URL. */
+export async function resultsOf(cli: Cli, jobIds: string[]): Promise<DockingResult[]> {
   const results: DockingResult[] = [];
   // Isomers: a thousand drawings may be some thousand jobs.
-  for (let at = 0; at < jobIds.length; at += MOST_RECORDS) {
-    const job_ids = jobIds.slice(at, at + MOST_RECORDS);
-    const page = await perform(await cli.context(), queryDockingOperation, principal, { job_ids });
+  for (let at = 0; at < jobIds.length; at += MOST_IDS_IN_URL) {
+    const job_ids = jobIds.slice(at, at + MOST_IDS_IN_URL);
+    const page = await cli.ask(queryDockingOperation, { job_ids });
     results.push(...page.items);
   }
   return results;

@@ -3,7 +3,6 @@ import { basename } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { AppError } from "../errors.ts";
 import { isUuid } from "../ids.ts";
-import { perform } from "../perform.ts";
 import { prepareReceptorOperation } from "../receptors/operations.ts";
 import type { Receptor } from "../receptors/receptor.ts";
 import { HISTIDINE_STATES } from "../receptors/report.ts";
@@ -126,9 +125,8 @@ export async function prepareFile(
 ): Promise<Receptor & { created: boolean }> {
   const histidines = histidinesOf(options.histidine ?? []);
   const bytes = await readInput(path);
-  const { principal } = await cli.member();
   const { chain, keepWater, dropHet } = options;
-  const row = await perform(await cli.context(), prepareReceptorOperation, principal, {
+  const row = await cli.ask(prepareReceptorOperation, {
     file_name: basename(path),
     content_base64: bytes.toString("base64"),
     ...(chain === undefined ? {} : { chains: chain }),
@@ -147,13 +145,12 @@ export async function makeSite(
   options: SiteOptions & { name?: string },
 ): Promise<Site & { created: boolean }> {
   const ligand = options.around ?? options.reference;
-  const { principal } = await cli.member();
   const { name, center, size, padding, largeBox } = options;
-  return perform(await cli.context(), createSiteOperation, principal, {
+  return cli.ask(createSiteOperation, {
     receptor_structure_id: receptorId,
     ...(name === undefined ? {} : { name }),
-    ...(center === undefined ? {} : { center_angstrom: center }),
-    ...(size === undefined ? {} : { size_angstrom: size }),
+    ...(center === undefined ? {} : { center_angstrom: [...center] }),
+    ...(size === undefined ? {} : { size_angstrom: [...size] }),
     ...(padding === undefined ? {} : { padding_angstrom: padding }),
     ...(largeBox === true ? { large_box: true } : {}),
     ...(ligand === undefined ? {} : { reference: await referenceOf(ligand, options.referenceSmiles) }),

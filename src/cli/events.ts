@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { listEvents } from "../events/operations.ts";
-import { EVENT_TYPES, type EventRow } from "../events/schema.ts";
+import { EVENT_TYPES, type EventRow, type EventType } from "../events/schema.ts";
 import { isUuid } from "../ids.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { EventFeed } from "./event-feed.ts";
 import { Interrupted, onInterrupt } from "./interrupt.ts";
@@ -18,13 +17,14 @@ const KINDS = ["job", "batch", "molecule", "service", "organization", "outbox"];
 /** Those that go by an id. */
 const WITH_ID = ["job", "batch", "molecule", "organization"];
 
-type Options = {
-  type?: string;
-  entity?: { entity_type: string; entity_id?: string };
+type Entity = { entity_type: string; entity_id?: string };
+type Filter = Partial<Entity> & {
+  type?: EventType;
   since?: string;
   limit?: number;
   cursor?: string;
 };
+type Options = Omit<Filter, keyof Entity> & { entity?: Entity; follow?: boolean };
 
 export function register(program: Command, cli: Cli): void {
   program
@@ -36,13 +36,13 @@ export function register(program: Command, cli: Cli): void {
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .option("--follow", "go on with what happens from now on, oldest first")
-    .action(async ({ entity: of, follow, ...rest }: Options & { follow?: boolean }) => {
+    .action(async ({ entity: of, follow, ...rest }: Options) => {
       const filter = { ...rest, ...of };
       await (follow === true ? followEvents(cli, filter) : listPage(cli, filter));
     });
 }
 
-function entity(text: string): { entity_type: string; entity_id?: string } {
+function entity(text: string): Entity {
   const at = text.indexOf(":");
   const entity_type = at < 0 ? text : text.slice(0, at);
   const entity_id = at < 0 ? undefined : text.slice(at + 1);
@@ -53,9 +53,8 @@ function entity(text: string): { entity_type: string; entity_id?: string } {
   return { entity_type, ...(entity_id === undefined ? {} : { entity_id }) };
 }
 
-async function listPage(cli: Cli, filter: object): Promise<void> {
-  const { principal } = await cli.member();
-  const page = await perform(await cli.context(), listEvents, principal, filter);
+async function listPage(cli: Cli, filter: Filter): Promise<void> {
+  const page = await cli.ask(listEvents, filter);
   cli.out.result(page, ({ items, next_cursor }) =>
     [
       table(["when", "event", "of", "what", "ms"], items.map(cells), "nothing happened that you may see"),
@@ -65,13 +64,9 @@ async function listPage(cli: Cli, filter: object): Promise<void> {
 }
 
 /** Until Ctrl-C. A database that goes away for a while is waited for. */
-async function followEvents(cli: Cli, { since, limit, cursor: _, ...filter }: Options): Promise<void> {
-  const { principal } = await cli.member();
-  const context = await cli.context();
+async function followEvents(cli: Cli, { since, limit, cursor: _, ...filter }: Filter): Promise<void> {
   using interrupted = onInterrupt(cli.out, "ending");
-  const feed = new EventFeed((wish) =>
-    patiently(cli, context, () => perform(context, listEvents, principal, { ...filter, ...wish })),
-  );
+  const feed = new EventFeed((wish) => patiently(cli, () => cli.ask(listEvents, { ...filter, ...wish })));
   const print = (rows: EventRow[]) => {
     for (const row of rows)
       cli.out.line(row, (event) =>

@@ -3,7 +3,6 @@ import { listFailures, retryFailures } from "../batches/failure-operations.ts";
 import type { FailureGroup } from "../batches/failures.ts";
 import { ENGINE_NAMES } from "../engines/registry.ts";
 import { AppError } from "../errors.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { checkCode } from "./failure-codes.ts";
 import { id } from "./options.ts";
@@ -58,8 +57,7 @@ export function register(program: Command, cli: Cli): void {
 async function list(cli: Cli, options: Options): Promise<void> {
   if (options.force === true) throw new AppError("usage", "--force goes with --retry");
   await checkCode(cli, options.code);
-  const { principal } = await cli.member();
-  const page = await perform(await cli.context(), listFailures, principal, queryOf(options));
+  const page = await cli.ask(listFailures, queryOf(options));
   const items = page.items.map((group): Shown => {
     const meaning = MEANINGS[group.code] ?? "it failed: the job says more (`aliquot job show`)";
     return { ...group, meaning, command: commandOf(group, options) };
@@ -74,12 +72,8 @@ async function retry(cli: Cli, options: Options): Promise<void> {
       "say which: --code CODE, --batch ID, or both (`aliquot failures` lists them)",
     );
   await checkCode(cli, options.code);
-  const { principal } = await cli.member();
-  const context = await cli.context();
   const how = options.force === true ? { force: true } : {};
-  const done = await retryAll((on) =>
-    perform(context, retryFailures, principal, { ...queryOf(options), ...how, ...on }),
-  );
+  const done = await retryAll((on) => cli.ask(retryFailures, { ...queryOf(options), ...how, ...on }));
   cli.out.result(done, describeRetried);
 }
 

@@ -7,7 +7,7 @@ import { ExitWith } from "./exit.ts";
 import { describeFailure, describeSubmission, follow } from "./follow.ts";
 import { Interrupted } from "./interrupt.ts";
 
-const NOBODY = { idle: undefined, isPrivate: false };
+const NOBODY = { idle: undefined, isPrivate: false, isRemote: false };
 
 function asked(job_id: string, more: Partial<RequestedJob> = {}): RequestedJob {
   return {
@@ -60,8 +60,7 @@ test("a job that failed is named by line, name and molecule", () => {
 test("who waits and is interrupted has the jobs, with the results that --wait promises", async () => {
   const printed: object[] = [];
   const cli = {
-    member: async () => ({ principal: {} }),
-    context: async () => {
+    ask: async () => {
       throw new Interrupted();
     },
     out: { result: (row: object) => printed.push(row), say() {} },

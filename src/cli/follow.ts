@@ -38,15 +38,14 @@ export async function follow<A extends Submitted, R>(
   const { jobs, rejected } = answer;
   if (!wait) {
     const runs = jobs.some(({ cached }) => !cached);
-    const idle = runs ? await withoutWorker(await cli.context(), engines) : undefined;
-    cli.out.result(answer, () => describeSubmission(answer, { idle, isPrivate }));
+    const idle = runs ? await withoutWorker(cli, engines) : undefined;
+    cli.out.result(answer, () => describeSubmission(answer, { idle, isPrivate, isRemote: cli.isRemote }));
     return;
   }
-  const { principal } = await cli.member();
   const ids = [...new Set(jobs.map((job) => job.job_id))];
   for (const line of [...leftOut(rejected), ...seenByAll(jobs, isPrivate)]) cli.out.say(line);
   try {
-    const ended = await waitForJobs(cli, principal, ids, ...engines);
+    const ended = await waitForJobs(cli, ids, ...engines);
     const results = await read(ids);
     const byId = new Map(ended.map((job) => [job.job_id, job]));
     const done = jobs.map((job) => withEnd(job, byId.get(job.job_id)));
@@ -81,7 +80,7 @@ function seenByAll(jobs: RequestedJob[], isPrivate: boolean): string[] {
 /** A submission that is not waited for; `idle` is an engine that no worker alive has. */
 export function describeSubmission(
   { jobs, rejected }: Submitted,
-  { idle, isPrivate }: { idle: string | undefined; isPrivate: boolean },
+  { idle, isPrivate, isRemote }: { idle: string | undefined; isPrivate: boolean; isRemote: boolean },
 ): string {
   const fresh = jobs.filter((job) => !job.cached).length;
   const distinct = Map.groupBy(jobs, (job) => job.job_id);
@@ -101,7 +100,7 @@ export function describeSubmission(
   const it = new Set(jobs.flatMap(({ job_id, cached }) => (cached ? [] : [job_id]))).size === 1;
   if (fresh > 0 && idle !== undefined)
     lines.push(
-      `${it ? "it waits" : "they wait"} for ${aWorkerWith(idle)}; --wait runs ${it ? "it" : "them"} in this command`,
+      `${it ? "it waits" : "they wait"} for ${aWorkerWith(idle)}; --wait ${isRemote ? "waits for" : "runs"} ${it ? "it" : "them"}${isRemote ? "" : " in this command"}`,
     );
   else if (fresh > 0)
     lines.push(`a worker takes ${it ? "it" : "them"}: \`aliquot job watch\` follows, --wait waits`);

@@ -4,33 +4,71 @@ import type { Cli } from "./cli.ts";
 /** A command's module: adds itself, with its options and actions, to the program. */
 export type CommandModule = { register(program: Command, cli: Cli): void };
 
-export type CommandEntry = { name: string; summary: string; load: () => Promise<CommandModule> };
+/**
+ * A command. Where an API is asked (ALIQUOT_URL), one that works on the server's own machine says so and does nothing:
+ * `here` is true where all of it does, else the second words that do.
+ */
+export type CommandEntry = {
+  name: string;
+  summary: string;
+  load: () => Promise<CommandModule>;
+  here?: true | readonly string[];
+};
 
 /** One line a command; nothing of a command is loaded before it is used. */
 export const COMMANDS: CommandEntry[] = [
   {
     name: "up",
-    summary: "start everything: database, migrations, seed, relay, workers",
+    summary: "start everything: database, migrations, seed, relay, API, workers",
     load: () => import("./up.ts"),
+    here: true,
   },
-  { name: "down", summary: "stop every process of this home", load: () => import("./down.ts") },
-  { name: "status", summary: "what runs, and where", load: () => import("./status.ts") },
+  { name: "down", summary: "stop every process of this home", load: () => import("./down.ts"), here: true },
+  { name: "status", summary: "what runs, and where", load: () => import("./status.ts"), here: true },
   {
     name: "demo",
     summary: "dock eight ligands and optimise twenty molecules, in an organization called demo",
     load: () => import("./demo.ts"),
+    here: true,
   },
   {
     name: "doctor",
     summary: "what is installed, and how to get what is not",
     load: () => import("./doctor.ts"),
+    here: true,
   },
-  { name: "health", summary: "whether everything works", load: () => import("./health.ts") },
-  { name: "worker", summary: "run tasks until told to stop", load: () => import("./worker.ts") },
+  { name: "health", summary: "whether everything works", load: () => import("./health.ts"), here: true },
+  {
+    name: "serve",
+    summary: "the API alone, until told to stop",
+    load: () => import("./serve.ts"),
+    here: true,
+  },
+  { name: "worker", summary: "run tasks until told to stop", load: () => import("./worker.ts"), here: true },
   {
     name: "org",
     summary: "organizations: create, use, list, show, settings, suspend, resume, delete, reindex, discover",
     load: () => import("./org.ts"),
+    here: ["reindex", "rotate-credentials", "discover"],
+  },
+  { name: "login", summary: "sign in to an API (ALIQUOT_URL)", load: () => import("./login.ts") },
+  { name: "logout", summary: "end a session at an API", load: () => import("./logout.ts") },
+  { name: "whoami", summary: "who acts, where, and what they may do", load: () => import("./whoami.ts") },
+  { name: "key", summary: "API keys of programs: create, list, revoke", load: () => import("./key.ts") },
+  {
+    name: "user",
+    summary: "accounts: create, list, show, disable, enable, reset, password, erase, export",
+    load: () => import("./user.ts"),
+  },
+  {
+    name: "member",
+    summary: "people of an organization: list, add, roles, remove, invite, invitations, revoke, accept",
+    load: () => import("./member.ts"),
+  },
+  {
+    name: "role",
+    summary: "what members may do: list, create, update, delete",
+    load: () => import("./role.ts"),
   },
   { name: "molecule", summary: "molecules: add, import, list, show", load: () => import("./molecule.ts") },
   { name: "structure", summary: "coordinates: add, list, show", load: () => import("./structure.ts") },
@@ -55,6 +93,11 @@ export const COMMANDS: CommandEntry[] = [
     name: "events",
     summary: "what happened: calculations, batches, molecules, errors",
     load: () => import("./events.ts"),
+  },
+  {
+    name: "audit",
+    summary: "who did what, and whether the log is as it was written: list, verify",
+    load: () => import("./audit.ts"),
   },
   {
     name: "cache",
@@ -87,8 +130,19 @@ export const COMMANDS: CommandEntry[] = [
     name: "migrate",
     summary: "schemas: up, down, status, history, test, new",
     load: () => import("./migrate.ts"),
+    here: true,
   },
-  { name: "docs", summary: "the schema reference", load: () => import("./docs.ts") },
-  { name: "seed", summary: "put in what the system itself needs", load: () => import("./seed.ts") },
-  { name: "shell", summary: "SQL in an organization's database", load: () => import("./shell.ts") },
+  { name: "docs", summary: "the schema reference", load: () => import("./docs.ts"), here: true },
+  {
+    name: "seed",
+    summary: "put in what the system itself needs",
+    load: () => import("./seed.ts"),
+    here: true,
+  },
+  {
+    name: "shell",
+    summary: "SQL in an organization's database",
+    load: () => import("./shell.ts"),
+    here: true,
+  },
 ];

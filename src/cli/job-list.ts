@@ -2,7 +2,6 @@ import { type Command, Option } from "commander";
 import { showBatch } from "../batches/operations.ts";
 import { listJobs } from "../jobs/operations.ts";
 import { JOB_STATUSES, type JobRow } from "../jobs/schema.ts";
-import { perform } from "../perform.ts";
 import { showPipeline } from "../pipelines/operations.ts";
 import type { Cli } from "./cli.ts";
 import { id, limit, type Params, param } from "./options.ts";
@@ -27,18 +26,15 @@ export function registerJobList(job: Command, cli: Cli): void {
 }
 
 async function list(cli: Cli, { param: params, batch, ...options }: ListOptions): Promise<void> {
-  const { principal } = await cli.member();
   const filter = {
     ...options,
     ...(params === undefined ? {} : { params }),
     ...(batch === undefined ? {} : { batch_id: batch }),
   };
-  const context = await cli.context();
-  const page = await perform(context, listJobs, principal, filter);
+  const page = await cli.ask(listJobs, filter);
   const { pipeline } = options;
   // Jobs outlive a name, so it is looked up only where it found none. It throws where nothing is called so.
-  if (page.items.length === 0 && pipeline !== undefined)
-    await perform(context, showPipeline, principal, { pipeline });
+  if (page.items.length === 0 && pipeline !== undefined) await cli.ask(showPipeline, { pipeline });
   if (
     batch !== undefined &&
     page.next_cursor === null &&
@@ -56,8 +52,7 @@ async function list(cli: Cli, { param: params, batch, ...options }: ListOptions)
 
 /** Items that a job of another request answered have none in the list: says how many, where all of it is at hand. */
 async function sayAnswered(cli: Cli, batch_id: string, own: JobRow[]): Promise<void> {
-  const { principal } = await cli.member();
-  const { counts } = await perform(await cli.context(), showBatch, principal, { batch_id });
+  const { counts } = await cli.ask(showBatch, { batch_id });
   // The item of a cancelled job was left out.
   const jobs = own.filter(({ status }) => status !== "cancelled").length;
   const answered = counts.queued + counts.processing + counts.completed + counts.failed - jobs;

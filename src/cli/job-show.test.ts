@@ -45,8 +45,12 @@ const DETAIL: JobDetail = {
   tasks: [],
   inputs: [],
   outputs: [],
-  events: [event(1, "given_back", 1), event(2, "waits", 2), event(3, "completed")],
-  executions: [attempt(1, "cancelled"), attempt(2, "cancelled"), attempt(3, "completed")],
+  events: [event(1, "given_back", 1), event(2, "waits", 2), event(3, "completed")] as JobDetail["events"],
+  executions: [
+    attempt(1, "cancelled"),
+    attempt(2, "cancelled"),
+    attempt(3, "completed"),
+  ] as JobDetail["executions"],
   protocols: [
     {
       task_name: "optimize",
@@ -99,7 +103,8 @@ test("times of before are not told of a job that was retried and waits or runs",
 
 test("events are told to the millisecond, and a time that is none as it is", () => {
   const never = { ...event(4, "queued"), ts: "infinity" };
-  const text = describeJob({ ...DETAIL, events: [event(3, "completed"), never] }, undefined);
+  const events = [event(3, "completed"), never] as JobDetail["events"];
+  const text = describeJob({ ...DETAIL, events }, undefined);
   assert.match(text, /3 +2026-11-21 23:38:03\.123Z +completed/);
   assert.match(text, /4 +infinity +queued/);
 });

@@ -1,8 +1,8 @@
 import { inWords } from "../in-words.ts";
 import { type JobDetail, TERMINAL } from "../jobs/schema.ts";
-import { countWorkers } from "../queue/workers-store.ts";
 import type { Cli } from "./cli.ts";
 import { fixed, table, time, timeToMs } from "./out.ts";
+import { withoutWorker } from "./wait.ts";
 
 type Row = Record<string, unknown>;
 type Cell = string | number | null;
@@ -11,9 +11,8 @@ type Cell = string | number | null;
 export async function waitingFor(cli: Cli, detail: JobDetail): Promise<string | undefined> {
   const ready = detail.tasks.find((task) => task["status"] === "ready" && task["behind_job_id"] === null);
   if (ready === undefined) return undefined;
-  const engine = String(ready["engine"]);
-  if ((await countWorkers((await cli.context()).metadata, engine)) > 0) return undefined;
-  return aWorkerWith(engine);
+  const engine = await withoutWorker(cli, [String(ready["engine"])]);
+  return engine === undefined ? undefined : aWorkerWith(engine);
 }
 
 /** What something waits for, where no worker alive has its engine. */

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { jobEvents } from "../jobs/operations.ts";
 import { type JobEvent, TERMINAL } from "../jobs/schema.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
 import { Interrupted, onInterrupt } from "./interrupt.ts";
@@ -17,17 +16,13 @@ const LATE_MS = 1000;
  * Ctrl-C. A database that goes away for a while is waited for. Throws AppError not_found.
  */
 export async function watchJobs(cli: Cli, ids: string[]): Promise<void> {
-  const { principal } = await cli.member();
-  const context = await cli.context();
   const wanted = [...new Set(ids.map((id) => id.toLowerCase()))];
   const seen = new Map<string, number>();
   using interrupted = onInterrupt(cli.out, "ending");
   const { signal } = interrupted;
   for (let pause = SOON_MS; ; pause = Math.min(LATE_MS, pause * 1.5)) {
     const after = wanted.map((id) => seen.get(id) ?? 0);
-    const { jobs, items } = await patiently(cli, context, () =>
-      perform(context, jobEvents, principal, { job_ids: wanted, after }),
-    );
+    const { jobs, items } = await patiently(cli, () => cli.ask(jobEvents, { job_ids: wanted, after }));
     for (const event of items) {
       cli.out.line(event, (row) => describe(row, wanted.length > 1));
       seen.set(event.job_id, Math.max(event.seq_no, seen.get(event.job_id) ?? 0));

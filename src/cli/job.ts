@@ -3,10 +3,9 @@ import { retryFailures } from "../batches/failure-operations.ts";
 import { AppError } from "../errors.ts";
 import { cancelJobOperation, retryJobOperation, showJob, submitJobFrom } from "../jobs/operations.ts";
 import type { JobDetail, JobStatus } from "../jobs/schema.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { registerJobList } from "./job-list.ts";
-import { type LogWish, printLogs } from "./job-logs.ts";
+import { type PrintWish, printLogs } from "./job-logs.ts";
 import { describeJob, waitingFor } from "./job-show.ts";
 import { watchJobs } from "./job-watch.ts";
 import { id, ids, priority, ranged } from "./options.ts";
@@ -32,13 +31,12 @@ export function register(program: Command, cli: Cli): void {
     .option("--task <name>", "of this task")
     .option("--attempt <n>", "of this attempt", ranged(1, 1_000_000))
     .option("--follow", "the log of each attempt as it ends, until the job has ended")
-    .action((job_id: string, which: LogWish) => printLogs(cli, job_id, which));
+    .action((job_id: string, which: PrintWish) => printLogs(cli, job_id, which));
   registerChanges(job, cli);
 }
 
 async function show(cli: Cli, job_id: string): Promise<void> {
-  const { principal } = await cli.member();
-  const detail = await perform(await cli.context(), showJob, principal, { job_id });
+  const detail = await cli.ask(showJob, { job_id });
   const waits = await waitingFor(cli, detail);
   cli.out.result<JobDetail & { waiting_for?: string }>(
     waits === undefined ? detail : { ...detail, waiting_for: waits },
@@ -53,8 +51,7 @@ function registerChanges(job: Command, cli: Cli): void {
     .description("cancel jobs; what runs is stopped")
     .action((wanted: string[]) =>
       changeAll(cli, wanted, async (job_id) => {
-        const { principal } = await cli.member();
-        return perform(await cli.context(), cancelJobOperation, principal, { job_id });
+        return cli.ask(cancelJobOperation, { job_id });
       }),
     );
   job
@@ -68,8 +65,7 @@ function registerChanges(job: Command, cli: Cli): void {
         throw new AppError("usage", "say which: ids of jobs, or --failed for all that failed");
       if (failed === true) return retryAllFailed(cli, how);
       return changeAll(cli, wanted, async (job_id) => {
-        const { principal } = await cli.member();
-        return perform(await cli.context(), retryJobOperation, principal, { job_id, ...how });
+        return cli.ask(retryJobOperation, { job_id, ...how });
       });
     });
   job
@@ -80,14 +76,11 @@ function registerChanges(job: Command, cli: Cli): void {
     .option("--no-cache", "compute everything anew")
     .option("--idempotency-key <key>", "said twice with one key, it is done once; for 24 hours")
     .action(async (options: { from: string; priority?: number; cache: boolean; idempotencyKey?: string }) => {
-      const { principal } = await cli.member();
       const { from, priority: wanted, cache, idempotencyKey } = options;
-      const made = await perform(
-        await cli.context(),
+      const made = await cli.ask(
         submitJobFrom,
-        principal,
         { from, reuse: cache, ...(wanted === undefined ? {} : { priority: wanted }) },
-        idempotencyKey === undefined ? {} : { idempotencyKey },
+        idempotencyKey === undefined ? { once: true } : { idempotencyKey },
       );
       cli.out.result({ batch_id: null, jobs: [made] }, () => `job ${made.job_id} is ${made.status}`);
     });
@@ -117,8 +110,6 @@ async function changeAll(
 }
 
 async function retryAllFailed(cli: Cli, how: { force?: boolean }): Promise<void> {
-  const { principal } = await cli.member();
-  const context = await cli.context();
-  const done = await retryAll((on) => perform(context, retryFailures, principal, { ...how, ...on }));
+  const done = await retryAll((on) => cli.ask(retryFailures, { ...how, ...on }));
   cli.out.result(done, describeRetried);
 }

@@ -5,7 +5,6 @@ import { AppError } from "../errors.ts";
 import { addMolecules, deleteMolecule, listMolecules, showMolecule } from "../molecules/operations.ts";
 import { readMoleculeFile } from "../molecules/read-file.ts";
 import type { AddedMolecules, ListMolecules, MoleculeRecord } from "../molecules/schema.ts";
-import { perform } from "../perform.ts";
 import { addInChunks } from "./chunks.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
@@ -47,8 +46,7 @@ export function register(program: Command, cli: Cli): void {
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action(async (options: Static<typeof ListMolecules>) => {
-      const { principal } = await cli.member();
-      const page = await perform(await cli.context(), listMolecules, principal, { ...options });
+      const page = await cli.ask(listMolecules, { ...options });
       cli.out.result(page, ({ items, next_cursor }) =>
         [
           table(
@@ -74,8 +72,7 @@ export function register(program: Command, cli: Cli): void {
     .argument("<id>", "the molecule", anId)
     .description("one molecule with its registrations and relations")
     .action(async (id: string) => {
-      const { principal } = await cli.member();
-      const found = await perform(await cli.context(), showMolecule, principal, { molecule_id: id });
+      const found = await cli.ask(showMolecule, { molecule_id: id });
       cli.out.result(found, (row) => JSON.stringify(row, null, 2));
     });
   molecule
@@ -83,7 +80,6 @@ export function register(program: Command, cli: Cli): void {
     .argument("<id>", "the molecule", anId)
     .description("take back your registrations of a molecule (asks); what was computed of it stays")
     .action(async (id: string) => {
-      const { principal } = await cli.member();
       if (
         !(await cli.out.confirm(
           `This deletes your registrations of molecule ${id}.`,
@@ -93,7 +89,7 @@ export function register(program: Command, cli: Cli): void {
         cli.out.say("nothing was done");
         return;
       }
-      const gone = await perform(await cli.context(), deleteMolecule, principal, { molecule_id: id });
+      const gone = await cli.ask(deleteMolecule, { molecule_id: id });
       cli.out.result(gone, ({ registrations }) => `${registrations} registration(s) deleted`);
     });
 }
@@ -108,12 +104,10 @@ async function addAll(
   isPrivate: boolean,
   source: string | undefined,
 ): Promise<void> {
-  const { principal } = await cli.member();
-  const context = await cli.context();
   const all = await addInChunks(
     records,
     (chunk) =>
-      perform(context, addMolecules, principal, {
+      cli.ask(addMolecules, {
         records: chunk,
         visibility: isPrivate ? "private" : "organization",
         ...(source === undefined ? {} : { source_file: source }),

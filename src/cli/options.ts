@@ -21,6 +21,9 @@ export function ranged(min: number, max: number): (text: string) => number {
   };
 }
 
+/** Where the API listens; 0 is any port that is free. */
+export const portNumber = ranged(0, 65_535);
+
 /** How many rows of a list: the limits are those of every page. */
 export const limit = ranged(1, 1000);
 export const priority = ranged(0, 9);
@@ -97,4 +100,11 @@ export async function readInput(path: string): Promise<Buffer> {
   } catch (cause) {
     throw unreadable(path, cause);
   }
+}
+
+/** Names of roles as an option's value: with commas, or said again. */
+export function roles(text: string, before: string[] = []): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.some((name) => name === "")) throw new InvalidArgumentError("It must be a role's name.");
+  return [...before, ...names];
 }

@@ -7,10 +7,8 @@ import {
   suspendOrgOperation,
 } from "../orgs/operations.ts";
 import { DELETE_GRACE_DAYS, type OrgLife } from "../orgs/schema.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { ranged } from "./options.ts";
-import { whoIn } from "./org-who.ts";
 import { time } from "./out.ts";
 
 type DeleteOptions = { grace?: number; now?: boolean };
@@ -20,16 +18,14 @@ export function registerLife(org: Command, cli: Cli): void {
     .command("suspend <org>")
     .description("no submissions and no claims; reading goes on, and what runs is recorded")
     .action(async (text: string) => {
-      const principal = await whoIn(cli, text);
-      const life = await perform(await cli.context(), suspendOrgOperation, principal, { org: text });
+      const life = await cli.ask(suspendOrgOperation, { org: text }, { of: text });
       cli.out.result(life, said);
     });
   org
     .command("resume <org>")
     .description("take a suspended organization back, or a deleted one within its grace")
     .action(async (text: string) => {
-      const principal = await whoIn(cli, text);
-      const life = await perform(await cli.context(), resumeOrgOperation, principal, { org: text });
+      const life = await cli.ask(resumeOrgOperation, { org: text }, { of: text });
       cli.out.result(life, said);
     });
   org
@@ -43,15 +39,13 @@ export function registerLife(org: Command, cli: Cli): void {
 async function remove(cli: Cli, text: string, options: DeleteOptions): Promise<void> {
   if (options.now === true && options.grace !== undefined)
     throw new AppError("usage", "--now is a deletion without a grace: say either --now or --grace");
-  const context = await cli.context();
-  const principal = await whoIn(cli, text);
-  const found = await perform(context, showOrgOperation, principal, { org: text });
+  const found = await cli.ask(showOrgOperation, { org: text }, { of: text });
   if (!(await confirmName(cli, found.name, options))) {
     cli.out.result({ done: false }, () => "nothing was done");
     return;
   }
   const grace_days = options.now === true ? 0 : (options.grace ?? DELETE_GRACE_DAYS.default);
-  const life = await perform(context, deleteOrgOperation, principal, { org: found.org_id, grace_days });
+  const life = await cli.ask(deleteOrgOperation, { org: found.org_id, grace_days }, { of: found.org_id });
   cli.out.result(life, said);
 }
 

@@ -9,10 +9,9 @@ import {
   type SettingName,
   type SettingValue,
 } from "../orgs/setting-keys.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { finite } from "./options.ts";
-import { meant, whoIn } from "./org-who.ts";
+import { meant } from "./org-who.ts";
 import { table } from "./out.ts";
 
 type Options = { set: string[]; unset: string[] };
@@ -34,16 +33,18 @@ async function settings(cli: Cli, text: string | undefined, options: Options): P
   if (Object.keys(set).length < options.set.length)
     throw new AppError("usage", "a key is set twice: say once what it should be");
   const org = await meant(cli, text);
-  const context = await cli.context();
-  const principal = await whoIn(cli, org);
   const answer =
     options.set.length + unset.length === 0
-      ? await perform(context, showSettingsOperation, principal, { org })
-      : await perform(context, configureOrgOperation, principal, {
-          org,
-          ...(options.set.length === 0 ? {} : { set }),
-          ...(unset.length === 0 ? {} : { unset }),
-        });
+      ? await cli.ask(showSettingsOperation, { org }, { of: org })
+      : await cli.ask(
+          configureOrgOperation,
+          {
+            org,
+            ...(options.set.length === 0 ? {} : { set }),
+            ...(unset.length === 0 ? {} : { unset }),
+          },
+          { of: org },
+        );
   cli.out.result(answer, describe);
 }
 

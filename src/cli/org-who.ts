@@ -40,5 +40,5 @@ export async function whoIn(cli: Cli, org: string): Promise<Principal> {
 
 /** The organization that a command's argument names, else the one that every command would mean. */
 export async function meant(cli: Cli, text?: string): Promise<string> {
-  return text ?? (await cli.organization()).org_id;
+  return text ?? (await cli.meant()).org_id;
 }

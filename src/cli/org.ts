@@ -1,15 +1,13 @@
 import { type Command, Option } from "commander";
 import { AppError } from "../errors.ts";
-import { chooseOrg, chosenOrg } from "../home.ts";
 import { createOrgOperation, listOrgsOperation, showOrgOperation } from "../orgs/operations.ts";
 import { type ListedOrg, ORG_STATUSES, type OrgStatus } from "../orgs/schema.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { limit } from "./options.ts";
 import { registerLife } from "./org-life.ts";
 import { registerRecovery } from "./org-recovery.ts";
 import { registerSettings } from "./org-settings.ts";
-import { meant, who, whoAnywhere, whoIn } from "./org-who.ts";
+import { meant } from "./org-who.ts";
 import { table, time } from "./out.ts";
 
 export function register(program: Command, cli: Cli): void {
@@ -41,9 +39,8 @@ export function register(program: Command, cli: Cli): void {
 }
 
 async function create(cli: Cli, name: string): Promise<void> {
-  const context = await cli.context();
-  const made = await perform(context, createOrgOperation, await who(cli), { name });
-  const first = await cli.chooseFirst(made.org_id);
+  const made = await cli.ask(createOrgOperation, { name }, { outside: true });
+  const first = await cli.chooseFirst(made);
   const meaning = first
     ? "commands mean it now, unless --org names another"
     : `commands still mean the one chosen before: \`aliquot org use ${made.slug}\` changes that`;
@@ -51,18 +48,18 @@ async function create(cli: Cli, name: string): Promise<void> {
 }
 
 async function use(cli: Cli, text: string): Promise<void> {
-  const found = await perform(await cli.context(), showOrgOperation, await whoIn(cli, text), { org: text });
+  const found = await cli.ask(showOrgOperation, { org: text }, { of: text });
   if (found.status !== "active" && found.status !== "suspended")
     throw new AppError("conflict", `organization ${found.name} is ${found.status}: it can't be chosen`);
-  chooseOrg(cli.home(), found.org_id);
+  await cli.choose(found);
   cli.out.result(found, () => `commands mean ${found.name} now`);
 }
 
 type ListOptions = { status?: OrgStatus; limit?: number; cursor?: string };
 
 async function list(cli: Cli, options: ListOptions): Promise<void> {
-  const page = await perform(await cli.context(), listOrgsOperation, await whoAnywhere(cli), { ...options });
-  const chosen = chosenOrg(cli.home());
+  const page = await cli.ask(listOrgsOperation, { ...options }, { outside: true });
+  const chosen = await cli.chosen();
   cli.out.result(page, ({ items, next_cursor }) =>
     [
       table(
@@ -91,7 +88,7 @@ function statusOf(org: ListedOrg): string {
 
 async function show(cli: Cli, text?: string): Promise<void> {
   const org = await meant(cli, text);
-  const found = await perform(await cli.context(), showOrgOperation, await whoIn(cli, org), { org });
+  const found = await cli.ask(showOrgOperation, { org }, { of: org });
   cli.out.result(found, describe);
 }
 

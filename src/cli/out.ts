@@ -1,3 +1,4 @@
+import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 
 /** What a command may touch of the process. */
@@ -7,6 +8,8 @@ export type Io = {
   stdout: NodeJS.WritableStream & { isTTY?: boolean };
   stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
   stdin: NodeJS.ReadableStream & { isTTY?: boolean; unref?: () => void };
+  /** Test only: one that is open already, so that a hundred commands need not open one each; its opener closes it. */
+  context?: Context;
 };
 
 /** Without a terminal a line of progress is enough so often. */

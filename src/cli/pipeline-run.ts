@@ -1,16 +1,14 @@
 import { type Command, Option } from "commander";
 import { listCalculationsOfJobs } from "../calculations/operations.ts";
 import type { Calculation } from "../calculations/schema.ts";
-import { queryDockingOperation } from "../docking/operations.ts";
 import { type DockingResult, STEREO_MODES } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
 import type { JobRow } from "../jobs/schema.ts";
-import { perform } from "../perform.ts";
 import { runPipelineOperation } from "../pipelines/operations.ts";
 import type { RanPipeline, RunPipeline } from "../pipelines/run.ts";
 import { MOST_RECORDS } from "../requests/schema.ts";
 import type { Cli } from "./cli.ts";
-import { describeDocking } from "./dock.ts";
+import { describeDocking, resultsOf } from "./dock.ts";
 import { describeFailure, follow } from "./follow.ts";
 import { readGiven } from "./given.ts";
 import { ids, type Params, param, priority } from "./options.ts";
@@ -53,18 +51,16 @@ export function registerRun(pipeline: Command, cli: Cli): void {
 
 async function run(cli: Cli, pipeline: string, smiles: string[], options: Options): Promise<void> {
   const input = await requestOf(pipeline, smiles, options);
-  const { principal } = await cli.member();
-  const context = await cli.context();
-  const answer = await perform(context, runPipelineOperation, principal, input);
+  const answer = await cli.ask(runPipelineOperation, input, { once: true });
   const { engines } = answer;
   const read = async (job_ids: string[]): Promise<Result[]> => {
     const results: Result[] = [];
     if (engines.includes("vina")) {
-      const { items } = await perform(context, queryDockingOperation, principal, { job_ids });
+      const items = await resultsOf(cli, job_ids);
       results.push(...items.map((row) => ({ engine: "vina" as const, ...row })));
     }
     if (engines.includes("xtb")) {
-      const { items } = await perform(context, listCalculationsOfJobs, principal, { job_ids });
+      const { items } = await cli.ask(listCalculationsOfJobs, { job_ids });
       results.push(...items.map((row) => ({ engine: "xtb" as const, ...row })));
     }
     return results;

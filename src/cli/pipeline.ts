@@ -1,6 +1,5 @@
 import { type Command, Option } from "commander";
 import { AppError } from "../errors.ts";
-import { perform } from "../perform.ts";
 import {
   checkPipeline,
   comparePipelineOperation,
@@ -24,8 +23,7 @@ export function register(program: Command, cli: Cli): void {
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action(async (options: { limit?: number; cursor?: string }) => {
-      const { principal } = await cli.member();
-      cli.out.result(await perform(await cli.context(), listPipelines, principal, options), pipelineTable);
+      cli.out.result(await cli.ask(listPipelines, options), pipelineTable);
     });
   pipeline
     .command("show <pipeline>")
@@ -65,14 +63,12 @@ async function show(cli: Cli, pipeline: string, { version, diff, template }: Sho
     throw new AppError("usage", "--template is what to compare with: say --diff too");
   if (typeof diff === "string" && template !== undefined)
     throw new AppError("usage", "--diff takes a version or --template, not both");
-  const { principal } = await cli.member();
-  const context = await cli.context();
   if (diff === undefined) {
     const input = { pipeline, ...(version === undefined ? {} : { version }) };
-    cli.out.result(await perform(context, showPipeline, principal, input), describePipeline);
+    cli.out.result(await cli.ask(showPipeline, input), describePipeline);
     return;
   }
-  const compared = await perform(context, comparePipelineOperation, principal, {
+  const compared = await cli.ask(comparePipelineOperation, {
     pipeline,
     ...(version === undefined ? {} : { to: version }),
     ...(typeof diff === "string" ? { from: diff } : {}),
@@ -93,12 +89,11 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<v
   const { spec, from, description, visibility } = options;
   if ((spec === undefined) === (from === undefined))
     throw new AppError("usage", "say what it is: --spec FILE, or --from TEMPLATE");
-  if (options.dryRun === true && spec === undefined)
-    throw new AppError("usage", "--dry-run looks at a spec: name it with --spec");
   const graph = spec === undefined ? undefined : await readSpec(cli, spec);
-  if (options.dryRun === true) return validate(cli, graph);
-  const { principal } = await cli.member();
-  const made = await perform(await cli.context(), createPipelineOperation, principal, {
+  if (options.dryRun === true && graph === undefined)
+    throw new AppError("usage", "--dry-run looks at a spec: name it with --spec");
+  if (options.dryRun === true && graph !== undefined) return validate(cli, graph);
+  const made = await cli.ask(createPipelineOperation, {
     name,
     ...(graph === undefined ? {} : { spec: graph }),
     ...(from === undefined ? {} : { template: from }),
@@ -113,13 +108,16 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<v
   );
 }
 
-async function readSpec(cli: Cli, path: string): Promise<unknown> {
+/** A graph as it was written: what is wrong with it the operation says. */
+type Spec = Record<string, unknown>;
+
+async function readSpec(cli: Cli, path: string): Promise<Spec> {
   const name = path === "-" ? "standard input" : path;
   const text = path === "-" ? await readAll(cli.io.stdin) : (await readInput(path)).toString("utf8");
   if (text.trim() === "")
     throw new AppError("bad_input", `${name} is empty: a spec is an object with its tasks`);
   const spec = parsed(name, text);
-  if (typeof spec === "object" && spec !== null && !Array.isArray(spec)) return spec;
+  if (typeof spec === "object" && spec !== null && !Array.isArray(spec)) return { ...spec };
   const what = Array.isArray(spec) ? "a list" : spec === null ? "null" : `a ${typeof spec}`;
   throw new AppError("bad_input", `${name} holds ${what}: a spec is an object with its tasks`);
 }
@@ -140,17 +138,14 @@ async function readAll(stream: AsyncIterable<string | Buffer>): Promise<string> 
   return Buffer.concat(parts).toString("utf8");
 }
 
-async function validate(cli: Cli, spec: unknown): Promise<void> {
-  const { principal } = await cli.member();
-  const found = await perform(await cli.context(), checkPipeline, principal, { spec });
+async function validate(cli: Cli, spec: Spec): Promise<void> {
+  const found = await cli.ask(checkPipeline, { spec });
   cli.out.result(found, describeFaults);
   if (!found.ok) throw new ExitWith(1);
 }
 
 async function publish(cli: Cli, pipeline: string, { version }: { version?: string }): Promise<void> {
-  const { principal } = await cli.member();
-  const context = await cli.context();
-  const found = await perform(context, showPipeline, principal, {
+  const found = await cli.ask(showPipeline, {
     pipeline,
     ...(version === undefined ? {} : { version }),
   });
@@ -162,7 +157,7 @@ async function publish(cli: Cli, pipeline: string, { version }: { version?: stri
     cli.out.result({ changed: false }, () => "nothing was done");
     return;
   }
-  const done = await perform(context, publishPipelineOperation, principal, {
+  const done = await cli.ask(publishPipelineOperation, {
     pipeline: found.pipeline_id,
     ...(meant === null ? {} : { version: meant }),
   });

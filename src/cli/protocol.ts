@@ -2,7 +2,6 @@ import { type Command, InvalidArgumentError } from "commander";
 import { defaultsOf } from "../engines/defaults.ts";
 import { isUuid } from "../ids.ts";
 import { inWords } from "../in-words.ts";
-import { perform } from "../perform.ts";
 import { differences } from "../protocols/differ.ts";
 import { listProtocols, showProtocol } from "../protocols/operations.ts";
 import type { Protocol } from "../protocols/schema.ts";
@@ -20,8 +19,7 @@ export function register(program: Command, cli: Cli): void {
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action(async (options: { limit?: number; cursor?: string }) => {
-      const { principal } = await cli.member();
-      const page = await perform(await cli.context(), listProtocols, principal, { ...options });
+      const page = await cli.ask(listProtocols, { ...options });
       cli.out.result(page, ({ items, next_cursor }) =>
         [protocolTable(items), ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`])].join("\n"),
       );
@@ -31,8 +29,7 @@ export function register(program: Command, cli: Cli): void {
     .argument("<id-or-hash>", "the protocol", idOrHash)
     .description("one protocol with all its parameters, by id or by the hash of its content")
     .action(async (text: string) => {
-      const { principal } = await cli.member();
-      const row = await perform(await cli.context(), showProtocol, principal, { protocol: text });
+      const row = await cli.ask(showProtocol, { protocol: text });
       cli.out.result(row, describe);
     });
 }

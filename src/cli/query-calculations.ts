@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { queryCalculationsOperation } from "../calculations/operations.ts";
 import type { Calculation, QueryCalculations } from "../calculations/schema.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { id, limit, real } from "./options.ts";
 import { fixed, short, table } from "./out.ts";
@@ -48,13 +47,7 @@ async function queryCalculations(cli: Cli, options: Options): Promise<void> {
     cursor,
   };
   const input = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const { principal } = await cli.member();
-  const page = await perform(
-    await cli.context(),
-    queryCalculationsOperation,
-    principal,
-    input as QueryCalculations,
-  );
+  const page = await cli.ask(queryCalculationsOperation, input as QueryCalculations);
   cli.out.result(page, ({ items, next_cursor }) =>
     [calculationTable(items), ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`])].join("\n"),
   );

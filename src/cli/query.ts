@@ -4,7 +4,6 @@ import { type Command, Option } from "commander";
 import { exportPosesOperation, queryDockingOperation } from "../docking/operations.ts";
 import { BEST_PER, type BestPer, type DockingResult } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
-import { perform } from "../perform.ts";
 import type { Cli } from "./cli.ts";
 import { id, ids, limit, realRanged } from "./options.ts";
 import { fixed, table } from "./out.ts";
@@ -55,8 +54,6 @@ async function queryDocking(cli: Cli, options: Options): Promise<void> {
     throw new AppError("usage", "--sdf - and --json both want the standard output");
   if (options.sdf !== undefined && options.sdf !== "-" && existsSync(options.sdf))
     throw new AppError("bad_input", `can't write ${options.sdf}: ${IS_THERE}`);
-  const { principal } = await cli.member();
-  const context = await cli.context();
   const { site, job, protocol, molecule, per, maxAffinity, limit, cursor } = options;
   const given = {
     site,
@@ -68,7 +65,7 @@ async function queryDocking(cli: Cli, options: Options): Promise<void> {
     limit: limit ?? (options.sdf === undefined || job !== undefined ? undefined : MOST_RECORDS),
     cursor,
   };
-  const page = await perform(context, queryDockingOperation, principal, {
+  const page = await cli.ask(queryDockingOperation, {
     per,
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   });
@@ -77,7 +74,7 @@ async function queryDocking(cli: Cli, options: Options): Promise<void> {
     return;
   }
   if (page.items.length === 0) throw new AppError("not_found", "there is no such pose to write");
-  const poses = await perform(context, exportPosesOperation, principal, {
+  const poses = await cli.ask(exportPosesOperation, {
     result_ids: page.items.map((row) => row.result_id),
   });
   if (options.sdf === "-") {

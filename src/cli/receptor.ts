@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { perform } from "../perform.ts";
 import { listReceptors, showReceptor } from "../receptors/operations.ts";
 import type { Receptor } from "../receptors/receptor.ts";
 import type { ReceptorReport } from "../receptors/report.ts";
@@ -27,8 +26,7 @@ export function register(program: Command, cli: Cli): void {
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action(async (options: { limit?: number; cursor?: string }) => {
-      const { principal } = await cli.member();
-      const page = await perform(await cli.context(), listReceptors, principal, { ...options });
+      const page = await cli.ask(listReceptors, { ...options });
       cli.out.result(page, ({ items, next_cursor }) =>
         [
           table(
@@ -53,8 +51,7 @@ export function register(program: Command, cli: Cli): void {
     .description("one receptor's report; --pdbqt prints the file that Vina reads")
     .option("--pdbqt", "print the prepared file")
     .action(async (id: string, options: { pdbqt?: boolean }) => {
-      const { principal } = await cli.member();
-      const found = await perform(await cli.context(), showReceptor, principal, { structure_id: id });
+      const found = await cli.ask(showReceptor, { structure_id: id });
       cli.out.result(found, (value) =>
         options.pdbqt === true ? value.content.trimEnd() : describeReceptor(value as unknown as Receptor),
       );

@@ -1,9 +1,7 @@
 import type { Command } from "commander";
-import type { Principal } from "../access/principal.ts";
 import { queryDockingOperation, submitDockingOperation } from "../docking/operations.ts";
 import { AppError } from "../errors.ts";
 import { showMolecule } from "../molecules/operations.ts";
-import { perform } from "../perform.ts";
 import { listSites, showSite, validateSiteOperation } from "../sites/operations.ts";
 import type { Site } from "../sites/schema.ts";
 import { showStructure } from "../structures/operations.ts";
@@ -47,8 +45,7 @@ export function register(program: Command, cli: Cli): void {
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action(async (options: { limit?: number; cursor?: string }) => {
-      const { principal } = await cli.member();
-      const page = await perform(await cli.context(), listSites, principal, { ...options });
+      const page = await cli.ask(listSites, { ...options });
       cli.out.result(page, ({ items, next_cursor }) =>
         [
           table(
@@ -84,8 +81,7 @@ export function register(program: Command, cli: Cli): void {
     .command("show <site>")
     .description("one site, by id, name or name@version")
     .action(async (text: string) => {
-      const { principal } = await cli.member();
-      cli.out.result(await perform(await cli.context(), showSite, principal, { site: text }), describeSite);
+      cli.out.result(await cli.ask(showSite, { site: text }), describeSite);
     });
   site
     .command("validate <site>")
@@ -102,38 +98,35 @@ async function validate(
   text: string,
   options: { exhaustiveness?: number; seed?: number },
 ): Promise<void> {
-  const { principal } = await cli.member();
-  const context = await cli.context();
-  const site = await perform(context, showSite, principal, { site: text });
-  const smiles = await referenceSmiles(cli, principal, site);
-  const answer = await perform(context, submitDockingOperation, principal, {
+  const site = await cli.ask(showSite, { site: text });
+  const smiles = await referenceSmiles(cli, site);
+  const answer = await cli.ask(submitDockingOperation, {
     site: site.site_id,
     molecules: [{ text: smiles, format: "smiles" }],
     ...options,
   });
   const [job] = answer.jobs;
   if (job === undefined) throw new AppError("internal", "a submission had no answer");
-  const [ended] = await waitForJobs(cli, principal, [job.job_id], "vina");
+  const [ended] = await waitForJobs(cli, [job.job_id], "vina");
   if (ended?.status !== "completed") {
     cli.out.say(`job ${job.job_id} ${ended?.status}: \`aliquot job show ${job.job_id}\` says why`);
     throw new ExitWith(1);
   }
-  const { items } = await perform(context, queryDockingOperation, principal, { job_ids: [job.job_id] });
+  const { items } = await cli.ask(queryDockingOperation, { job_ids: [job.job_id] });
   if (items.length === 0) throw new AppError("bad_input", "Vina found no pose of the reference ligand here");
   const { job_id } = job;
-  const row = await perform(context, validateSiteOperation, principal, { site_id: site.site_id, job_id });
+  const row = await cli.ask(validateSiteOperation, { site_id: site.site_id, job_id });
   cli.out.result(row, describeSite);
 }
 
 /** What the reference is; redocking starts from its drawing, never from its crystal coordinates. */
-async function referenceSmiles(cli: Cli, principal: Principal, site: Site): Promise<string> {
-  const context = await cli.context();
+async function referenceSmiles(cli: Cli, site: Site): Promise<string> {
   if (site.reference_structure_id === null)
     throw new AppError(
       "bad_input",
       "this site has no reference ligand: make one with --around or --reference",
     );
-  const structure = await perform(context, showStructure, principal, {
+  const structure = await cli.ask(showStructure, {
     structure_id: site.reference_structure_id,
   });
   if (structure.molecule_id === null)
@@ -141,7 +134,7 @@ async function referenceSmiles(cli: Cli, principal: Principal, site: Site): Prom
       "bad_input",
       "the site's reference is known by its atoms only: make the site again with --reference-smiles",
     );
-  const molecule = await perform(context, showMolecule, principal, { molecule_id: structure.molecule_id });
+  const molecule = await cli.ask(showMolecule, { molecule_id: structure.molecule_id });
   if (molecule.smiles === null) throw new AppError("bad_input", "the site's reference has no SMILES");
   return molecule.smiles;
 }

@@ -26,8 +26,8 @@ async function status(cli: Cli): Promise<void> {
       `aliquot ${value.version} in ${home}`,
       `database: ${server.state}${"data_dir" in server && server.data_dir !== undefined ? ` in ${server.data_dir}` : ""}`,
       table(
-        ["process", "kind", "since"],
-        processes.map(({ pid, kind, since }) => [String(pid), kind, time(since)]),
+        ["process", "kind", "since", "address"],
+        processes.map(({ pid, kind, since, url = "" }) => [String(pid), kind, time(since), url]),
         "no process runs: `aliquot up` starts them",
       ),
       ...(counts === null

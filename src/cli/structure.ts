@@ -1,9 +1,8 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
-import { perform } from "../perform.ts";
 import { addStructure, listStructures, showStructure } from "../structures/operations.ts";
 import { formatOfName } from "../structures/read.ts";
-import { STRUCTURE_KINDS } from "../structures/store.ts";
+import { STRUCTURE_KINDS } from "../structures/schema.ts";
 import type { Cli } from "./cli.ts";
 import { id as anId, limit, ranged, readInput } from "./options.ts";
 import { table } from "./out.ts";
@@ -23,8 +22,7 @@ export function register(program: Command, cli: Cli): void {
       const format = formatOfName(name);
       const content_base64 = (await readInput(file)).toString("base64");
       const { private: isPrivate, ...electrons } = options;
-      const { principal } = await cli.member();
-      const row = await perform(await cli.context(), addStructure, principal, {
+      const row = await cli.ask(addStructure, {
         file_name: name,
         format,
         content_base64,
@@ -43,9 +41,8 @@ export function register(program: Command, cli: Cli): void {
     .addOption(new Option("--kind <kind>", "of this kind only").choices([...STRUCTURE_KINDS]))
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
-    .action(async (options: { kind?: string; limit?: number; cursor?: string }) => {
-      const { principal } = await cli.member();
-      const page = await perform(await cli.context(), listStructures, principal, { ...options });
+    .action(async (options: { kind?: (typeof STRUCTURE_KINDS)[number]; limit?: number; cursor?: string }) => {
+      const page = await cli.ask(listStructures, { ...options });
       cli.out.result(page, ({ items, next_cursor }) =>
         [
           table(
@@ -69,8 +66,7 @@ export function register(program: Command, cli: Cli): void {
     .argument("<id>", "the structure", anId)
     .description("one structure; without --json its bytes as they are")
     .action(async (id: string) => {
-      const { principal } = await cli.member();
-      const found = await perform(await cli.context(), showStructure, principal, { structure_id: id });
+      const found = await cli.ask(showStructure, { structure_id: id });
       cli.out.result(found, ({ content }) => content.trimEnd());
     });
 }

@@ -17,21 +17,24 @@ import { openLogger } from "../log.ts";
 import { enrol, listProcesses, NODE_FLAGS } from "../processes.ts";
 import { runReconciler, runSweeper } from "../relay/reconcile.ts";
 import type { Cli } from "./cli.ts";
-import { slotCount, whole } from "./options.ts";
+import { portNumber, slotCount, whole } from "./options.ts";
 import { seedForUp } from "./seed.ts";
+import { type Address, addressOf, tellAddress } from "./serve.ts";
 
 const LOG_BYTES = 10 * 1024 * 1024;
 const LOGS_KEPT = 3;
 const READY_SECONDS = 60;
 const RESTART_MS = 2000;
 
-type Options = { detach?: boolean; workers: number; slots?: number };
+type Options = Address & { detach?: boolean; workers: number; slots?: number };
 
 export function register(program: Command, cli: Cli): void {
   program
     .command("up")
-    .description("start everything: database, migrations, seed, relay, workers; Ctrl-C stops what it started")
+    .description("start everything: database, migrations, seed, relay, API, workers; Ctrl-C stops it all")
     .option("--detach", "go to the background; logs under the home")
+    .option("--host <address>", "address of the API (API_HOST, else 127.0.0.1)")
+    .option("--port <n>", "its port (API_PORT, else 8000; 0: any that is free)", portNumber)
     .option("--workers <n>", "worker processes", countOfWorkers, 1)
     .option("--slots <n>", "engine runs at once in each worker (WORKER_SLOTS, else cores)", slotCount)
     .action((options: Options) => (options.detach === true ? detach(cli, options) : up(cli, options)));
@@ -55,16 +58,22 @@ async function up(cli: Cli, options: Options): Promise<void> {
   const context = await cli.context({ prepare: true, log, purpose: "up" });
   await resumeProvisioning(cli);
   await seedForUp(cli);
-  const leave = await enrol(cli.home(), "up");
+  // In this process: the relay is idle most of the time; it adds 14 MiB here, and a process of its own takes 165.
+  const { startServer } = await import("../http/start.ts");
+  const server = await startServer(context, addressOf(cli, options));
+  const leave = await enrol(cli.home(), "up", server.url);
   const stop = new AbortController();
   const workers = Array.from({ length: options.workers }, () => keepWorker(options, stop.signal));
   let asked = 0;
   const onSignal = () => {
+    const isFirst = asked++ === 0;
     stop.abort();
-    for (const worker of workers) worker.signal(asked++ === 0 ? "SIGTERM" : "SIGKILL");
+    for (const worker of workers) worker.signal(isFirst ? "SIGTERM" : "SIGKILL");
+    void (isFirst ? server.stop() : server.kill());
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  tellAddress(cli, server.url);
   cli.out.say(
     `aliquot is up in ${cli.home()}: ${options.workers} worker(s). Ctrl-C stops it; the database stays until \`aliquot down\`.`,
   );
@@ -75,6 +84,7 @@ async function up(cli: Cli, options: Options): Promise<void> {
       ...workers.map((worker) => worker.done),
     ]);
   } finally {
+    await server.stop();
     leave();
   }
 }
@@ -139,6 +149,8 @@ async function detach(cli: Cli, options: Options): Promise<void> {
     "--workers",
     String(options.workers),
     ...(options.slots === undefined ? [] : ["--slots", String(options.slots)]),
+    ...(options.host === undefined ? [] : ["--host", options.host]),
+    ...(options.port === undefined ? [] : ["--port", String(options.port)]),
   ];
   const child = spawn(process.execPath, [...NODE_FLAGS, process.argv[1] ?? "", ...words], {
     detached: true,
@@ -152,11 +164,12 @@ async function detach(cli: Cli, options: Options): Promise<void> {
   });
   const until = Date.now() + READY_SECONDS * 1000;
   while (Date.now() < until && !exited) {
-    if ((await listProcesses(cli.home())).some(({ pid }) => pid === child.pid)) {
+    const listed = (await listProcesses(cli.home())).find(({ pid }) => pid === child.pid);
+    if (listed !== undefined) {
       child.unref();
       cli.out.result(
-        { pid: child.pid, home: cli.home(), log: path },
-        () => `aliquot is up (process ${child.pid}); its log is ${path}`,
+        { pid: child.pid, home: cli.home(), log: path, url: listed.url ?? null },
+        () => `aliquot is up (process ${child.pid}) at ${listed.url}; its log is ${path}`,
       );
       return;
     }

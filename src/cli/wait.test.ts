@@ -4,14 +4,15 @@ import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import type { startWorker } from "../worker/start.ts";
 import type { Cli } from "./cli.ts";
-import { HelperWorker } from "./wait.ts";
+import { HelperWorker } from "./helper-worker.ts";
 
 /** A command where no worker is, and whose own ones do as `start` says. */
 function helperWith(start: typeof startWorker): { helper: HelperWorker; said: string[] } {
   const said: string[] = [];
   const cli = { out: { say: (line: string) => said.push(line) } } as unknown as Cli;
-  const context = { metadata: { system: async () => 0 }, config: { worker_slots: 1 } } as unknown as Context;
-  return { helper: new HelperWorker(cli, context, ["xtb"], { start, look_ms: 0 }), said };
+  const context = { config: { worker_slots: 1 } } as unknown as Context;
+  const missing = async () => "xtb";
+  return { helper: new HelperWorker(cli, context, ["xtb"], missing, { start, look_ms: 0 }), said };
 }
 
 test("a worker inside a command that breaks says why once, and ends the command the third time", async () => {

@@ -8,7 +8,6 @@ import { AppError } from "../errors.ts";
 import type { JobRow } from "../jobs/schema.ts";
 import { readMoleculeFile } from "../molecules/read-file.ts";
 import type { MoleculeRecord } from "../molecules/schema.ts";
-import { perform } from "../perform.ts";
 import { chosenAmong } from "../requests/params.ts";
 import { MOST_RECORDS } from "../requests/schema.ts";
 import { XTB_CHOICES } from "../requests/xtb.ts";
@@ -74,14 +73,12 @@ async function runXtb(cli: Cli, smiles: string[], options: Options): Promise<voi
   for (const path of files) await addFile(cli, path, options, input);
   if ((input.molecules ?? []).length + (input.structure_ids ?? []).length > MOST_RECORDS)
     return xtbBatch(cli, input, options);
-  const { principal } = await cli.member();
-  const answer = await perform(await cli.context(), submitCalculationsOperation, principal, input);
+  const answer = await cli.ask(submitCalculationsOperation, input, { once: true });
   await follow(cli, answer, {
     wait: options.wait === true,
     engines: ["xtb"],
     isPrivate: options.private === true,
-    read: async (job_ids) =>
-      (await perform(await cli.context(), listCalculationsOfJobs, principal, { job_ids })).items,
+    read: async (job_ids) => (await cli.ask(listCalculationsOfJobs, { job_ids })).items,
     describe: describeResults,
   });
 }
@@ -130,9 +127,8 @@ async function addFile(cli: Cli, path: string, options: Options, input: SubmitCa
     input.source_file = name;
     return;
   }
-  const { principal } = await cli.member();
   const { charge, multiplicity } = options;
-  const row = await perform(await cli.context(), addStructure, principal, {
+  const row = await cli.ask(addStructure, {
     file_name: name,
     format: formatOfName(name),
     content_base64: (await readInput(path)).toString("base64"),

@@ -1,7 +1,7 @@
 import pg from "pg";
 import type { ServerAddress } from "./address.ts";
-import { StatementNames } from "./named.ts";
-import { translateDbError } from "./postgres-errors.ts";
+import { isMany, StatementNames } from "./named.ts";
+import { isPlanRefused, translateDbError } from "./postgres-errors.ts";
 
 const INT8 = 20;
 const TIMESTAMPTZ = 1184;
@@ -81,13 +81,11 @@ export async function withClient<T>(
 /** One connection as a pool keeps it. */
 export type Link = {
   /**
-   * Without values one simple message, which may hold several statements; the answer is the last one's. With `plans`
-   * the server may keep the statement for the next time, for whoever says the same word.
+   * Without values one simple message, which may hold several statements; the answer is the last one's. With values
+   * the server may keep the statement for the next time that it is said by `role`, where that is given.
    */
-  query(text: string, values: readonly unknown[], plans?: string): Promise<pg.QueryResult>;
-  /** True where what the server keeps should be planned anew; it says so once. */
-  readonly outlived: boolean;
-  /** Open, and in no transaction. */
+  query(text: string, values: readonly unknown[], role?: string): Promise<pg.QueryResult>;
+  /** Open, in no transaction, and nothing that the server keeps for it was refused. */
   readonly clean: boolean;
   readonly lost: boolean;
   readonly processID: number | undefined;
@@ -109,7 +107,8 @@ const CLOSE_MS = 2000;
 export function linkOpener(application: string): OpenLink {
   return async (address) => {
     const client = new Client({ ...settings(address, application), connectionTimeoutMillis: CONNECT_MS });
-    const kept = new StatementNames();
+    const names = new StatementNames(() => isDirect(client));
+    let refused = false;
     let lost = false;
     let tell = () => {};
     const lose = () => {
@@ -126,16 +125,16 @@ export function linkOpener(application: string): OpenLink {
       throw error;
     }
     return {
-      query: async (text, values, plans) => {
-        const name = plans === undefined || values.length === 0 ? undefined : kept.nameOf(plans, text);
-        const answer = await client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) });
-        return (Array.isArray(answer) ? answer.at(-1) : answer) as pg.QueryResult;
-      },
-      get outlived() {
-        return kept.outlived();
+      query: async (text, values, role) => {
+        try {
+          return lastOf(await client.query(asSent(client, names, text, values, role)));
+        } catch (error) {
+          refused ||= isPlanRefused(error);
+          throw error;
+        }
       },
       get clean() {
-        return !lost && client.getTransactionStatus() === "I";
+        return !lost && !refused && client.getTransactionStatus() === "I";
       },
       get lost() {
         return lost;
@@ -148,6 +147,32 @@ export function linkOpener(application: string): OpenLink {
       close: () => close(client),
     };
   };
+}
+
+function asSent(
+  client: Client,
+  names: StatementNames,
+  text: string,
+  values: readonly unknown[],
+  role: string | undefined,
+): pg.QueryConfig {
+  if (values.length > 0) {
+    const name = role === undefined || isMany(values) ? undefined : names.nameOf(role, text);
+    return { text, values: [...values], ...(name === undefined ? {} : { name }) };
+  }
+  // The plans of triggers and functions too, which a connection otherwise keeps until somebody analyzes the table.
+  const begins = client.getTransactionStatus() === "I" && names.outlived();
+  return { text: begins ? `DISCARD PLANS; ${text}` : text };
+}
+
+function lastOf(answer: pg.QueryResult | pg.QueryResult[]): pg.QueryResult {
+  return (Array.isArray(answer) ? answer.at(-1) : answer) as pg.QueryResult;
+}
+
+/** False where a pooler answers in the server's place: the process that it named at the start is no server's. */
+async function isDirect(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  return rows[0]?.pid === client.processID;
 }
 
 /** A connection of its own that hears what is said on one channel. */
@@ -169,8 +194,7 @@ export async function openListener(
   client.on("notification", ({ payload }) => on.heard(payload ?? ""));
   try {
     await client.connect();
-    const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
-    if (rows[0]?.pid === client.processID) {
+    if (await isDirect(client)) {
       await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
       return { close: () => close(client) };
     }

@@ -12,7 +12,8 @@ export type Loan = {
 type Answer = { command: string; rowCount: number | null; rows: unknown[] };
 
 const BEGIN = /^(begin|start transaction)\b/i;
-const READS = /\bread only\b/i;
+/** Said by who repeats the same few statements. People's questions are not among these: each has its own best plan. */
+const REPEATS = /\bread write$/i;
 const ROLE = /^SELECT set_config\('role', '([^']+)'/;
 const END = /^(commit|rollback)$/i;
 
@@ -25,7 +26,8 @@ const END = /^(commit|rollback)$/i;
 export class LentClient {
   #loan: Loan | undefined;
   #begin: string | undefined;
-  #plans: string | undefined;
+  /** Whose statements the server may keep in this transaction. */
+  #role: string | undefined;
 
   constructor(loan: Loan) {
     this.#loan = loan;
@@ -39,7 +41,6 @@ export class LentClient {
   async query(text: string, values: readonly unknown[] = []): Promise<Answer> {
     if (BEGIN.test(text)) {
       this.#begin = text;
-      this.#plans = undefined;
       return nothing("BEGIN");
     }
     const begin = this.#begin;
@@ -48,8 +49,8 @@ export class LentClient {
     // Nothing was begun, or it ended with its connection. What broke that has been told, and stays the error.
     if (END.test(text) && begin !== undefined) return nothing(text.toUpperCase());
     if (/^rollback$/i.test(text) && link?.lost !== false) return nothing("ROLLBACK");
-    if (begin === undefined || link === undefined) return this.#link().query(text, values, this.#plans);
-    this.#plans = plansOf(begin, text);
+    if (begin === undefined || link === undefined) return this.#link().query(text, values, this.#role);
+    this.#role = REPEATS.test(begin) ? ROLE.exec(text)?.[1] : undefined;
     // Several statements in one message can't have values.
     if (values.length === 0) return this.#first(link, `${begin}; ${text}`);
     await this.#first(link, begin);
@@ -68,7 +69,7 @@ export class LentClient {
 
   async #first(link: Link, text: string): Promise<Answer> {
     try {
-      return await link.query(link.outlived ? `DISCARD PLANS; ${text}` : text, []);
+      return await link.query(text, []);
     } catch (error) {
       if (!isConnectionLost(error)) throw error;
     }
@@ -77,12 +78,6 @@ export class LentClient {
     this.#loan = await renew();
     return this.#loan.link.query(text, []);
   }
-}
-
-/** Whose plans a transaction may share */
-function plansOf(begin: string, text: string): string | undefined {
-  const role = ROLE.exec(text)?.[1];
-  return READS.test(begin) ? undefined : role;
 }
 
 function nothing(command: string): Answer {

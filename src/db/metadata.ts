@@ -81,7 +81,9 @@ export class MetadataDoor {
     const taken = takeRole(role, viewer, commit);
     try {
       const db = this.#pools.handle("metadata", () => this.#address);
-      return await db.transaction().execute(async (tx) => {
+      const transaction =
+        role === this.#roles.system ? db.transaction().setAccessMode("read write") : db.transaction();
+      return await transaction.execute(async (tx) => {
         if (first === undefined) await taken.execute(tx);
         const rows = first === undefined ? [] : (await sql<R>`${taken}; ${first}`.execute(tx)).rows;
         return work(tx, rows);

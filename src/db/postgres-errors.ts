@@ -48,6 +48,12 @@ export function translateDbError(error: unknown): unknown {
       { cause: error, detail: error.message },
     );
   }
+  if (isPlanRefused(error)) {
+    return new AppError("unavailable", "the database was migrated meanwhile: try again", {
+      cause: error,
+      detail: error.message,
+    });
+  }
   const match = KINDS.find(([prefix]) => code.startsWith(prefix));
   if (match === undefined) return error;
   return new AppError(match[1], `${match[2]} (${code})`, { cause: error, detail: error.message });
@@ -78,15 +84,21 @@ export function isConnectionLost(error: unknown): boolean {
   return isHungUp(error) || /^(08|57P0[123])/.test((error as { code?: string }).code ?? "");
 }
 
+/** True where a migration changed what a statement answers that the server had kept. */
+export function isPlanRefused(error: unknown): boolean {
+  const { code, routine } = (error ?? {}) as { code?: string; routine?: string };
+  return code === "0A000" && routine === "RevalidateCachedQuery";
+}
+
 /** True where a server, a database or a role has as many connections as it may have. */
 export function isServerFull(error: unknown): boolean {
   return (error as { code?: string } | null)?.code === "53300";
 }
 
-/** True where a transaction met another one (a deadlock, a lock not had in time) and is worth doing again at once. */
+/** True where a transaction met another one (a deadlock, a lock not had in time) or a migration and is worth doing again at once. */
 export function isCollision(error: unknown): boolean {
   const cause = error instanceof AppError ? error.cause : error;
-  return /^(40|55P03)/.test((cause as { code?: string } | undefined)?.code ?? "");
+  return isPlanRefused(cause) || /^(40|55P03)/.test((cause as { code?: string } | undefined)?.code ?? "");
 }
 
 /** True where an error is the violation of the named constraint or unique index. */

@@ -12,6 +12,7 @@ import {
 } from "../../test/support/docking.ts";
 import { openLab } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
+import { newId } from "../ids.ts";
 import { perform } from "../perform.ts";
 import { showSite, validateSiteOperation } from "../sites/operations.ts";
 import type { Site } from "../sites/schema.ts";
@@ -211,4 +212,22 @@ test("where the reference's molecule is known, its stereoisomers are no redockin
       ((await validate(known, await dock(molecule))).validation as { found: boolean }).found,
       true,
     );
+});
+
+test("each export is one row of the audit log, with its count and nothing of what it holds; a refused one is none", async () => {
+  const told = () =>
+    context.superuser<{ metadata: object; user_id: string; org_id: string }>(
+      "SELECT metadata, user_id, org_id FROM audit_logs WHERE action = 'docking.export' AND org_id = $1 ORDER BY seq",
+      [org.org_id],
+    );
+  const before = (await told()).length;
+  await exported([id(first?.[0]), id(second?.[0])]);
+  await assert.rejects(exported([newId()]));
+  const rows = await told();
+  assert.equal(rows.length, before + 1);
+  assert.deepEqual(rows.at(-1), {
+    metadata: { records: 2 },
+    user_id: scientist.user_id,
+    org_id: org.org_id,
+  });
 });

@@ -5,7 +5,7 @@ import { sdfRecord } from "../structures/read.ts";
 import { selectStructuresByIds } from "../structures/store.ts";
 import { selectResultsByIds } from "./store.ts";
 
-export type ExportedPoses = { records: number; content: string };
+export type MadeExport = { records: number; content: string };
 
 /**
  * Poses as one SD file, in the order asked for, each with its scores and ids as data items. Bytes are fetched
@@ -14,7 +14,7 @@ export type ExportedPoses = { records: number; content: string };
 export async function exportPoses(
   { services, principal }: { services: Services; principal: OrgPrincipal },
   resultIds: string[],
-): Promise<ExportedPoses> {
+): Promise<MadeExport> {
   const { results, structures } = await services.results.read(principal, async ({ tx }) => {
     const rows = await selectResultsByIds(tx, resultIds);
     return {

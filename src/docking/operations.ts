@@ -1,21 +1,29 @@
-import { Type } from "typebox";
-import { Uuid } from "../jobs/schema.ts";
+import { inOrganization } from "../access/policy.ts";
+import { viewerOf } from "../access/principal.ts";
 import { operation } from "../operation.ts";
 import type { PreparedRequests } from "../requests/submit.ts";
-import { type ExportedPoses, exportPoses } from "./export.ts";
+import { exportPoses } from "./export.ts";
 import { queryDocking } from "./query.ts";
-import { DockingResult, QueryDocking, SubmitDocking, SubmittedDocking } from "./schema.ts";
+import {
+  DockingPage,
+  ExportedPoses,
+  ExportPoses,
+  QueryDocking,
+  SubmitDocking,
+  SubmittedDocking,
+} from "./schema.ts";
 import { prepareDocking, submitDocking } from "./submit.ts";
 
 export const submitDockingOperation = operation<
   typeof SubmitDocking,
   typeof SubmittedDocking,
-  PreparedRequests
+  PreparedRequests,
+  "docking.submit"
 >({
   name: "docking.submit",
   summary: "Dock molecules at a binding site with Vina: one job each",
   permission: "jobs:submit",
-  http: { method: "POST", path: "/docking" },
+  http: { method: "POST", path: "/dockings" },
   tx: "results",
   input: SubmitDocking,
   output: SubmittedDocking,
@@ -33,38 +41,33 @@ export const submitDockingOperation = operation<
   }),
 });
 
-const optionalId = Type.Union([Uuid, Type.Null()]);
-
 export const queryDockingOperation = operation({
   name: "docking.query",
   summary: "Best poses at a site, or the poses of jobs",
   permission: "docking:read",
-  http: { method: "GET", path: "/docking" },
+  http: { method: "GET", path: "/dockings" },
   tx: "results",
   input: QueryDocking,
-  output: Type.Object({
-    items: Type.Array(DockingResult),
-    next_cursor: Type.Union([Type.String(), Type.Null()]),
-    site_id: optionalId,
-    protocol_id: optionalId,
-  }),
+  output: DockingPage,
   run: ({ scope }, input) => queryDocking(scope.tx, input),
 });
 
-const ExportPoses = Type.Object(
-  { result_ids: Type.Array(Uuid, { minItems: 1, maxItems: 1000 }) },
-  { additionalProperties: false },
-);
-const Exported = Type.Object({ records: Type.Integer(), content: Type.String() });
-
-export const exportPosesOperation = operation<typeof ExportPoses, typeof Exported, ExportedPoses>({
+export const exportPosesOperation = operation({
   name: "docking.export",
   summary: "Poses as an SD file, with all hydrogens and their scores",
   permission: "docking:read",
-  http: { method: "GET", path: "/docking/poses.sdf" },
-  tx: "results",
+  // A question that is recorded: who took results out of the house is told to the audit log, before they leave.
+  http: { method: "POST", path: "/dockings/poses" },
+  tx: "own",
   input: ExportPoses,
-  output: Exported,
-  prepare: (call, { result_ids }) => exportPoses(call, result_ids),
-  run: async ({ prepared }) => prepared,
+  output: ExportedPoses,
+  told: (_input, { records }) => ({ entity_type: "docking", metadata: { records } }),
+  async run({ services, principal, tools }, { result_ids }) {
+    const person = inOrganization(principal);
+    const made = await exportPoses({ services, principal: person }, result_ids);
+    await services.metadata.member(viewerOf(person), (tx) =>
+      tools.audit(tx, { entity_type: "docking", metadata: { records: made.records } }),
+    );
+    return made;
+  },
 });

@@ -1,4 +1,4 @@
-import { Type } from "typebox";
+import { pageOfItems } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { pageOf, pageWish } from "../paging.ts";
 import { sinceTime } from "../since.ts";
@@ -12,7 +12,7 @@ export const listEvents = operation({
   http: { method: "GET", path: "/events" },
   tx: "results",
   input: EventFilter,
-  output: Type.Object({ items: Type.Array(EventRow), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+  output: pageOfItems(EventRow, "Events, newest first."),
   async run({ scope }, input) {
     const wish = pageWish(input);
     const since = input.since === undefined ? {} : { since: sinceTime(input.since) };

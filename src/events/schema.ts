@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { Uuid } from "../jobs/schema.ts";
+import { CREATED_AT, closed, document, id, nullable, text, time, word } from "../fields.ts";
 import { PageInput } from "../paging.ts";
 import { Since } from "../since.ts";
 
@@ -24,35 +24,40 @@ export const REPAIRED = "repaired";
 /** `status` of the `performance_metric` that tells of a reindex. */
 export const REINDEXED = "reindexed";
 
-export const EventFilter = Type.Object(
-  {
-    type: Type.Optional(Type.Enum(EVENT_TYPES)),
-    /** Kind of thing it happened to: job, batch, molecule, service. */
-    entity_type: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
-    entity_id: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-    /** Not before this. */
-    since: Type.Optional(Since),
-    ...PageInput.properties,
-  },
-  { additionalProperties: false },
-);
+export const EventFilter = closed({
+  type: Type.Optional(word(EVENT_TYPES, "Only events of this type.")),
+  entity_type: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: "Only what happened to this kind of thing.",
+      examples: ["job", "batch", "molecule", "service"],
+    }),
+  ),
+  entity_id: Type.Optional(
+    text("Only what happened to the thing of this id; with `entity_type`.", { minLength: 1, maxLength: 200 }),
+  ),
+  since: Type.Optional(Since),
+  ...PageInput.properties,
+});
 export type EventFilter = Static<typeof EventFilter>;
 
-const Text = Type.Union([Type.String(), Type.Null()]);
-
 export const EventRow = Type.Object({
-  event_id: Uuid,
-  ts: Type.String(),
-  event_type: Type.Enum(EVENT_TYPES),
-  entity_type: Type.String(),
-  entity_id: Text,
-  status: Text,
-  message: Text,
-  error_code: Text,
-  context: Type.Unknown(),
-  service: Text,
-  user_id: Text,
-  duration_ms: Type.Union([Type.Number({ unit: "ms" }), Type.Null()]),
-  created_at: Type.String(),
+  event_id: id("The event."),
+  ts: time("When it happened."),
+  event_type: word(EVENT_TYPES, "What happened; docs/events.md tells more of each."),
+  entity_type: text("Kind of thing that it happened to: job, batch, molecule, service, …"),
+  entity_id: nullable(text(), "Which one; null where it is none of many."),
+  status: nullable(text(), "What became of it; null where that is no question."),
+  message: nullable(text(), "The same in words; null where there is no more to say."),
+  error_code: nullable(text(), "Code of an error; null of all else."),
+  context: document("More of it, as docs/events.md says for each type."),
+  service: nullable(text(), "Program or part that says so; null where a person did it."),
+  user_id: nullable(id(), "Who did it; null: the system."),
+  duration_ms: nullable(
+    Type.Number({ unit: "ms", minimum: 0 }),
+    "How long it took; null where that is no question.",
+  ),
+  created_at: CREATED_AT,
 });
 export type EventRow = Static<typeof EventRow>;

@@ -11,6 +11,11 @@ test("health tells of pools, and of a database that is down without its neighbou
     const { checks } = await checkHealth(context);
     return checks.find((check) => check.name === name);
   };
+  const cache = await named("cache");
+  assert.deepEqual(
+    [cache?.status, cache?.detail],
+    ["ok", "memory: each process counts for itself what rate limits and throttles count"],
+  );
   const pools = await named("pools");
   assert.equal(pools?.status, "ok", pools?.detail);
   assert.match(

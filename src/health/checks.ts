@@ -1,6 +1,7 @@
 import { statfsSync } from "node:fs";
 import { ALIVE_SECONDS } from "../alive.ts";
 import type { Context } from "../context.ts";
+import { newId } from "../ids.ts";
 import { type Check, type Finding, type Status, timed } from "./check.ts";
 import { checkOrganizations } from "./organizations.ts";
 import {
@@ -22,7 +23,11 @@ const CROWDED = 0.9;
  * organization makes the whole degraded, because the others go on.
  */
 export async function checkHealth(context: Context): Promise<Health> {
-  const checks = [await timed("metadata database", () => pingMetadata(context)), disk(context.home)];
+  const checks = [
+    await timed("metadata database", () => pingMetadata(context)),
+    disk(context.home),
+    await timed("cache", () => cache(context)),
+  ];
   if (checks[0]?.status !== "down") {
     const { all, single } = await checkOrganizations(context);
     checks.push(all, await timed("queue", () => queue(context)), await timed("pools", () => pools(context)));
@@ -84,6 +89,17 @@ async function pools(context: Context): Promise<Finding> {
   if (broken > 0) detail.push(`${broken} of ${databases} databases refused the last connection`);
   detail.push(`server ${used} of ${most}`);
   return { status: used > CROWDED * most || broken > 0 ? "degraded" : "ok", detail: detail.join(", ") };
+}
+
+/** Asks it for what it was given a moment ago. */
+async function cache({ cache }: Context): Promise<Finding> {
+  const key = `health:${newId()}`;
+  await cache.set(key, key, 1000);
+  const found = await cache.get(key);
+  await cache.delete(key);
+  if (found !== key) return { status: "degraded", detail: `${cache.kind}: it forgets at once` };
+  const whose = cache.kind === "memory" ? "each process counts for itself" : "shared by all processes";
+  return { status: "ok", detail: `${cache.kind}: ${whose} what rate limits and throttles count` };
 }
 
 function disk(home: string): Check {

@@ -207,6 +207,24 @@ async function selectExecutions(db: ResultsDb, jobId: string) {
     .execute();
 }
 
+/** Attempts at a job's tasks as they began, as far as a log needs them. */
+export async function selectRuns(db: ResultsDb, jobId: string) {
+  return db
+    .selectFrom("task_executions as e")
+    .leftJoin("task_executions as c", "c.exec_id", "e.cached_from")
+    .select([
+      "e.exec_id",
+      "e.task_name",
+      "e.attempt",
+      "e.status",
+      "e.logs_uri",
+      "c.job_id as cached_from_job_id",
+    ])
+    .where("e.job_id", "=", jobId)
+    .orderBy("e.exec_id")
+    .execute();
+}
+
 /** How these jobs stand; those that the asker can't see are left out. */
 export async function selectStates(
   db: ResultsDb,

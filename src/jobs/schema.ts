@@ -1,11 +1,30 @@
 import { type Static, Type } from "typebox";
+import {
+  CREATED_AT,
+  count,
+  flag,
+  id,
+  integer,
+  list,
+  nullable,
+  number,
+  OWNER,
+  text,
+  time,
+  UPDATED_AT,
+  UUID_PATTERN,
+  word,
+} from "../fields.ts";
+import { JobError, JobExecution, JobId, JobInput, JobOutput, ResultProtocol, Task } from "./parts-schema.ts";
+
+export { UUID_PATTERN } from "../fields.ts";
+export { JobId, TASK_STATUSES } from "./parts-schema.ts";
 
 export const JOB_STATUSES = ["pending", "queued", "running", "completed", "failed", "cancelled"] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 /** States that a job does not leave by itself. */
 export const TERMINAL: readonly JobStatus[] = ["completed", "failed", "cancelled"];
 
-export const TASK_STATUSES = ["waiting", "ready", "running", "completed", "failed", "cancelled"] as const;
 export const VISIBILITIES = ["private", "organization"] as const;
 
 /** The owner of a private thing; null where the organization may see it. */
@@ -13,87 +32,133 @@ export function privateTo({ visibility, owner_id }: { visibility: string; owner_
   return visibility === "private" ? owner_id : null;
 }
 
-export const UUID_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
-export const Uuid = Type.String({ pattern: UUID_PATTERN });
-
-const Status = Type.Enum(JOB_STATUSES);
+export const Uuid = Type.String({ pattern: UUID_PATTERN, description: "Its id." });
+export const Visibility = word(
+  VISIBILITIES,
+  "Who sees it: `organization` everybody in it, `private` its owner and the organization's admins.",
+);
+export const JobState = word(
+  JOB_STATUSES,
+  "How the job stands: `pending` its batch is paused, `queued` it waits for a worker, `running`; `completed`, `failed` and `cancelled` are ends.",
+);
+export const Priority = integer("1", "0 to 9, the higher the sooner, within the organization.", {
+  minimum: 0,
+  maximum: 9,
+});
 
 /** What may be chosen of any submission, whatever the engine. */
 export const SUBMISSION_CHOICES = {
-  visibility: Type.Optional(Type.Enum(VISIBILITIES)),
-  priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 9 })),
-  /** False: run again even where a completed job asked the same. */
-  reuse: Type.Optional(Type.Boolean()),
-  /** refuse: one bad record refuses all; skip: it is listed and the rest go on. */
-  on_reject: Type.Optional(Type.Enum(["refuse", "skip"] as const)),
-  source_file: Type.Optional(Type.String({ maxLength: 500 })),
+  visibility: Type.Optional(
+    word(
+      VISIBILITIES,
+      "Who sees the jobs and what comes of them: `organization` (where left out), or `private`, you and its admins.",
+    ),
+  ),
+  priority: Type.Optional(
+    integer("1", "0 to 9, the higher the sooner, within the organization; 5 where left out.", {
+      minimum: 0,
+      maximum: 9,
+    }),
+  ),
+  reuse: Type.Optional(
+    flag(
+      "False: compute it again even where a completed job asked the same. True, and where left out: that job answers.",
+    ),
+  ),
+  on_reject: Type.Optional(
+    word(
+      ["refuse", "skip"],
+      "What a record does that can't be computed: `refuse` (where left out) the whole request, or `skip`: it is listed and the others go on.",
+    ),
+  ),
+  source_file: Type.Optional(
+    text("Name of the file that the records are from; kept with them.", { maxLength: 500 }),
+  ),
 };
 
 /** What a submission answers for each thing that was asked. */
 export const SubmittedJob = Type.Object({
-  job_id: Uuid,
-  status: Status,
-  /** True: a completed job that asked the same question; nothing new runs. */
-  cached: Type.Boolean(),
+  job_id: JobId,
+  status: JobState,
+  cached: flag("True: a job that is completed already asked the same question, and nothing new runs."),
 });
 export type SubmittedJob = Static<typeof SubmittedJob>;
 
+/** A job's place after a change. */
+export const ChangedJob = Type.Object({ job_id: JobId, status: JobState });
+
+const Timings = Type.Object({
+  submitted_at: Type.Optional(time("When it was asked for.")),
+  started_at: Type.Optional(time("When its first task began; the last time, where it was run again.")),
+  ended_at: Type.Optional(time("When it was completed, failed or cancelled.")),
+});
+
+const TaskMetrics = Type.Object({
+  wall_seconds: number("s", "Time that its program ran; 0 where the cache answered.", { minimum: 0 }),
+  cpu_seconds: nullable(
+    Type.Number({ unit: "s", minimum: 0 }),
+    "CPU time of its program; null where it is not known.",
+  ),
+  outcome: Type.Optional(text("What came of it, in the engine's own word.")),
+  cached: Type.Optional(flag("True: an earlier result answered it.")),
+});
+const Metrics = Type.Object(
+  { retried: Type.Optional(count("How often somebody had the job run again.")) },
+  { additionalProperties: TaskMetrics, description: "What its completed tasks took, by their names." },
+);
+
 export const JobRow = Type.Object({
-  job_id: Uuid,
-  pipeline: Type.String(),
-  pipeline_version: Type.String(),
-  /** What it computes; null where that is a structure without one, or not the asker's to see. */
-  molecule_id: Type.Union([Uuid, Type.Null()]),
-  smiles: Type.Union([Type.String(), Type.Null()]),
-  /** What those of its owners whom the asker sees call it. */
-  name: Type.Union([Type.String(), Type.Null()]),
-  status: Status,
-  params: Type.Unknown(),
-  timings: Type.Unknown(),
-  metrics: Type.Unknown(),
-  error: Type.Unknown(),
-  priority: Type.Integer(),
-  batch_id: Type.Union([Uuid, Type.Null()]),
-  owner_id: Uuid,
-  visibility: Type.Enum(VISIBILITIES),
-  created_at: Type.String(),
-  updated_at: Type.String(),
+  job_id: JobId,
+  pipeline: text("Name of the pipeline that it runs."),
+  pipeline_version: text("Version of that pipeline."),
+  molecule_id: nullable(
+    id(),
+    "Molecule that it computes; null where that is a structure without one, or not yours to see.",
+  ),
+  smiles: nullable(text(), "Canonical SMILES of that molecule; null as that is, or where it has none."),
+  name: nullable(text(), "What those of the molecule's owners whom you see call it."),
+  status: JobState,
+  params: Type.Record(Type.String(), Type.Unknown(), {
+    description: "Parameters that it was run with, by name.",
+  }),
+  timings: Type.With(Timings, { description: "When it came how far; what has not come yet is absent." }),
+  metrics: Metrics,
+  error: nullable(JobError, "Why it failed; null where it did not."),
+  priority: Priority,
+  batch_id: nullable(id(), "Batch that it belongs to; null where it is of none."),
+  owner_id: OWNER,
+  visibility: Visibility,
+  created_at: CREATED_AT,
+  updated_at: UPDATED_AT,
 });
 export type JobRow = Static<typeof JobRow>;
 
 export const JobEvent = Type.Object({
-  job_id: Uuid,
-  /** Dense from 1 within the job. */
-  seq_no: Type.Integer({ minimum: 1 }),
-  ts: Type.String(),
-  event: Type.String(),
-  detail: Type.Union([Type.String(), Type.Null()]),
-  metadata: Type.Unknown(),
+  job_id: JobId,
+  seq_no: integer("1", "Its number: from 1 without a gap within the job.", { minimum: 1 }),
+  ts: time("When it happened."),
+  event: text("What happened, such as `started` or `task_completed`; docs/events.md lists them."),
+  detail: nullable(text(), "More of it in words; null where there is no more to say."),
+  metadata: Type.Record(Type.String(), Type.Unknown(), {
+    description: "Task, attempt, code and the like, as docs/events.md says for each kind.",
+  }),
 });
 export type JobEvent = Static<typeof JobEvent>;
 
-const Row = Type.Record(Type.String(), Type.Unknown());
-
-export const JobDetail = Type.Intersect([
-  JobRow,
-  Type.Object({
-    /** What its owner is called; null where the asker is told of nobody such. */
-    owner: Type.Union([Type.String(), Type.Null()]),
-    tasks: Type.Array(Row),
-    inputs: Type.Array(Row),
-    outputs: Type.Array(Row),
-    events: Type.Array(Row),
-    executions: Type.Array(Row),
-    /** What its results stand under, task by task; a task that made none is left out. */
-    protocols: Type.Array(
-      Type.Object({
-        task_name: Type.String(),
-        protocol_id: Uuid,
-        task: Type.String(),
-        program: Type.String(),
-        program_version: Type.String(),
-      }),
-    ),
-  }),
-]);
+export const JobDetail = Type.Object({
+  ...JobRow.properties,
+  owner: nullable(text(), "What its owner is called; null where you are told of nobody such."),
+  tasks: list(Task, "Its tasks in the order of the graph."),
+  inputs: list(JobInput, "What it was given, by name."),
+  outputs: list(JobOutput, "Files that it left, by name."),
+  events: list(
+    Type.Object({ ...JobEvent.properties, created_at: CREATED_AT }),
+    "What happened to it, in order.",
+  ),
+  executions: list(JobExecution, "Attempts at its tasks, oldest first."),
+  protocols: list(
+    ResultProtocol,
+    "What its results stand under, task by task; a task that made none is left out.",
+  ),
+});
 export type JobDetail = Static<typeof JobDetail>;

@@ -111,10 +111,10 @@ test("of a job that all see, what it was given and made is named as far as the a
   assert.ok(ids);
   const named = async (who: OrgPrincipal) => {
     const { inputs, outputs, owner } = await perform(context, showJob, who, { job_id });
-    const [[input = {}], [output = {}]] = [inputs, outputs];
-    assert.deepEqual([input["key"], output["key"], owner], ["x", "run/out", ann.username]);
-    const idsOf = (row: Record<string, unknown>) => [row["molecule_id"], row["structure_id"]];
-    return [...idsOf(input), input["site_id"], ...idsOf(output)];
+    const [[input], [output]] = [inputs, outputs];
+    assert.deepEqual([input?.key, output?.key, owner], ["x", "run/out", ann.username]);
+    const idsOf = (row: typeof input | typeof output) => [row?.molecule_id, row?.structure_id];
+    return [...idsOf(input), input?.site_id, ...idsOf(output)];
   };
   const { structure_id, site_id } = ids;
   assert.deepEqual(await named(ann), [molecule, structure_id, site_id, molecule, structure_id]);

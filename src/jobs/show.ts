@@ -35,5 +35,6 @@ async function readJob({ tx }: ResultsScope, jobId: string): Promise<Omit<JobDet
     after: spec?.tasks[task.task_name]?.after ?? [],
   }));
   shown.sort((a, b) => order.indexOf(a.task_name) - order.indexOf(b.task_name));
-  return { ...job, tasks: shown, ...parts };
+  // Its closed lists of words are the tables' own.
+  return { ...job, tasks: shown, ...parts } as Omit<JobDetail, "owner">;
 }

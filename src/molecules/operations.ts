@@ -1,12 +1,19 @@
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import { AppError } from "../errors.ts";
 import { logEvents } from "../events/log.ts";
-import { Uuid } from "../jobs/schema.ts";
+import { closed, count } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { pageOf, pageWish } from "../paging.ts";
 import { type IdentifiedRecords, identifyRecords } from "./identify.ts";
 import { registerRecords } from "./register.ts";
-import { AddedMolecules, AddMolecules, ListedMolecules, ListMolecules, Molecule } from "./schema.ts";
+import {
+  AddedMolecules,
+  AddMolecules,
+  ListedMolecules,
+  ListMolecules,
+  MoleculeId,
+  ShownMolecule,
+} from "./schema.ts";
 import {
   deleteRegistrations,
   selectMoleculeParts,
@@ -14,7 +21,12 @@ import {
   selectOptionalMolecule,
 } from "./store.ts";
 
-export const addMolecules = operation<typeof AddMolecules, typeof AddedMolecules, IdentifiedRecords>({
+export const addMolecules = operation<
+  typeof AddMolecules,
+  typeof AddedMolecules,
+  IdentifiedRecords,
+  "molecule.add"
+>({
   name: "molecule.add",
   summary: "Register molecules; one bad record never stops the rest",
   permission: "molecules:write",
@@ -71,15 +83,13 @@ export const showMolecule = operation({
   permission: "molecules:read",
   http: { method: "GET", path: "/molecules/{molecule_id}" },
   tx: "results",
-  input: Type.Object({ molecule_id: Uuid }, { additionalProperties: false }),
-  output: Type.Intersect([
-    Molecule,
-    Type.Object({ registrations: Type.Array(Type.Unknown()), relations: Type.Array(Type.Unknown()) }),
-  ]),
+  input: closed({ molecule_id: MoleculeId }),
+  output: ShownMolecule,
   async run({ scope }, { molecule_id }) {
     const molecule = await selectOptionalMolecule(scope.tx, molecule_id);
     if (molecule === undefined) throw new AppError("not_found", "no such molecule");
-    return { ...molecule, ...(await selectMoleculeParts(scope.tx, molecule_id)) };
+    const parts = await selectMoleculeParts(scope.tx, molecule_id);
+    return { ...molecule, ...parts } as Static<typeof ShownMolecule>;
   },
 });
 
@@ -89,8 +99,11 @@ export const deleteMolecule = operation({
   permission: "molecules:write",
   http: { method: "DELETE", path: "/molecules/{molecule_id}" },
   tx: "results",
-  input: Type.Object({ molecule_id: Uuid }, { additionalProperties: false }),
-  output: Type.Object({ molecule_id: Uuid, registrations: Type.Integer({ unit: "1" }) }),
+  input: closed({ molecule_id: MoleculeId }),
+  output: Type.Object({
+    molecule_id: MoleculeId,
+    registrations: count("Registrations of yours that were taken back."),
+  }),
   async run({ scope, principal }, { molecule_id }) {
     const molecule = await selectOptionalMolecule(scope.tx, molecule_id);
     if (molecule === undefined) throw new AppError("not_found", "no such molecule");

@@ -38,7 +38,7 @@ export const configureOrgOperation = operation({
 
 export const suspendOrgOperation = operation({
   name: "org.suspend",
-  summary: "No submissions and no claims; reading goes on, and what runs is recorded",
+  summary: "Suspend an organization: nothing new begins; reading goes on, and what runs is recorded",
   permission: "orgs:operate",
   http: { method: "POST", path: "/orgs/{org}/suspend" },
   tx: "own",
@@ -50,7 +50,7 @@ export const suspendOrgOperation = operation({
 
 export const resumeOrgOperation = operation({
   name: "org.resume",
-  summary: "Take a suspended organization, or within its grace a deleted one, back",
+  summary: "Resume a suspended organization, or within its grace a deleted one",
   permission: "orgs:delete",
   http: { method: "POST", path: "/orgs/{org}/resume" },
   tx: "own",
@@ -76,7 +76,7 @@ export const rotateCredentialsOperation = operation({
   name: "org.rotate_credentials",
   summary: "Give the login of an organization's database a new derived password",
   permission: "orgs:operate",
-  http: { method: "POST", path: "/orgs/{org}/rotate-credentials" },
+  http: { method: "POST", path: "/orgs/{org}/credentials" },
   tx: "own",
   input: OrgNamed,
   output: OrgCredentials,

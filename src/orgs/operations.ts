@@ -1,5 +1,5 @@
-import { Type } from "typebox";
 import { AppError } from "../errors.ts";
+import { pageOfItems } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { pageOf, pageWish } from "../paging.ts";
 import { createOrg } from "./create.ts";
@@ -28,10 +28,7 @@ export const listOrgsOperation = operation({
   http: { method: "GET", path: "/orgs" },
   tx: "own",
   input: OrgList,
-  output: Type.Object({
-    items: Type.Array(ListedOrg),
-    next_cursor: Type.Union([Type.String(), Type.Null()]),
-  }),
+  output: pageOfItems(ListedOrg, "Organizations, newest first."),
   async run({ services, principal }, { status, ...page }) {
     const wish = pageWish(page);
     const rows = await services.metadata.system((tx) =>

@@ -107,6 +107,21 @@ test(
   },
 );
 
+test(
+  "what is written again and again has no name there that another server connection would not know",
+  options,
+  async () => {
+    const { one, pooled } = setUp!;
+    const write = (n: number) =>
+      pooled.results.forMachinery(one.org_id, async ({ tx }) => {
+        for (const value of [n, n + 1]) await sql`SELECT ${value}::int AS n`.execute(tx);
+        return n;
+      });
+    for (let round = 0; round < 5; round++)
+      assert.equal((await Promise.all(Array.from({ length: 8 }, (_, at) => write(at)))).length, 8);
+  },
+);
+
 test("dates are in UTC, whatever the database's default", options, async () => {
   const { direct, two, pooled } = setUp!;
   await direct.superuser(`ALTER DATABASE ${two.database_name} SET timezone = 'Asia/Tokyo'`);

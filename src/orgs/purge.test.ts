@@ -3,7 +3,7 @@ import { after, test } from "node:test";
 import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
 import { submitScript } from "../../test/support/engine.ts";
 import { claimAndStart, claimOne, record, until } from "../../test/support/worker.ts";
-import { verifyChain } from "../audit/store.ts";
+import { verifyChain } from "../audit/chain.ts";
 import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
 import { runReconciler } from "../relay/reconcile.ts";

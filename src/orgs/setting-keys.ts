@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from "typebox";
+import { ALWAYS_WHOLE, about, closed, id, list, nullable, text, word } from "../fields.ts";
 import { OrgText } from "./schema.ts";
 
 /** Who may set a key. `nobody`: shown, because it follows from the installation. */
@@ -82,10 +83,20 @@ export const SETTING_KEYS = {
     place: "config",
     set_by: "organization",
     unit: "requests a minute",
-    default: null,
-    about: "requests of one person",
+    default: 600,
+    about: "requests over HTTP of one session or API key",
     kind: "number",
-    value: whole(1, 1_000_000),
+    // Fewer would not let an admin take it back from afar.
+    value: whole(10, 1_000_000),
+  },
+  rate_limit_organization_per_minute: {
+    place: "config",
+    set_by: "organization",
+    unit: "requests a minute",
+    default: 6000,
+    about: "requests over HTTP of all its sessions and API keys together",
+    kind: "number",
+    value: whole(60, 10_000_000),
   },
   backup_schedule: {
     place: "config",
@@ -120,35 +131,59 @@ export const SETTABLE = SETTING_NAMES.filter((name) => SETTING_KEYS[name].set_by
 
 export type SettingValue = number | string;
 
-export const OrgConfigure = Type.Object(
-  {
-    org: OrgText,
-    set: Type.Optional(
-      Type.Object(
-        Object.fromEntries(SETTABLE.map((name) => [name, Type.Optional(SETTING_KEYS[name].value)])),
-        { additionalProperties: false, minProperties: 1 },
-      ),
+/** Units of the schema, where the words for people are others. */
+const UNITS: Record<string, string> = { days: "d", bytes: "B" };
+
+/** The field of a setting: what it is, in what, and who may set it. */
+function fieldOf({ value, about: what, unit, set_by }: SettingKey): TSchema {
+  const by = set_by === "operator" ? " For the operator alone to set." : "";
+  const description = `${what[0]?.toUpperCase()}${what.slice(1)}${unit === null ? "" : `, in ${unit}`}.${by}`;
+  const isNumber = "type" in value && value.type !== "string";
+  return about(value, description, isNumber ? { unit: UNITS[unit ?? ""] ?? "1" } : {});
+}
+
+export const OrgConfigure = closed({
+  org: OrgText,
+  set: Type.Optional(
+    Type.Object(
+      Object.fromEntries(SETTABLE.map((name) => [name, Type.Optional(fieldOf(SETTING_KEYS[name]))])),
+      {
+        additionalProperties: false,
+        minProperties: 1,
+        description: "What to set, by name; what is left out stays as it is.",
+        examples: [{ cache_threshold: 0.9 }],
+      },
     ),
-    unset: Type.Optional(Type.Array(Type.Enum(SETTABLE), { minItems: 1, maxItems: SETTABLE.length })),
-  },
-  { additionalProperties: false },
-);
+  ),
+  unset: Type.Optional(
+    list(Type.Enum(SETTABLE), "What to take back, by name: its default holds again.", {
+      minItems: 1,
+      maxItems: SETTABLE.length,
+    }),
+  ),
+});
+
+const SettingValue = (description: string) =>
+  Type.Union([Type.Number({ unit: "1" }), Type.String(), Type.Null()], { description });
 
 export const OrgSetting = Type.Object({
-  key: Type.String(),
-  value: Type.Union([Type.Number(), Type.String(), Type.Null()]),
-  default: Type.Union([Type.Number(), Type.String(), Type.Null()]),
-  source: Type.Enum(["default", "organization"]),
-  unit: Type.Union([Type.String(), Type.Null()]),
-  set_by: Type.Enum(["operator", "organization", "nobody"]),
-  about: Type.String(),
+  key: text("Its name."),
+  value: SettingValue("What holds, in `unit`; null: no limit, or for ever."),
+  default: SettingValue("What holds where nothing is set, in `unit`; null: no limit, or for ever."),
+  source: word(["default", "organization"], "Whether the value is the default, or was set."),
+  unit: nullable(text(), "What it is counted in; null where it is no number."),
+  set_by: word(
+    ["operator", "organization", "nobody"],
+    "Who may set it; `nobody`: it follows from the installation.",
+  ),
+  about: text("What it is."),
 });
 export type OrgSetting = Static<typeof OrgSetting>;
 
 export const OrgSettings = Type.Object({
-  org_id: Type.String({ format: "uuid" }),
-  name: Type.String(),
-  items: Type.Array(OrgSetting),
-  next_cursor: Type.Null(),
+  org_id: id("The organization."),
+  name: text("What it is called."),
+  items: list(OrgSetting, "Every setting that there is."),
+  next_cursor: Type.Null({ description: ALWAYS_WHOLE }),
 });
 export type OrgSettings = Static<typeof OrgSettings>;

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
-import type { Principal } from "../access/principal.ts";
-import { verifyChain } from "../audit/store.ts";
+import { NOBODY, type Principal } from "../access/principal.ts";
+import { verifyChain } from "../audit/chain.ts";
 import { AppError } from "../errors.ts";
+import { newId } from "../ids.ts";
+import { countRequest } from "../limits/count-request.ts";
 import { perform } from "../perform.ts";
 import { configureOrgOperation, showSettingsOperation } from "./operations.ts";
 import { type OrgSettings, SETTABLE, SETTING_KEYS, SETTING_NAMES } from "./setting-keys.ts";
@@ -102,6 +104,8 @@ const BAD: [wish: Wish, message: RegExp][] = [
   [{ set: { cache_threshold: -0.1 } }, /set.cache_threshold/],
   [{ set: { cache_threshold: Number.NaN } }, /set.cache_threshold/],
   [{ set: { cache_threshold: Number.POSITIVE_INFINITY } }, /set.cache_threshold/],
+  [{ set: { rate_limit_per_minute: 9 } }, /set.rate_limit_per_minute/],
+  [{ set: { rate_limit_organization_per_minute: 59 } }, /set.rate_limit_organization_per_minute/],
   [{ set: { cache_ttl_days: 0 } }, /set.cache_ttl_days/],
   [{ set: { cache_ttl_days: 1.5 } }, /set.cache_ttl_days/],
   [{ set: { cache_ttl_days: "90" } }, /set.cache_ttl_days/],
@@ -145,4 +149,22 @@ test("a repeated request gets the first answer, and every settable key can be ta
   await configure(owner, { set: { cache_ttl_days: 3 } });
   assert.deepEqual(await ask(), first);
   assert.equal(item(await show(owner), "cache_ttl_days")?.value, 3, "it was not done again");
+});
+
+test("the limits that an organization sets are those of its requests; where they can't be read, the defaults hold", async () => {
+  await configure(owner, { set: { rate_limit_per_minute: 10, rate_limit_organization_per_minute: 60 } });
+  const session = { ...owner, via: "session" as const, session_id: newId() };
+  const asked = [];
+  for (let n = 0; n < 11; n++) asked.push(await countRequest(context, session, "192.0.2.1"));
+  assert.deepEqual(
+    asked.map(({ allowed }) => allowed),
+    [...Array<boolean>(10).fill(true), false],
+  );
+  assert.equal(asked[0]?.policy, '"each";q=10;w=60, "organization";q=60;w=60');
+  const away = { system: async () => Promise.reject(new AppError("unavailable", "away")) };
+  const doors = { cache: context.cache, metadata: away as unknown as typeof context.metadata };
+  const { allowed, policy } = await countRequest(doors, { ...session, session_id: newId() }, "192.0.2.1");
+  assert.deepEqual([allowed, policy], [true, '"each";q=600;w=60, "organization";q=6000;w=60']);
+  const nobody = await countRequest(context, NOBODY, "192.0.2.1");
+  assert.equal(nobody.policy, '"each";q=60;w=60');
 });

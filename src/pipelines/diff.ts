@@ -1,12 +1,15 @@
 import { type Static, Type } from "typebox";
+import { text, word } from "../fields.ts";
 import { pointer } from "./faults.ts";
 
 /** One difference between two documents, by its place: a JSON Pointer. */
 export const SpecChange = Type.Object({
-  path: Type.String(),
-  change: Type.Enum(["added", "removed", "changed"] as const),
-  old: Type.Optional(Type.Unknown()),
-  new: Type.Optional(Type.Unknown()),
+  path: text("Where in the spec: a JSON Pointer; `/` is the whole of it."),
+  change: word(["added", "removed", "changed"], "What became of that place."),
+  old: Type.Optional(Type.Unknown({ description: "What stood there, any JSON; absent where it was added." })),
+  new: Type.Optional(
+    Type.Unknown({ description: "What stands there now, any JSON; absent where it was removed." }),
+  ),
 });
 export type SpecChange = Static<typeof SpecChange>;
 

@@ -1,12 +1,13 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { Errors } from "typebox/value";
 import { closestName } from "../edit-distance.ts";
+import { text, word } from "../fields.ts";
 
 /** What is wrong with a spec, and where: a JSON Pointer. A warning refuses nothing. */
 export const Fault = Type.Object({
-  path: Type.String(),
-  rule: Type.String(),
-  severity: Type.Enum(["fault", "warning"] as const),
+  path: text("Where in the spec: a JSON Pointer; `/` is the whole of it."),
+  rule: text("What is wrong there, in words."),
+  severity: word(["fault", "warning"], "A `warning` refuses nothing."),
 });
 export type Fault = Static<typeof Fault>;
 

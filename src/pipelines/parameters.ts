@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { defaultsOf } from "../engines/defaults.ts";
+import { flag, list, nullable, text } from "../fields.ts";
 import { firstOf } from "../requests/plan.ts";
 import { definitionOf, type TaskDefinition } from "./definition.ts";
 import { referenceIn } from "./resolve.ts";
@@ -8,17 +9,17 @@ import type { PublishedPipeline } from "./store.ts";
 
 /** What may be chosen of a pipeline, and among what. */
 export const PipelineParameter = Type.Object({
-  name: Type.String(),
-  description: Type.Union([Type.String(), Type.Null()]),
-  /** True: it has no default, and none that depends on the molecule either. */
-  required: Type.Boolean(),
-  /** Null also where it depends on the molecule, or leaving it out means something of its own. */
-  default: Type.Unknown(),
-  /** Values that it may have; null where that is no list. */
-  allowed: Type.Union([Type.Array(Type.Unknown()), Type.Null()]),
-  minimum: Type.Union([Type.Number(), Type.Null()]),
-  maximum: Type.Union([Type.Number(), Type.Null()]),
-  unit: Type.Union([Type.String(), Type.Null()]),
+  name: text("What it is called."),
+  description: nullable(text(), "What it is for; null where nobody said."),
+  required: flag("True: a job must say it. It has no default, and none that depends on the molecule either."),
+  default: Type.Unknown({
+    description:
+      "What holds where a job does not say it, any JSON; null also where that depends on the molecule, or leaving it out means something of its own.",
+  }),
+  allowed: nullable(list(Type.Unknown(), "Values."), "Values that it may have; null where that is no list."),
+  minimum: nullable(Type.Number({ unit: "1" }), "Least value, in `unit`; null where there is none."),
+  maximum: nullable(Type.Number({ unit: "1" }), "Largest value, in `unit`; null where there is none."),
+  unit: nullable(text(), "Unit of a number; null of anything else, and of a pure number."),
 });
 export type PipelineParameter = Static<typeof PipelineParameter>;
 

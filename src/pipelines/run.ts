@@ -1,45 +1,48 @@
 import { type Static, Type } from "typebox";
 import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
-import { STEREO_MODES } from "../docking/schema.ts";
+import { StereoChoice } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
-import { SUBMISSION_CHOICES, Uuid } from "../jobs/schema.ts";
-import { MoleculeRecord, RejectedRecord } from "../molecules/schema.ts";
+import { closed, list, text } from "../fields.ts";
+import { SUBMISSION_CHOICES } from "../jobs/schema.ts";
+import { Rejected } from "../molecules/schema.ts";
 import { planRequests } from "../requests/plan.ts";
-import { MOST_RECORDS, RequestedJob } from "../requests/schema.ts";
+import {
+  GivenMolecules,
+  GivenParams,
+  GivenStructureIds,
+  givenMoleculeIds,
+  MOST_RECORDS,
+  NoBatch,
+  RequestedJobs,
+} from "../requests/schema.ts";
 import { type PreparedRequests, prepareRequests, submitRequests } from "../requests/submit.ts";
 import type { Services } from "../services.ts";
+import { SiteText } from "../sites/schema.ts";
 import { runnableNamed } from "./recipe.ts";
-import { PipelineText, VersionText } from "./schema.ts";
+import { PipelineId, PipelineText, VersionText } from "./schema.ts";
 
-export const RunPipeline = Type.Object(
-  {
-    pipeline: PipelineText,
-    version: Type.Optional(VersionText),
-    molecules: Type.Optional(Type.Array(MoleculeRecord, { maxItems: MOST_RECORDS })),
-    molecule_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_RECORDS })),
-    structure_ids: Type.Optional(Type.Array(Uuid, { maxItems: MOST_RECORDS })),
-    /** Where a pipeline docks: id, name or name@version. */
-    site: Type.Optional(Type.String({ minLength: 1, maxLength: 220 })),
-    stereo: Type.Optional(Type.Enum(STEREO_MODES)),
-    params: Type.Optional(
-      Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 100 }),
-    ),
-    ...SUBMISSION_CHOICES,
-  },
-  { additionalProperties: false },
-);
+export const RunPipeline = closed({
+  pipeline: PipelineText,
+  version: Type.Optional(VersionText),
+  molecules: Type.Optional(GivenMolecules),
+  molecule_ids: Type.Optional(givenMoleculeIds(MOST_RECORDS)),
+  structure_ids: Type.Optional(GivenStructureIds),
+  site: Type.Optional(SiteText),
+  stereo: Type.Optional(StereoChoice),
+  params: Type.Optional(GivenParams),
+  ...SUBMISSION_CHOICES,
+});
 export type RunPipeline = Static<typeof RunPipeline>;
 
 export const RanPipeline = Type.Object({
-  batch_id: Type.Null(),
-  pipeline_id: Uuid,
-  pipeline: Type.String(),
-  pipeline_version: Type.String(),
-  /** Engines of its tasks. */
-  engines: Type.Array(Type.String()),
-  jobs: Type.Array(RequestedJob),
-  rejected: Type.Array(RejectedRecord),
+  batch_id: NoBatch,
+  pipeline_id: PipelineId,
+  pipeline: text("Name of the pipeline."),
+  pipeline_version: text("Version that the jobs run."),
+  engines: list(text(), "Engines of its tasks."),
+  jobs: RequestedJobs,
+  rejected: Rejected,
 });
 export type RanPipeline = Static<typeof RanPipeline>;
 

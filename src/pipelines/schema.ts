@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { CREATED_AT, flag, id, integer, list, nullable, text, UPDATED_AT, word } from "../fields.ts";
 
 const closed = { additionalProperties: false };
 
@@ -16,17 +17,17 @@ export const SITE_PARAM = "site_id";
 export const INPUT_KINDS = ["molecule", "structure"] as const;
 
 export const InputRef = Type.Object(
-  { $input: Type.String({ description: "name of an input that the pipeline declares" }) },
+  { $input: Type.String({ description: "Name of an input that the pipeline declares." }) },
   closed,
 );
 export const ParamRef = Type.Object(
-  { $param: Type.String({ description: "name of a parameter that the pipeline declares" }) },
+  { $param: Type.String({ description: "Name of a parameter that the pipeline declares." }) },
   closed,
 );
 export const TaskRef = Type.Object(
   {
-    $task: Type.String({ description: "a task that this one comes after" }),
-    output: Type.String({ description: "what that task hands on, by name" }),
+    $task: Type.String({ description: "A task that this one comes after." }),
+    output: Type.String({ description: "What that task hands on, by name." }),
   },
   closed,
 );
@@ -36,9 +37,9 @@ export type TaskRef = Static<typeof TaskRef>;
 
 export const DeclaredInput = Type.Object(
   {
-    kind: Type.Enum(INPUT_KINDS),
-    optional: Type.Optional(Type.Boolean({ description: "a job may come without it" })),
-    description: Type.Optional(Type.String({ maxLength: 1000 })),
+    kind: word(INPUT_KINDS, "What it is."),
+    optional: Type.Optional(flag("True: a job may come without it.")),
+    description: Type.Optional(text("What it is for.", { maxLength: 1000 })),
   },
   closed,
 );
@@ -46,9 +47,9 @@ export const DeclaredInput = Type.Object(
 export const DeclaredParam = Type.Object(
   {
     default: Type.Optional(
-      Type.Unknown({ description: "what a job gets that names none; without one it must" }),
+      Type.Unknown({ description: "What a job gets that names none; without one it must name it." }),
     ),
-    description: Type.Optional(Type.String({ maxLength: 1000 })),
+    description: Type.Optional(text("What it is for.", { maxLength: 1000 })),
   },
   closed,
 );
@@ -56,24 +57,26 @@ export const DeclaredParam = Type.Object(
 /** A node of the graph: which kind of task, on which engine, after which others, with which parameters. */
 export const TaskSpec = Type.Object(
   {
-    task: Type.String({ minLength: 1, maxLength: 100, description: "name of a task definition" }),
-    task_version: Type.String({ minLength: 1, maxLength: 50, description: "its version" }),
-    engine: Type.String({ minLength: 1, maxLength: 100, description: "the engine that computes it" }),
-    after: Type.Array(Type.String({ maxLength: 64 }), {
+    task: text("Name of a task definition.", { minLength: 1, maxLength: 100 }),
+    task_version: text("Its version.", { minLength: 1, maxLength: 50 }),
+    engine: text("The engine that computes it.", { minLength: 1, maxLength: 100 }),
+    after: list(Type.String({ maxLength: 64 }), "Tasks that must be completed before it.", {
       maxItems: MOST_NAMES,
-      description: "tasks that must be completed before it",
     }),
-    max_attempts: Type.Integer({ minimum: 1, maximum: 10, description: "how often a crash is tried again" }),
+    max_attempts: integer("1", "Attempts at most, where one crashes.", { minimum: 1, maximum: 10 }),
     params: Type.Record(Type.String(), Type.Unknown(), {
-      description: "parameters by the engine's names: a value, {$param} or {$task, output}",
+      description: "Parameters by the engine's names: a value, {$param} or {$task, output}.",
     }),
     inputs: Type.Optional(
       Type.Record(Type.String(), Type.Union([InputRef, TaskRef]), {
-        description: "what the engine gets under its own names; absent: all inputs of the job",
+        description: "What the engine gets under its own names; all inputs of the job where left out.",
       }),
     ),
     time_limit_seconds: Type.Optional(
-      Type.Integer({ unit: "s", minimum: 1, maximum: 604_800, description: "longest run of one attempt" }),
+      integer("s", "Longest run of one attempt; the engine's own limit where left out.", {
+        minimum: 1,
+        maximum: 604_800,
+      }),
     ),
   },
   closed,
@@ -86,20 +89,24 @@ export type TaskSpec = Static<typeof TaskSpec>;
  */
 export const PipelineSpec = Type.Object(
   {
-    version: Type.String({ minLength: 1, maxLength: 50, description: "as the pipeline's version" }),
+    version: text("As the pipeline's version.", { minLength: 1, maxLength: 50 }),
     inputs: Type.Optional(
-      Type.Record(Type.String(), DeclaredInput, { description: "what a job is given, by name" }),
+      Type.Record(Type.String(), DeclaredInput, {
+        description: "What a job is given, by name; left out, each engine's own inputs.",
+      }),
     ),
     params: Type.Optional(
-      Type.Record(Type.String(), DeclaredParam, { description: "what may be chosen of a job, by name" }),
+      Type.Record(Type.String(), DeclaredParam, {
+        description: "What may be chosen of a job, by name; left out, what the first engine lets choose.",
+      }),
     ),
     tasks: Type.Record(Type.String(), TaskSpec, {
       minProperties: 1,
       maxProperties: MOST_NAMES,
-      description: "the graph",
+      description: "The graph: its tasks by name.",
     }),
   },
-  closed,
+  { ...closed, description: "The graph of this version." },
 );
 export type PipelineSpec = Static<typeof PipelineSpec>;
 
@@ -111,33 +118,57 @@ export type TaskOutputs = {
 export const PIPELINE_VISIBILITIES = ["private", "organization", "public"] as const;
 export type PipelineVisibility = (typeof PIPELINE_VISIBILITIES)[number];
 
-const optionalText = Type.Union([Type.String(), Type.Null()]);
+export const PipelineId = id("The pipeline.");
+const PipelineName = text("Its name, unique within its organization.");
+export const PipelineVisible = word(
+  PIPELINE_VISIBILITIES,
+  "Who sees it: `private` its maker and the organization's admins, `organization`, or `public`: everybody, once it is published.",
+);
+const MadeBy = nullable(id(), "Who made it; null: the system.");
 
 /** A row of `pipelines`, and whose it is: the system's, one's organization's, or another's that is public. */
 export const PipelineRow = Type.Object({
-  pipeline_id: Type.String(),
-  name: Type.String(),
-  description: Type.String(),
-  whose: Type.Enum(["organization", "system", "other"] as const),
-  visibility: Type.Enum(PIPELINE_VISIBILITIES),
-  latest_version: optionalText,
-  /** Null: there is none, or it is not yours to see. */
-  draft_version: optionalText,
-  created_by: optionalText,
-  created_at: Type.String(),
-  updated_at: Type.String(),
+  pipeline_id: PipelineId,
+  name: PipelineName,
+  description: text("What it is for; empty where nobody said."),
+  whose: word(
+    ["organization", "system", "other"],
+    "Whose it is: your organization's, the system's, or another organization's that is public.",
+  ),
+  visibility: PipelineVisible,
+  latest_version: nullable(
+    text(),
+    "Published version that a job gets when it names none; null where none is published.",
+  ),
+  draft_version: nullable(
+    text(),
+    "Version that is a draft still; null where there is none, or it is not yours to see.",
+  ),
+  created_by: MadeBy,
+  created_at: CREATED_AT,
+  updated_at: UPDATED_AT,
 });
 export type PipelineRow = Static<typeof PipelineRow>;
 
 export const VersionRow = Type.Object({
-  pipeline_version_id: Type.String(),
-  version: Type.String(),
-  published: Type.Boolean(),
-  created_by: optionalText,
-  created_at: Type.String(),
+  pipeline_version_id: id("The version."),
+  version: text("What it is called, unique within the pipeline."),
+  published: flag("True: jobs may run it, and it never changes again. False: a draft."),
+  created_by: MadeBy,
+  created_at: CREATED_AT,
 });
 export type VersionRow = Static<typeof VersionRow>;
 
 /** A name or an id, and a version, as people say them. */
-export const PipelineText = Type.String({ minLength: 1, maxLength: 100 });
-export const VersionText = Type.String({ minLength: 1, maxLength: 50 });
+export const PipelineText = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  description: "The pipeline: its name, your organization's own before the system's, or its id.",
+  examples: ["dock"],
+});
+export const VersionText = Type.String({
+  minLength: 1,
+  maxLength: 50,
+  description: "Its version; the latest published one where left out.",
+  examples: ["2"],
+});

@@ -1,7 +1,7 @@
 import { Type } from "typebox";
 import { AppError } from "../errors.ts";
+import { closed, id, pageOfItems } from "../fields.ts";
 import { isUuid } from "../ids.ts";
-import { Uuid } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { Protocol } from "./schema.ts";
@@ -14,7 +14,7 @@ export const listProtocols = operation({
   http: { method: "GET", path: "/protocols" },
   tx: "results",
   input: PageInput,
-  output: Type.Object({ items: Type.Array(Protocol), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+  output: pageOfItems(Protocol, "Protocols, newest first."),
   async run({ scope }, input) {
     const wish = pageWish(input);
     const rows = await selectProtocols(scope.tx, wish);
@@ -28,11 +28,11 @@ export const showProtocol = operation({
   permission: "protocols:read",
   http: { method: "GET", path: "/protocols/{protocol}" },
   tx: "results",
-  /** Its id, or the hash of its content. */
-  input: Type.Object(
-    { protocol: Type.Union([Uuid, Type.String({ pattern: "^[0-9a-fA-F]{64}$" })]) },
-    { additionalProperties: false },
-  ),
+  input: closed({
+    protocol: Type.Union([id("Its id."), Type.String({ pattern: "^[0-9a-fA-F]{64}$" })], {
+      description: "The protocol: its id, or its `params_hash`.",
+    }),
+  }),
   output: Protocol,
   async run({ scope }, { protocol }) {
     const key = isUuid(protocol) ? { protocol_id: protocol } : { params_hash: protocol.toLowerCase() };

@@ -12,7 +12,7 @@ import { waitForSameReceptor } from "./store.ts";
 /** A receptor that was prepared and whose bytes are stored, with those of its file. */
 export type MadeReceptor = {
   prepared: PreparedReceptor;
-  options: object;
+  options: Record<string, unknown>;
   source: StoredObject;
   pdbqt: StoredObject;
 };

@@ -1,22 +1,24 @@
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { AppError } from "../errors.ts";
-import { Uuid } from "../jobs/schema.ts";
+import { pageOfItems } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
-import { Structure } from "../structures/operations.ts";
 import { selectOptionalStructure, selectStructures } from "../structures/store.ts";
 import { keepReceptor, type MadeReceptor, makeReceptor } from "./keep.ts";
-import { isReceptor, type Receptor, ReceptorPreparation } from "./receptor.ts";
-import { PrepareReceptor } from "./schema.ts";
-
-const { preparation: _any, ...columns } = Structure.properties;
-const ReceptorRow = Type.Object({ ...columns, preparation: ReceptorPreparation });
-const PreparedReceptorAnswer = Type.Intersect([ReceptorRow, Type.Object({ created: Type.Boolean() })]);
+import { isReceptor, type Receptor } from "./receptor.ts";
+import {
+  PreparedReceptorAnswer,
+  PrepareReceptor,
+  ReceptorRow,
+  ShownReceptor,
+  ShowReceptor,
+} from "./schema.ts";
 
 export const prepareReceptorOperation = operation<
   typeof PrepareReceptor,
   typeof PreparedReceptorAnswer,
-  MadeReceptor
+  MadeReceptor,
+  "receptor.prepare"
 >({
   name: "receptor.prepare",
   summary: "Prepare a receptor from a PDB file, with a report of every choice",
@@ -37,10 +39,7 @@ export const listReceptors = operation({
   http: { method: "GET", path: "/receptors" },
   tx: "results",
   input: PageInput,
-  output: Type.Object({
-    items: Type.Array(ReceptorRow),
-    next_cursor: Type.Union([Type.String(), Type.Null()]),
-  }),
+  output: pageOfItems(ReceptorRow, "Prepared receptors, newest first."),
   async run({ scope }, input) {
     const wish = pageWish(input);
     const rows = await selectStructures(scope.tx, { ...wish, kind: "receptor", format: "pdbqt" });
@@ -51,13 +50,11 @@ export const listReceptors = operation({
   },
 });
 
-const ShowReceptor = Type.Object({ structure_id: Uuid }, { additionalProperties: false });
-const ShownReceptor = Type.Intersect([ReceptorRow, Type.Object({ content: Type.String() })]);
-
 export const showReceptor = operation<
   typeof ShowReceptor,
   typeof ShownReceptor,
-  Static<typeof ShownReceptor>
+  Static<typeof ShownReceptor>,
+  "receptor.show"
 >({
   name: "receptor.show",
   summary: "One prepared receptor with its report and PDBQT",

@@ -1,14 +1,17 @@
 import { type Static, Type } from "typebox";
-import { Uuid } from "../jobs/schema.ts";
+import { document, id } from "../fields.ts";
 import type { StructureRow } from "../structures/store.ts";
 import { ReceptorReport } from "./report.ts";
 
 /** How a receptor was made: what was asked, what was decided, and the file it was made from. */
-export const ReceptorPreparation = Type.Object({
-  source_structure_id: Uuid,
-  options: Type.Unknown(),
-  report: ReceptorReport,
-});
+export const ReceptorPreparation = Type.Object(
+  {
+    source_structure_id: id("The file that it was made of, kept as a structure."),
+    options: document("What was asked for, as it was said; empty where nothing was."),
+    report: ReceptorReport,
+  },
+  { description: "How it was made: what was asked, what was decided, and the file that it was made of." },
+);
 export type ReceptorPreparation = Static<typeof ReceptorPreparation>;
 
 /** A structure that we prepared: its PDBQT, with its report. */

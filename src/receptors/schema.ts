@@ -1,23 +1,61 @@
 import { type Static, Type } from "typebox";
+import { closed, flag, text, word } from "../fields.ts";
 import { VISIBILITIES } from "../jobs/schema.ts";
+import { FileName, STRUCTURE_COLUMNS, StructureId } from "../structures/schema.ts";
+import { ReceptorPreparation } from "./receptor.ts";
 import { HISTIDINE_STATES } from "./report.ts";
 
+const MOST_LABELS = 1000;
 const Label = Type.String({ minLength: 1, maxLength: 40 });
-const Labels = Type.Array(Label, { maxItems: 1000 });
+const labels = (description: string, examples: string[][]) =>
+  Type.Optional(Type.Array(Label, { maxItems: MOST_LABELS, description, examples }));
+const PROTONS = "`HID` on ND1, `HIE` on NE2, `HIP` on both";
 
 /** What a person may choose of a receptor; what is left out is decided and listed in the report. */
-export const PrepareReceptor = Type.Object(
-  {
-    file_name: Type.String({ minLength: 1, maxLength: 200 }),
-    /** The PDB file's bytes, base64. */
-    content_base64: Type.String({ maxLength: 30_000_000 }),
-    chains: Type.Optional(Labels),
-    keep_waters: Type.Optional(Labels),
-    drop_hets: Type.Optional(Labels),
-    histidines: Type.Optional(Type.Record(Label, Type.Enum(HISTIDINE_STATES))),
-    default_histidine: Type.Optional(Type.Enum(HISTIDINE_STATES)),
-    visibility: Type.Optional(Type.Enum(VISIBILITIES)),
-  },
-  { additionalProperties: false },
-);
+export const PrepareReceptor = closed({
+  file_name: FileName,
+  content_base64: Type.String({
+    maxLength: 30_000_000,
+    description: "The PDB file's bytes, in base64.",
+  }),
+  chains: labels("Protein chains to keep; all where left out.", [["A"], ["A", "B"]]),
+  keep_waters: labels(
+    "Waters to keep, by number, or chain and number where two have that; none where left out.",
+    [["201", "A:305"]],
+  ),
+  drop_hets: labels(
+    "Names of residues to leave out although the receptor would be refused with them: metals, ions. None where left out.",
+    [["ZN"]],
+  ),
+  histidines: Type.Optional(
+    Type.Record(Type.String(), word(HISTIDINE_STATES, `Where its protons are: ${PROTONS}.`), {
+      maxProperties: MOST_LABELS,
+      propertyNames: { minLength: 1, maxLength: 40 },
+      description: `States of single histidines by chain and number: ${PROTONS}. The others are as \`default_histidine\` says.`,
+      examples: [{ "A:69": "HID" }],
+    }),
+  ),
+  default_histidine: Type.Optional(
+    word(
+      HISTIDINE_STATES,
+      `State of histidines that neither the file nor you decide: ${PROTONS}; HIE where left out.`,
+    ),
+  ),
+  visibility: Type.Optional(
+    word(VISIBILITIES, "Who sees it: `organization` (where left out), or `private`, you and its admins."),
+  ),
+});
 export type PrepareReceptor = Static<typeof PrepareReceptor>;
+
+export const ReceptorRow = Type.Object({ ...STRUCTURE_COLUMNS, preparation: ReceptorPreparation });
+
+export const PreparedReceptorAnswer = Type.Object({
+  ...ReceptorRow.properties,
+  created: flag("False: the same file had been prepared in the same way, and this is that receptor."),
+});
+
+export const ShowReceptor = closed({ structure_id: StructureId });
+export const ShownReceptor = Type.Object({
+  ...ReceptorRow.properties,
+  content: text("The receptor as PDBQT."),
+});

@@ -17,7 +17,7 @@ import {
   startWorker,
   until,
 } from "../../test/support/worker.ts";
-import { verifyChain } from "../audit/store.ts";
+import { verifyChain } from "../audit/chain.ts";
 import { withClient } from "../db/connect.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";

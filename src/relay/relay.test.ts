@@ -15,8 +15,8 @@ import {
   start,
 } from "../../test/support/worker.ts";
 import type { OrgPrincipal } from "../access/principal.ts";
+import { SYSTEM_CHAIN, verifyChain } from "../audit/chain.ts";
 import type { AuditEntry } from "../audit/entry.ts";
-import { SYSTEM_CHAIN, verifyChain } from "../audit/store.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { cancelJob } from "../jobs/change.ts";

@@ -1,11 +1,12 @@
 import { sql } from "kysely";
 import type { Canonical } from "../canonical.ts";
 import type { ResultsDb } from "../db/results.ts";
+import type { TASK_STATUSES } from "../jobs/schema.ts";
 
 export type ExplainedTask = {
   task_name: string;
   engine: string;
-  status: string;
+  status: (typeof TASK_STATUSES)[number];
   signature: string | null;
   exec_id: string | null;
   reuse: boolean;

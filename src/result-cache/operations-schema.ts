@@ -1,11 +1,26 @@
 import { type Static, Type } from "typebox";
-import { Uuid } from "../jobs/schema.ts";
+import {
+  ALWAYS_WHOLE,
+  closed,
+  count,
+  flag,
+  id,
+  integer,
+  list,
+  nullable,
+  number,
+  SHA256_PATTERN,
+  text,
+  time,
+  word,
+} from "../fields.ts";
+import { JobId, TASK_STATUSES } from "../jobs/schema.ts";
 
-const Signature = Type.String({ pattern: "^[0-9a-f]{64}$" });
-const optional = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
-  Type.Union([schema, Type.Null()]);
-const Seconds = Type.Number({ unit: "s", minimum: 0 });
-const Count = Type.Integer({ unit: "1", minimum: 0 });
+const Signature = Type.String({
+  pattern: SHA256_PATTERN,
+  description: "SHA-256 of all that decides a result.",
+});
+const confidence = (description: string) => number("1", description, { minimum: 0, maximum: 1 });
 
 /**
  * answered: from the cache; computed: it ran, as no entry could answer; no_cache: it was told to run; not_run: it has
@@ -22,95 +37,115 @@ export const CACHE_REASONS = [
 ] as const;
 export type CacheReason = (typeof CACHE_REASONS)[number];
 
-export const ExplainJob = Type.Object(
-  { job_id: Uuid, task_name: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })) },
-  { additionalProperties: false },
-);
+export const ExplainJob = closed({
+  job_id: JobId,
+  task_name: Type.Optional(
+    text("Name of the task in its graph; its first task where left out.", { minLength: 1, maxLength: 100 }),
+  ),
+});
+
+const Hit = Type.Object({
+  job_id: id("Job whose result answered."),
+  task_name: text("Its task."),
+  exec_id: id("The attempt that computed it."),
+});
+const Nearest = Type.Object({
+  job_id: id("Job whose result the entry is."),
+  task_name: text("Its task."),
+  signature: Signature,
+  confidence_score: confidence("Share of its checks that passed, by their weights."),
+  irreproducible: flag("True: its signature gave two results, and it answers nobody."),
+  created_at: time("When it was made."),
+  differences: count("Leaves of the two documents that differ."),
+});
+const FirstDifference = Type.Object({
+  path: text("Where in both documents: a JSON Pointer."),
+  here: Type.Optional(
+    Type.Unknown({ description: "What this one says there, any JSON; absent where it says nothing." }),
+  ),
+  there: Type.Optional(
+    Type.Unknown({ description: "What the entry's says there, any JSON; absent where it says nothing." }),
+  ),
+});
 
 export const Explained = Type.Object({
-  job_id: Uuid,
-  task_name: Type.String(),
-  status: Type.String(),
-  /** All tasks of the job. */
-  tasks: Type.Array(Type.String()),
-  signature: optional(Signature),
-  /** What was signed; null where nothing was, or no entry of the signature is left. */
-  document: optional(Type.Record(Type.String(), Type.Unknown())),
-  reason: Type.Enum(CACHE_REASONS),
-  /** Its own result is the entry that answers others. */
-  is_entry: Type.Boolean(),
-  hit: optional(Type.Object({ job_id: Uuid, task_name: Type.String(), exec_id: Uuid })),
-  nearest: optional(
-    Type.Object({
-      job_id: Uuid,
-      task_name: Type.String(),
-      signature: Signature,
-      confidence_score: Type.Number({ minimum: 0, maximum: 1 }),
-      irreproducible: Type.Boolean(),
-      created_at: Type.String(),
-      /** Leaves of the two documents that differ. */
-      differences: Count,
-    }),
+  job_id: JobId,
+  task_name: text("The task that is explained."),
+  status: word(TASK_STATUSES, "How it stands."),
+  tasks: list(text(), "All tasks of the job, by name."),
+  signature: nullable(Signature, "SHA-256 of all that decides its result; null where nothing was signed."),
+  document: nullable(
+    Type.Record(Type.String(), Type.Unknown()),
+    "What was signed; null where nothing was, or no entry of the signature is left.",
   ),
-  /** A JSON Pointer into both documents, and what each says there. */
-  first_difference: optional(
-    Type.Object({ path: Type.String(), here: Type.Unknown(), there: Type.Unknown() }),
+  reason: word(
+    CACHE_REASONS,
+    "`answered` from the cache; `computed`, as no entry could answer; `no_cache`: it was told to run; `not_run`: nothing of it is signed yet; `not_done`: it runs, or waits for an identical one; `no_result`: it failed or was cancelled.",
+  ),
+  is_entry: flag("Its own result is the entry that answers others."),
+  hit: nullable(Hit, "What answered it; null where nothing did."),
+  nearest: nullable(
+    Nearest,
+    "The entry that differs least, where none answered; null where there is none like it.",
+  ),
+  first_difference: nullable(
+    FirstDifference,
+    "The first place in which that differs; null where nothing does.",
   ),
 });
 export type Explained = Static<typeof Explained>;
 
-const StatsRow = Type.Object({
-  entries: Count,
-  hits: Count,
-  cpu_seconds_saved: Seconds,
-  wall_seconds_saved: Seconds,
-  expired: Count,
-  irreproducible: Count,
-  oldest_created_at: optional(Type.String()),
-  last_used_at: optional(Type.String()),
-});
+const STATS = {
+  entries: count("Results that may answer."),
+  hits: count("How often they answered."),
+  cpu_seconds_saved: number("s", "CPU time that this saved.", { minimum: 0 }),
+  wall_seconds_saved: number("s", "Time of programs that this saved.", { minimum: 0 }),
+  expired: count("Entries among them that are too old to answer."),
+  irreproducible: count("Entries among them whose signature gave two results: they answer nobody."),
+  oldest_created_at: nullable(time(), "When the oldest was made; null where there is none."),
+  last_used_at: nullable(time(), "When one answered last, or was made; null where there is none."),
+};
 
-export const CacheStats = Type.Intersect([
-  StatsRow,
-  Type.Object({
-    /** Hits of all that asked: each entry was asked for once before it was there. Null where nobody asked. */
-    hit_rate: optional(Type.Number({ minimum: 0, maximum: 1 })),
-    size_bytes: Count,
-    threshold: Type.Number({ minimum: 0, maximum: 1 }),
-    ttl_days: optional(Type.Number({ unit: "d" })),
-    items: Type.Array(
-      Type.Intersect([Type.Object({ pipeline: Type.String(), task_name: Type.String() }), StatsRow]),
-    ),
-    next_cursor: Type.Null(),
-  }),
-]);
+export const CacheStats = Type.Object({
+  ...STATS,
+  hit_rate: nullable(
+    Type.Number({ unit: "1", minimum: 0, maximum: 1 }),
+    "Hits of all that asked: each entry was asked for once before it was there. Null where nobody asked.",
+  ),
+  size_bytes: integer("B", "Bytes of their files.", { minimum: 0 }),
+  threshold: confidence("Confidence from which a result answers here."),
+  ttl_days: nullable(
+    Type.Number({ unit: "d", minimum: 0 }),
+    "Age from which it answers no more; null: never.",
+  ),
+  items: list(
+    Type.Object({ pipeline: text("Name of a pipeline."), task_name: text("A task of it."), ...STATS }),
+    "The same, task by task.",
+  ),
+  next_cursor: Type.Null({ description: ALWAYS_WHOLE }),
+});
 export type CacheStats = Static<typeof CacheStats>;
 
-export const PruneCache = Type.Object(
-  {
-    /** Older than the organization's cache_ttl_days, or past a date of their own. */
-    expired: Type.Optional(Type.Boolean()),
-    /** Their signature gave two results. */
-    irreproducible: Type.Optional(Type.Boolean()),
-    /** Bytes that they lead to are gone. */
-    missing: Type.Optional(Type.Boolean()),
-    /** Answered nobody for this long. */
-    unused_days: Type.Optional(Type.Integer({ unit: "d", minimum: 1, maximum: 36_500 })),
-    all: Type.Optional(Type.Boolean()),
-    /** Only say what would go. */
-    dry_run: Type.Optional(Type.Boolean()),
-  },
-  { additionalProperties: false },
-);
+export const PruneCache = closed({
+  expired: Type.Optional(
+    flag("True: those older than the organization's `cache_ttl_days`, or past a date of their own."),
+  ),
+  irreproducible: Type.Optional(flag("True: those whose signature gave two results.")),
+  missing: Type.Optional(flag("True: those that lead to bytes that are gone.")),
+  unused_days: Type.Optional(
+    integer("d", "Those that answered nobody for so long.", { minimum: 1, maximum: 36_500 }),
+  ),
+  all: Type.Optional(flag("True: all of them.")),
+  dry_run: Type.Optional(flag("True: only say what would go. False, and where left out: they go.")),
+});
 export type PruneCache = Static<typeof PruneCache>;
 
 export const Pruned = Type.Object({
-  dry_run: Type.Boolean(),
-  /** Entries that went; one that has several reasons counts under each of them. */
-  entries: Count,
-  expired: Count,
-  irreproducible: Count,
-  missing: Count,
-  unused: Count,
+  dry_run: flag("True: nothing went, this is what would."),
+  entries: count("Entries that went; one that has several reasons counts under each of them."),
+  expired: count("Of them, those that were too old."),
+  irreproducible: count("Of them, those whose signature gave two results."),
+  missing: count("Of them, those whose bytes are gone."),
+  unused: count("Of them, those that answered nobody for long."),
 });
 export type Pruned = Static<typeof Pruned>;

@@ -9,7 +9,7 @@ import { cacheStats } from "./stats.ts";
 
 const Nothing = Type.Object({}, { additionalProperties: false });
 
-export const cacheStatsOperation = operation<typeof Nothing, typeof CacheStats, CachePolicy>({
+export const cacheStatsOperation = operation<typeof Nothing, typeof CacheStats, CachePolicy, "cache.stats">({
   name: "cache.stats",
   summary: "What the result cache holds and has saved",
   permission: "cache:read",
@@ -32,7 +32,7 @@ export const explainCacheOperation = operation({
   run: ({ scope }, input) => explainJob(scope.tx, input),
 });
 
-export const pruneCacheOperation = operation<typeof PruneCache, typeof Pruned, PreparedPrune>({
+export const pruneCacheOperation = operation<typeof PruneCache, typeof Pruned, PreparedPrune, "cache.prune">({
   name: "cache.prune",
   summary: "Take entries out of the result cache; results stay",
   permission: "cache:manage",

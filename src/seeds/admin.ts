@@ -2,6 +2,7 @@ import { drawPassword, hashPassword, verifyPassword } from "../access/passwords.
 import { appendAudit } from "../audit/store.ts";
 import type { MetadataDoor, MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
+import { endSessions, revokeTokens } from "../identity/tokens-store.ts";
 import { Secret } from "../secrets.ts";
 import { passwordEntry } from "./audit.ts";
 import { type AdminRow, selectOptionalAdmin, updateFirstPassword, updatePassword } from "./store.ts";
@@ -18,7 +19,7 @@ export type FirstPassword =
 
 /**
  * Gives the admin another password whatever the one before: the one given, else a drawn one, which can be told
- * this once. Throws AppError unavailable (there is no admin: nobody seeded).
+ * this once. The admin's sessions end. Throws AppError unavailable (there is no admin: nobody seeded).
  */
 export async function resetPassword(
   metadata: MetadataDoor,
@@ -30,6 +31,8 @@ export async function resetPassword(
   await metadata.system(async (tx) => {
     const { user_id } = await adminIn(tx);
     await updatePassword(tx, user_id, hash);
+    await revokeTokens(tx, user_id, "reset");
+    await endSessions(tx, user_id);
     await appendAudit(tx, [passwordEntry(user_id, chosen, "user.reset_password")]);
   });
   return chosen === "drawn" ? { state: "drawn", password } : { state: "given" };

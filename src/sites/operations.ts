@@ -1,19 +1,22 @@
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { AppError } from "../errors.ts";
-import { Uuid } from "../jobs/schema.ts";
+import { closed, id, pageOfItems } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { createSite, type PreparedSite, prepareSite } from "./create.ts";
 import { findSite } from "./find.ts";
-import { CreateSite, Site } from "./schema.ts";
+import { CreatedSite, CreateSite, Site, SiteId, SiteText } from "./schema.ts";
 import { selectSites } from "./store.ts";
 import { validateSite } from "./validate.ts";
 
-const CreatedSite = Type.Intersect([Site, Type.Object({ created: Type.Boolean() })]);
-
-export const createSiteOperation = operation<typeof CreateSite, typeof CreatedSite, PreparedSite>({
+export const createSiteOperation = operation<
+  typeof CreateSite,
+  typeof CreatedSite,
+  PreparedSite,
+  "site.create"
+>({
   name: "site.create",
-  summary: "A place to dock at: a prepared receptor, a box, and a ligand whose place is known",
+  summary: "Make a binding site: a prepared receptor, a box, and a ligand whose place is known",
   permission: "sites:write",
   http: { method: "POST", path: "/sites" },
   tx: "results",
@@ -31,7 +34,7 @@ export const listSites = operation({
   http: { method: "GET", path: "/sites" },
   tx: "results",
   input: PageInput,
-  output: Type.Object({ items: Type.Array(Site), next_cursor: Type.Union([Type.String(), Type.Null()]) }),
+  output: pageOfItems(Site, "Binding sites, newest first."),
   async run({ scope }, input) {
     const wish = pageWish(input);
     const rows = await selectSites(scope.tx, wish);
@@ -45,10 +48,7 @@ export const showSite = operation({
   permission: "sites:read",
   http: { method: "GET", path: "/sites/{site}" },
   tx: "results",
-  input: Type.Object(
-    { site: Type.String({ minLength: 1, maxLength: 220 }) },
-    { additionalProperties: false },
-  ),
+  input: closed({ site: SiteText }),
   output: Site,
   async run({ scope }, { site }) {
     const found = await findSite(scope.tx, site);
@@ -57,7 +57,10 @@ export const showSite = operation({
   },
 });
 
-const ValidateSite = Type.Object({ site_id: Uuid, job_id: Uuid }, { additionalProperties: false });
+const ValidateSite = closed({
+  site_id: SiteId,
+  job_id: id("A completed job that docked the site's reference ligand there."),
+});
 
 export const validateSiteOperation = operation({
   name: "site.validate",

@@ -1,59 +1,19 @@
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { checkElectrons } from "../engines/xtb/check.ts";
 import { AppError } from "../errors.ts";
-import { Uuid, VISIBILITIES } from "../jobs/schema.ts";
+import { pageOfItems } from "../fields.ts";
 import type { StoredObject } from "../objects/store.ts";
 import { operation } from "../operation.ts";
-import { PageInput, pageOf, pageWish } from "../paging.ts";
+import { pageOf, pageWish } from "../paging.ts";
 import { checkGeometry } from "./bonds.ts";
 import { type Geometry, geometryHash } from "./geometry.ts";
 import { readStructure, sdfRecord } from "./read.ts";
-import {
-  insertStructure,
-  STRUCTURE_FORMATS,
-  STRUCTURE_KINDS,
-  selectOptionalStructure,
-  selectStructures,
-} from "./store.ts";
-
-const optionalText = Type.Union([Type.String(), Type.Null()]);
-
-export const Structure = Type.Object({
-  structure_id: Uuid,
-  molecule_id: Type.Union([Uuid, Type.Null()]),
-  kind: Type.Enum(STRUCTURE_KINDS),
-  name: optionalText,
-  format: Type.Enum(STRUCTURE_FORMATS),
-  uri: Type.String(),
-  record: Type.Integer({ unit: "1", minimum: 1, description: "which record of the file" }),
-  size_bytes: Type.Integer({ unit: "byte" }),
-  checksum: Type.String(),
-  charge: Type.Union([Type.Integer({ unit: "e" }), Type.Null()]),
-  multiplicity: Type.Union([Type.Integer({ unit: "1" }), Type.Null()]),
-  geometry_hash: optionalText,
-  preparation: Type.Unknown(),
-  source: Type.String(),
-  owner_id: Uuid,
-  visibility: Type.Enum(VISIBILITIES),
-  created_at: Type.String(),
-});
-
-const AddStructure = Type.Object(
-  {
-    file_name: Type.String({ minLength: 1, maxLength: 200 }),
-    format: Type.Enum(["xyz", "sdf"] as const),
-    /** The file's bytes, base64. */
-    content_base64: Type.String({ maxLength: 1_000_000 }),
-    charge: Type.Optional(Type.Integer({ unit: "e", minimum: -100, maximum: 100 })),
-    multiplicity: Type.Optional(Type.Integer({ unit: "1", minimum: 1, maximum: 100 })),
-    visibility: Type.Optional(Type.Enum(VISIBILITIES)),
-  },
-  { additionalProperties: false },
-);
+import { AddStructure, ListStructures, ShownStructure, ShowStructure, Structure } from "./schema.ts";
+import { insertStructure, selectOptionalStructure, selectStructures } from "./store.ts";
 
 type Read = { stored: StoredObject; geometry: Geometry; charge: number | null };
 
-export const addStructure = operation<typeof AddStructure, typeof Structure, Read>({
+export const addStructure = operation<typeof AddStructure, typeof Structure, Read, "structure.add">({
   name: "structure.add",
   summary: "Keep coordinates from a file",
   permission: "structures:write",
@@ -94,11 +54,8 @@ export const listStructures = operation({
   permission: "structures:read",
   http: { method: "GET", path: "/structures" },
   tx: "results",
-  input: Type.Object(
-    { ...PageInput.properties, kind: Type.Optional(Type.Enum(STRUCTURE_KINDS)) },
-    { additionalProperties: false },
-  ),
-  output: Type.Object({ items: Type.Array(Structure), next_cursor: optionalText }),
+  input: ListStructures,
+  output: pageOfItems(Structure, "Structures, newest first."),
   async run({ scope }, { kind, ...input }) {
     const wish = pageWish(input);
     const rows = await selectStructures(scope.tx, { ...wish, ...(kind === undefined ? {} : { kind }) });
@@ -106,13 +63,11 @@ export const listStructures = operation({
   },
 });
 
-const ShowStructure = Type.Object({ structure_id: Uuid }, { additionalProperties: false });
-const ShownStructure = Type.Intersect([Structure, Type.Object({ content: Type.String() })]);
-
 export const showStructure = operation<
   typeof ShowStructure,
   typeof ShownStructure,
-  Static<typeof ShownStructure>
+  Static<typeof ShownStructure>,
+  "structure.show"
 >({
   name: "structure.show",
   summary: "One structure with its bytes",

@@ -3,9 +3,7 @@ import type { ResultsDb, ResultsTx } from "../db/results.ts";
 import type { Json } from "../db/tables/results.ts";
 import { newId } from "../ids.ts";
 import type { PageWish } from "../paging.ts";
-
-export const STRUCTURE_KINDS = ["conformer", "receptor", "ligand", "pose", "reference_ligand"] as const;
-export const STRUCTURE_FORMATS = ["xyz", "sdf", "pdb", "mmcif", "pdbqt"] as const;
+import type { STRUCTURE_FORMATS, STRUCTURE_KINDS, Structure } from "./schema.ts";
 
 export type NewStructure = {
   molecule_id: string | null;
@@ -26,7 +24,7 @@ export type NewStructure = {
   visibility: "private" | "organization";
 };
 
-export type StructureRow = NewStructure & { structure_id: string; record: number; created_at: string };
+export type StructureRow = Structure;
 
 const COLUMNS = [
   "structure_id",

@@ -88,13 +88,11 @@ test("the same seed gives the same bytes in another process, another seed other 
   const other = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
   // OpenChemLib would use again what another molecule and another seed left behind in this process.
   await toolkit.embed("NCCC(=O)O", { seed: 7 });
-  await toolkit.embed("NCCC(=O)OC", { seed: 7 });
+  const ester = await toolkit.embed("NCCC(=O)OC", { seed: 7 });
   // Written otherwise, the same species.
   assert.equal((await toolkit.embed("NCCC(=O)O", { seed: 42 })).molblock, other.stdout);
-  // Small molecules have one likeliest conformer whatever the seed; ibuprofen has many.
-  const ibuprofen = "CC(C)Cc1ccc(cc1)[C@H](C)C(=O)O";
-  const made = await Promise.all([42, 7919].map((seed) => toolkit.embed(ibuprofen, { seed })));
-  assert.notEqual(made[0]?.molblock, made[1]?.molblock);
+  // The smallest molecules have one likeliest conformer whatever the seed; the ester has several.
+  assert.notEqual((await toolkit.embed("NCCC(=O)OC", { seed: 42 })).molblock, ester.molblock);
 });
 
 const REFUSED: [string, ChemistryCode, RegExp][] = [

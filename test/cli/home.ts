@@ -64,7 +64,7 @@ export async function runHere(words: string[], env: Env, cwd: string): Promise<R
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 
-class Text extends Writable {
+export class Text extends Writable {
   text = "";
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.text += chunk.toString();
@@ -84,7 +84,8 @@ export class CliHome {
   constructor(folder: string) {
     this.folder = folder;
     this.path = join(folder, "home");
-    this.env = { ...bareEnv(folder), ALIQUOT_HOME: this.path };
+    // Any port: two homes that are up at once have one each.
+    this.env = { ...bareEnv(folder), ALIQUOT_HOME: this.path, API_PORT: "0" };
   }
 
   start(words: string[], env: Env = {}): Started {

@@ -69,6 +69,8 @@ function rankOf(path: string): number {
     (path.startsWith("src/relay/") && !name.endsWith("-store.ts"))
   )
     return 5;
+  // What it asks, it knows by types alone: see below.
+  if (path.startsWith("src/client/")) return 5;
   if (path === "src/perform.ts" || path === "src/features.ts" || name === "operations.ts") return 4;
   if (path.startsWith("src/db/")) return 1;
   if (/(^|-)store\.ts$/.test(name)) return 2;
@@ -106,7 +108,7 @@ function ranks({ from, to }: Edge): string {
 
 /** Nouns with their limits and units, and arithmetic on them alone: whoever handles the noun may import them. */
 function isNoun(path: string): boolean {
-  return /\/(schema|entry|place|geometry|graph|deal)\.ts$/.test(path);
+  return /(\/(schema|entry|place|geometry|graph|deal)|-schema)\.ts$/.test(path);
 }
 
 test("imports point one way: door → operation → use case → store → db", () => {
@@ -131,6 +133,27 @@ test("imports point one way: door → operation → use case → store → db", 
 test("nobody imports the command line but itself and the entry", () => {
   const others = EDGES.filter(({ from, to }) => to.startsWith("src/cli/") && !from.startsWith("src/cli/"));
   assert.deepEqual(others.map(show), ["src/main.ts → src/cli/run.ts"]);
+});
+
+test("the client takes nothing of the server along: itself, the table of errors and the parser of streams", () => {
+  const reached = new Set<string>();
+  const visit = (path: string): void => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    for (const { from, to, types } of EDGES) if (from === path && !types) visit(to);
+  };
+  visit("src/client/index.ts");
+  assert.ok(reached.has("src/client/client.ts"), "the graph was not read");
+  assert.deepEqual(
+    [...reached].filter((path) => !path.startsWith("src/client/") && path !== "src/errors.ts"),
+    [],
+  );
+  const packages = [...reached].flatMap((path) =>
+    [...readSource(path).matchAll(/^(?:import|export) (?!type )[^;"]*?from "([^.][^"]*)";/gm)].map(
+      ([, name = ""]) => name,
+    ),
+  );
+  assert.deepEqual([...new Set(packages)].sort(), ["eventsource-parser"]);
 });
 
 test("what is inside an engine is its own: others see its words (schema.ts) and its pure rules (check.ts)", () => {

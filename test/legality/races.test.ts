@@ -76,6 +76,13 @@ test("who makes a month does not wait long for a reader, because all others woul
     "SELECT 'job_events_' || to_char((now() AT TIME ZONE 'UTC') + interval '2 months', 'YYYY_MM') AS part",
   )) as { part: string }[];
   await ask(`DROP TABLE ${next?.part}`);
+  const [made] = (await ask(
+    "SELECT proconfig::text AS settings FROM pg_proc WHERE proname = 'ensure_partitions'",
+  )) as {
+    settings: string;
+  }[];
+  assert.match(String(made?.settings), /\block_timeout=5s\b/);
+  await ask("ALTER FUNCTION ensure_partitions() SET lock_timeout = '100ms'"); // the same, sooner
   const [reader, maker] = [await session(), await session()];
   await reader.query("BEGIN; SELECT count(*) FROM job_events");
   await assert.rejects(

@@ -38,6 +38,50 @@ export const REFUSED: [place: Place, by: string, text: string][] = [
   ["metadata", "users_username_key", "INSERT INTO users (email, username) VALUES ('e@f.example', 'ONE')"],
   [
     "metadata",
+    "users_kind_check",
+    "INSERT INTO users (email, username, kind) VALUES ('e@f.example', 'x', 'robot')",
+  ],
+  [
+    "metadata",
+    "user_service",
+    `UPDATE users SET kind = 'service', is_admin = true WHERE user_id = ${$("user")}`,
+  ],
+  [
+    "metadata",
+    "user_service",
+    `UPDATE users SET kind = 'service', hashed_password = 'x' WHERE user_id = ${$("user")}`,
+  ],
+  ["metadata", "user_erased", `UPDATE users SET erased_at = now() WHERE user_id = ${$("user")}`],
+  [
+    "metadata",
+    "user_erased",
+    `UPDATE users SET erased_at = now(), enabled = false, hashed_password = 'x' WHERE user_id = ${$("user")}`,
+  ],
+  [
+    "metadata",
+    "user_erased",
+    `UPDATE users SET erased_at = now(), enabled = false, last_login_at = now() WHERE user_id = ${$("user")}`,
+  ],
+  [
+    "metadata",
+    "user_erased",
+    `UPDATE users SET erased_at = now(), enabled = false, is_admin = true WHERE user_id = ${$("user")}`,
+  ],
+  [
+    "metadata",
+    "tokens_address_tag_check",
+    `INSERT INTO tokens (user_id, kind, token_hash, expires_at, address_tag) VALUES (${$("user")}, 'refresh', '${HASH}', now(), '192.0.2.1')`,
+  ],
+  [
+    "metadata",
+    "tokens_one_child",
+    `WITH first AS (
+       INSERT INTO tokens (user_id, kind, token_hash, expires_at) VALUES (${$("user")}, 'refresh', '${HASH}', now()) RETURNING token_id)
+     INSERT INTO tokens (user_id, kind, token_hash, expires_at, parent_id)
+     SELECT ${$("user")}, 'refresh', repeat(n, 64), now(), token_id FROM first, unnest(ARRAY['1', '2']) AS n`,
+  ],
+  [
+    "metadata",
     "role_of_org",
     `WITH r AS (INSERT INTO roles (org_id, name) SELECT org_id, 'theirs' FROM org_databases RETURNING role_id)
      INSERT INTO membership_roles (user_id, org_id, role_id) SELECT ${$("user")}, ${$("org2")}, role_id FROM r`,

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, test } from "node:test";
@@ -88,6 +97,60 @@ test("the installed package holds what it runs on and nothing else", (t) => {
     built.filter((path) => /\.test\./.test(path)),
     [],
   );
+});
+
+test("the installed client is typed, runs alone, and its types are those of the operations", (t) => {
+  if (offline !== undefined) return t.skip(offline);
+  const folder = join(base, "empty");
+  const [, code = ""] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, "docs/client.md"), "utf8")) ?? [];
+  writeFileSync(
+    join(folder, "guide.mts"),
+    `${code}
+// @ts-expect-error it is no state of a job
+aliquot.ask("job.list", { status: "nope" });
+declare const process: { env: Record<string, string | undefined> };
+`,
+  );
+  const options = {
+    module: "nodenext",
+    target: "es2024",
+    lib: ["es2024", "dom"],
+    strict: true,
+    noEmit: true,
+    types: [],
+  };
+  const strict = { ...options, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true };
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({ compilerOptions: strict, files: ["guide.mts"] }),
+  );
+  const tsc = join(ROOT, "node_modules/.bin/tsc");
+  const checked = run(folder, tsc, ["-p", folder]);
+  assert.equal(checked.status, 0, checked.stdout);
+  const alone = evaluate(`
+    const { createClient, AppError } = await import("aliquot/client");
+    const { code } = await createClient({ url: "http://127.0.0.1:1" }).index().catch((error) => error);
+    console.log(code, typeof AppError);`);
+  assert.equal(alone, "unavailable function");
+  const copy = join(base, "checkout");
+  writeFileSync(
+    join(copy, "test/same-types.ts"),
+    // A list that is cut at run time is narrower in its schema than the compiler knows: inputs may be.
+    `import type * as Packed from "../dist/client/types.d.ts";
+     import type * as Own from "../src/client/types.ts";
+     type Asked<A, B> = A extends { input: infer I } ? (B extends { input: infer J } ? (J extends I ? never : "differ") : "differ") : "differ";
+     type Told<A, B> = [Omit<A, "input">, Omit<B, "input">] extends [Omit<B, "input">, Omit<A, "input">] ? never : "differ";
+     type Both<A, B> = [Asked<A, B> | Told<A, B>] extends [never] ? never : "differ";
+     type Differ<A, B> = {
+       [N in keyof A | keyof B]: N extends keyof A & keyof B ? (Both<A[N], B[N]> extends never ? never : N) : N;
+     }[keyof A | keyof B];
+     export const operations: Record<Differ<Own.Operations, Packed.Operations>, never> = {};
+     export const follows: Record<Differ<Own.Follows, Packed.Follows>, never> = {};`,
+  );
+  const own = { extends: "./tsconfig.json", include: [], files: ["test/same-types.ts"] };
+  writeFileSync(join(copy, "tsconfig.same.json"), JSON.stringify(own));
+  const same = run(copy, tsc, ["-p", "tsconfig.same.json"]);
+  assert.equal(same.status, 0, same.stdout);
 });
 
 test("the installed package finds its migrations and seeds", async (t) => {

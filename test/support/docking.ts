@@ -106,6 +106,7 @@ export async function insertRun(
   }));
   const results = affinities.map((affinity, index) => ({
     ...MADE_UP_POSE,
+    checks: [{ name: "program_finished", weight: 3, passed: true }],
     job_id,
     protocol_id,
     site_id: site.site_id,
@@ -134,7 +135,6 @@ const MADE_UP_POSE = {
   rmsd_lb_angstrom: 0,
   rmsd_ub_angstrom: 0,
   rmsd_symmetry_mate_angstrom: null,
-  checks: [{ name: "program_finished", weight: 3, passed: true }],
   metadata: {},
   program: "vina",
   program_version: "1.2.3",

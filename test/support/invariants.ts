@@ -1,4 +1,4 @@
-import { verifyChain } from "../../src/audit/store.ts";
+import { verifyChain } from "../../src/audit/chain.ts";
 import { toAppError } from "../../src/errors.ts";
 import type { TestContext } from "./context.ts";
 import { METADATA_CHECKS, NAMED_BYTES, RESULTS_CHECKS } from "./invariants-sql.ts";

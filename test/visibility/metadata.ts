@@ -79,7 +79,7 @@ export function metadataMatrix({ home, other }: Orgs): Matrix {
       ),
       {
         grants:
-          "select(auth_provider,created_at,email,enabled,is_admin,last_login_at,updated_at,user_id,username)",
+          "select(auth_provider,created_at,email,enabled,erased_at,is_admin,kind,last_login_at,updated_at,user_id,username)",
         touch: ["auth_provider", "'touched'"],
         fresh: (label) => ({ user_id: freshId("user", label), email: "x@y.example", username: "x" }),
       },
@@ -265,7 +265,7 @@ export function metadataMatrix({ home, other }: Orgs): Matrix {
       })),
       {
         grants:
-          "select(created_at,expires_at,is_active,key_id,last_used_at,name,org_id,prefix,scopes,updated_at,user_id)",
+          "select(created_at,created_by,expires_at,is_active,key_id,last_used_at,name,org_id,prefix,scopes,updated_at,user_id)",
         touch: ["name", "'touched'"],
         fresh: (label) => ({
           key_id: freshId("key", label),

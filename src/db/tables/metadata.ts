@@ -27,6 +27,10 @@ export interface ApiKeys {
    */
   created_at: Generated<string>;
   /**
+   * Who made it: of a service account's key another than its owner.
+   */
+  created_by: string | null;
+  /**
    * When it ends; null: never.
    */
   expires_at: string | null;
@@ -836,6 +840,10 @@ export interface TaskServices {
 
 export interface Tokens {
   /**
+   * Confidential: keyed hash of the person and the network that a session was begun from, which no address can be read from; null of tokens that began none.
+   */
+  address_tag: string | null;
+  /**
    * When the row was made.
    */
   created_at: Generated<string>;
@@ -915,6 +923,10 @@ export interface Users {
    */
   enabled: Generated<boolean>;
   /**
+   * When the person was erased: name and address are a tombstone's, and the row stays for what refers to it.
+   */
+  erased_at: string | null;
+  /**
    * Confidential: Argon2id; null where the person signs in elsewhere or only locally.
    */
   hashed_password: string | null;
@@ -922,6 +934,10 @@ export interface Users {
    * May operate the installation.
    */
   is_admin: Generated<boolean>;
+  /**
+   * person, or service: an account of programs, which signs in with keys alone.
+   */
+  kind: Generated<string>;
   /**
    * PII: when the person last signed in.
    */

@@ -54,19 +54,47 @@ export type VinaInput = {
 
 /** Columns of `docking_results` that the program decides. */
 export const VinaPose = Type.Object({
-  pose_rank: Type.Integer({ minimum: 1, description: "by the printed affinity, best first" }),
+  pose_rank: Type.Integer({
+    unit: "1",
+    minimum: 1,
+    description: "Rank within its run by the printed affinity, 1 the best.",
+  }),
   affinity_kcal_mol: Type.Number({
     unit: "kcal/mol",
-    description: "(INTER + INTRA − INTRA of pose 1) / (1 + 0.05846 N_rot)",
+    description:
+      "Vina score, lower is better: (INTER + INTRA − INTRA of pose 1) / (1 + 0.05846 N_rot). The one to rank by.",
   }),
-  affinity_reported_kcal_mol: Type.Number({ unit: "kcal/mol", description: "as printed" }),
-  inter_kcal_mol: Type.Number({ unit: "kcal/mol" }),
-  intra_kcal_mol: Type.Number({ unit: "kcal/mol" }),
-  unbound_kcal_mol: Type.Number({ unit: "kcal/mol" }),
-  rmsd_lb_angstrom: Type.Number({ unit: "Å", minimum: 0, description: "to pose 1 of the run" }),
-  rmsd_ub_angstrom: Type.Number({ unit: "Å", minimum: 0, description: "to pose 1 of the run" }),
-  rmsd_reference_angstrom: Type.Union([Type.Number({ unit: "Å", minimum: 0 }), Type.Null()]),
-  rmsd_symmetry_mate_angstrom: Type.Union([Type.Number({ unit: "Å", minimum: 0 }), Type.Null()]),
+  affinity_reported_kcal_mol: Type.Number({
+    unit: "kcal/mol",
+    description: "Vina score as the program printed it; 1.2.0 to 1.2.3 subtract a wrong unbound term.",
+  }),
+  inter_kcal_mol: Type.Number({
+    unit: "kcal/mol",
+    description: "Between ligand and receptor, before the torsional factor.",
+  }),
+  intra_kcal_mol: Type.Number({ unit: "kcal/mol", description: "Within the ligand." }),
+  unbound_kcal_mol: Type.Number({
+    unit: "kcal/mol",
+    description: "What the program subtracted for the unbound ligand.",
+  }),
+  rmsd_lb_angstrom: Type.Number({
+    unit: "Å",
+    minimum: 0,
+    description: "RMSD to pose 1 of the run, lower bound.",
+  }),
+  rmsd_ub_angstrom: Type.Number({
+    unit: "Å",
+    minimum: 0,
+    description: "RMSD to pose 1 of the run, upper bound.",
+  }),
+  rmsd_reference_angstrom: Type.Union([Type.Number({ unit: "Å", minimum: 0 }), Type.Null()], {
+    description:
+      "RMSD to the site's reference ligand: heavy atoms, in place, least over its symmetries; null where there is none, or it is another molecule.",
+  }),
+  rmsd_symmetry_mate_angstrom: Type.Union([Type.Number({ unit: "Å", minimum: 0 }), Type.Null()], {
+    description:
+      "The same to the reference's image in the receptor's two-fold axis; null where there is no such axis.",
+  }),
 });
 export type VinaPose = Static<typeof VinaPose>;
 

@@ -26,8 +26,10 @@ export const OPTIMIZATION_LEVELS = [
 
 export const QUALITY_FLAGS = ["small_gap", "no_virtual_orbital", "connectivity_changed"] as const;
 
-const nullable = (options: { unit: string; description?: string; minimum?: number }) =>
-  Type.Union([Type.Number(options), Type.Null()]);
+const nullable = (unit: string, description: string, minimum?: number) =>
+  Type.Union([Type.Number({ unit, ...(minimum === undefined ? {} : { minimum }) }), Type.Null()], {
+    description,
+  });
 const listOf = (item: TNumber, shape: string) => Type.Array(item, { shape });
 
 export const XtbParams = Type.Object(
@@ -86,32 +88,58 @@ export type XtbInput = {
 
 /** Columns of `calculations` that the program decides. GFN-FF has no electrons: null where they are needed. */
 export const XtbCalculation = Type.Object({
-  method: Type.String(),
-  program: Type.Literal("xtb"),
-  program_version: Type.String(),
-  energy_eh: Type.Number({ unit: "Eh" }),
-  solvation_energy_eh: nullable({ unit: "Eh", description: "null in the gas phase" }),
-  homo_ev: nullable({ unit: "eV" }),
-  lumo_ev: nullable({ unit: "eV", description: "null where all orbitals of the basis are occupied" }),
-  gap_ev: nullable({ unit: "eV" }),
-  orbital_energies_ev: Type.Union([listOf(Type.Number({ unit: "eV" }), "(n_orbitals)"), Type.Null()]),
-  orbital_occupations: Type.Union([listOf(Type.Number({ unit: "1" }), "(n_orbitals)"), Type.Null()]),
-  dipole_x_debye: nullable({ unit: "D" }),
-  dipole_y_debye: nullable({ unit: "D" }),
-  dipole_z_debye: nullable({ unit: "D" }),
-  dipole_debye: nullable({ unit: "D", minimum: 0, description: "ions: about the centre of mass" }),
-  partial_charge_sum: nullable({ unit: "e" }),
-  scf_converged: Type.Union([Type.Boolean(), Type.Null()]),
-  geometry_converged: Type.Union([Type.Boolean(), Type.Null()], { description: "null for a single point" }),
-  optimization_cycles: Type.Union([Type.Integer({ unit: "1", minimum: 0 }), Type.Null()]),
-  gradient_norm_eh_per_bohr: Type.Number({ unit: "Eh/a0", minimum: 0 }),
-  connectivity_preserved: Type.Union([Type.Boolean(), Type.Null()], {
-    description: "null for a single point",
+  method: Type.String({ description: "GFN2-xTB, GFN1-xTB or GFN-FF, as the program states it." }),
+  program: Type.Literal("xtb", { description: "The program." }),
+  program_version: Type.String({ description: "Its version, as it states it." }),
+  energy_eh: Type.Number({
+    unit: "Eh",
+    description: "Total energy as printed; comparable only within one species, charge and protocol.",
   }),
-  quality_flags: Type.Array(Type.Enum(QUALITY_FLAGS)),
-  electronic_temperature_k: nullable({ unit: "K", minimum: 0 }),
-  wall_seconds: Type.Number({ unit: "s", minimum: 0 }),
-  cpu_seconds: nullable({ unit: "s", minimum: 0 }),
+  solvation_energy_eh: nullable("Eh", "Free energy of solvation; null in the gas phase."),
+  homo_ev: nullable("eV", "Energy of the highest occupied orbital; null of GFN-FF."),
+  lumo_ev: nullable(
+    "eV",
+    "Energy of the lowest unoccupied orbital; null where all orbitals of the basis are occupied, and of GFN-FF.",
+  ),
+  gap_ev: nullable("eV", "HOMO-LUMO gap; null where one of them is."),
+  orbital_energies_ev: Type.Union([listOf(Type.Number({ unit: "eV" }), "(n_orbitals)"), Type.Null()], {
+    description: "Energies of the orbitals, ascending; null of GFN-FF.",
+  }),
+  orbital_occupations: Type.Union([listOf(Type.Number({ unit: "1" }), "(n_orbitals)"), Type.Null()], {
+    description: "Their occupations, 0 to 2, in the same order; null of GFN-FF.",
+  }),
+  dipole_x_debye: nullable("D", "Dipole moment along x; of ions about the centre of mass; null of GFN-FF."),
+  dipole_y_debye: nullable("D", "Dipole moment along y; of ions about the centre of mass; null of GFN-FF."),
+  dipole_z_debye: nullable("D", "Dipole moment along z; of ions about the centre of mass; null of GFN-FF."),
+  dipole_debye: nullable(
+    "D",
+    "Norm of the dipole moment; of ions about the centre of mass; null of GFN-FF.",
+    0,
+  ),
+  partial_charge_sum: nullable("e", "Sum of the partial charges; null of GFN-FF."),
+  scf_converged: Type.Union([Type.Boolean(), Type.Null()], {
+    description: "Whether the wave function converged; null where nothing says so.",
+  }),
+  geometry_converged: Type.Union([Type.Boolean(), Type.Null()], {
+    description: "Whether the optimisation converged; null for a single point.",
+  }),
+  optimization_cycles: Type.Union([Type.Integer({ unit: "1", minimum: 0 }), Type.Null()], {
+    description: "Steps of the optimisation; null for a single point.",
+  }),
+  gradient_norm_eh_per_bohr: Type.Number({
+    unit: "Eh/a0",
+    minimum: 0,
+    description: "Norm of the gradient at the last geometry.",
+  }),
+  connectivity_preserved: Type.Union([Type.Boolean(), Type.Null()], {
+    description: "False: bonds differ from those it started with. Null for a single point.",
+  }),
+  quality_flags: Type.Array(Type.Enum(QUALITY_FLAGS), {
+    description: "What makes the result doubtful; often empty.",
+  }),
+  electronic_temperature_k: nullable("K", "Of the Fermi smearing; null of GFN-FF.", 0),
+  wall_seconds: Type.Number({ unit: "s", minimum: 0, description: "Time that the program ran." }),
+  cpu_seconds: nullable("s", "CPU time of the program; null where it is not known.", 0),
 });
 export type XtbCalculation = Static<typeof XtbCalculation>;
 
@@ -119,7 +147,7 @@ export type XtbCalculation = Static<typeof XtbCalculation>;
 export const XtbAtom = Type.Object({
   element: Type.String(),
   atomic_number: Type.Integer({ unit: "1", minimum: 1, maximum: 86 }),
-  partial_charge: nullable({ unit: "e" }),
+  partial_charge: nullable("e", "Mulliken's; null of GFN-FF."),
   charge_model: Type.Union([Type.Literal("mulliken"), Type.Null()]),
   x_angstrom: Type.Number({ unit: "Å" }),
   y_angstrom: Type.Number({ unit: "Å" }),

@@ -1,0 +1,139 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import autocannon, { type Options, type Result } from "autocannon";
+import { addMolecules } from "../src/molecules/operations.ts";
+import { configureOrgOperation } from "../src/orgs/operations.ts";
+import { perform } from "../src/perform.ts";
+import { drugLikeSmiles } from "./data/smiles.ts";
+import type { Served } from "./http-child.ts";
+import { type Lab, openLab } from "./lab.ts";
+import { alternate, type Benchmark, item, median } from "./measure.ts";
+
+const MOLECULES = 1200;
+const ROWS = 1000;
+const FEW = 10;
+const CONNECTIONS = 8;
+const SUBMIT_RATE = 100;
+const SUBMIT_CONNECTIONS = 50;
+
+export const benchmark: Benchmark = {
+  name: "http",
+  about:
+    "the API in a process of its own, asked by autocannon in this one, beside bare Fastify with the same transaction",
+  async run({ quick, say }) {
+    await using lab = await openLab();
+    await fill(lab);
+    await unlimited(lab);
+    const child = serve(lab);
+    try {
+      const served = await addressOf(child);
+      const seconds = quick ? 3 : 8;
+      const shoot = shooter(served);
+      await shoot("api", `/v1/molecules?limit=${FEW}`, { duration: 2 });
+      await shoot("bare", `/molecules?limit=${FEW}`, { duration: 2 });
+      const rounds = quick ? 2 : 5;
+      const few = await alternate(
+        rounds,
+        () => shoot("api", `/v1/molecules?limit=${FEW}`, { duration: seconds }),
+        () => shoot("bare", `/molecules?limit=${FEW}`, { duration: seconds }),
+      );
+      const page = await alternate(
+        rounds,
+        () => shoot("api", `/v1/molecules?limit=${ROWS}`, { amount: 30, connections: 1 }),
+        () => shoot("bare", `/molecules?limit=${ROWS}`, { amount: 30, connections: 1 }),
+      );
+      const submitted = await submit(shoot, quick ? 5 : 20);
+      say(`submitted ${submitted["2xx"]}, refused ${submitted.non2xx}, in ${submitted.duration} s`);
+      const rate = (results: Result[]) => median(results.map((one) => one.requests.average));
+      const p50 = (results: Result[]) => median(results.map((one) => one.latency.p50));
+      return [
+        item(
+          `API page of ${FEW} rows; bare Fastify, same transaction`,
+          "requests/s",
+          rate(few.a),
+          rate(few.b),
+          {
+            of: "ratio",
+            least: 0.5,
+          },
+        ),
+        item(`API page of ${ROWS} rows`, "ms", p50(page.a), p50(page.b), { of: "value", most: 100 }),
+        item(`submit over HTTP, open loop ${SUBMIT_RATE}/s, p99`, "ms", submitted.latency.p99, null, {
+          of: "value",
+          most: 50,
+        }),
+        item("the same, median", "ms", submitted.latency.p50),
+      ];
+    } finally {
+      child.stdin?.end();
+      await once(child, "exit");
+    }
+  },
+};
+
+type Shoot = (whom: "api" | "bare", path: string, more: Partial<Options>) => Promise<Result>;
+
+/** One run of autocannon; what is refused makes the figures worthless, and so fails. */
+function shooter(served: Served): Shoot {
+  return async (whom, path, more) => {
+    const headers = whom === "api" ? { authorization: `Bearer ${served.token}` } : {};
+    const result = await autocannon({ url: served[whom] + path, connections: CONNECTIONS, headers, ...more });
+    // A stereocentre that is not drawn is refused, in a thousandth of made-up molecules.
+    if (result.non2xx + result.errors > 0.02 * result["2xx"])
+      throw new Error(`${path}: ${result.non2xx} refused, ${result.errors} without an answer`);
+    return result;
+  };
+}
+
+/** Distinct molecules at a steady rate, whether or not the ones before are answered. */
+async function submit(shoot: Shoot, seconds: number): Promise<Result> {
+  const smiles = drugLikeSmiles(MOLECULES + SUBMIT_RATE * (seconds + 5)).slice(MOLECULES);
+  let next = 0;
+  const body = () =>
+    JSON.stringify({
+      molecules: [{ text: smiles[next++ % smiles.length], format: "smiles" }],
+      task: "optimize",
+    });
+  return shoot("api", "/v1/calculations", {
+    method: "POST",
+    connections: SUBMIT_CONNECTIONS,
+    overallRate: SUBMIT_RATE,
+    duration: seconds,
+    requests: [
+      {
+        setupRequest: (request) => ({
+          ...request,
+          body: body(),
+          headers: { ...request.headers, "content-type": "application/json" },
+        }),
+      },
+    ],
+  });
+}
+
+async function fill({ context, principal }: Lab): Promise<void> {
+  const records = drugLikeSmiles(MOLECULES).map((text) => ({ text, format: "smiles" as const }));
+  for (let at = 0; at < records.length; at += 400)
+    await perform(context, addMolecules, principal, { records: records.slice(at, at + 400) });
+}
+
+/** Limits are there for people: what is measured here is how fast it could go. */
+async function unlimited({ context, principal }: Lab): Promise<void> {
+  const set = { rate_limit_per_minute: 1_000_000, rate_limit_organization_per_minute: 10_000_000 };
+  await perform(context, configureOrgOperation, principal, { org: principal.org_id, set });
+}
+
+function serve(lab: Lab): ChildProcess {
+  const path = join(import.meta.dirname, "http-child.ts");
+  return spawn(process.execPath, [path, lab.home.path, lab.principal.org_id], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+}
+
+async function addressOf(child: ChildProcess): Promise<Served> {
+  if (child.stdout === null) throw new Error("no output to read");
+  for await (const line of createInterface({ input: child.stdout })) return JSON.parse(line) as Served;
+  throw new Error("the server ended before it served");
+}

@@ -1,0 +1,40 @@
+import { sql } from "kysely";
+import type { MetadataTx } from "../db/metadata.ts";
+import { isUuid } from "../ids.ts";
+import type { PageWish } from "../paging.ts";
+import type { AuditRow, ListAudit } from "./schema.ts";
+
+export type AuditFilter = Omit<ListAudit, "limit" | "cursor"> & PageWish & { chain_id: string };
+
+/** Rows of a chain, the last first, by keyset; names of those people whom the asker may know. */
+export async function selectAudit(tx: MetadataTx, filter: AuditFilter): Promise<AuditRow[]> {
+  let query = tx
+    .selectFrom("audit_logs as a")
+    .leftJoin("users as u", "u.user_id", "a.user_id")
+    .select(["a.seq", "a.audit_id", "a.ts", "a.user_id", "u.username", "a.action", "a.entity_type"])
+    .select(["a.entity_id", "a.pipeline_id", "a.job_id", "a.metadata", "a.hash"])
+    .where("a.chain_id", "=", filter.chain_id)
+    .orderBy("a.seq", "desc")
+    .limit(filter.limit);
+  if (filter.since !== undefined) query = query.where("a.ts", ">=", filter.since);
+  if (filter.until !== undefined) query = query.where("a.ts", "<", filter.until);
+  if (filter.user !== undefined)
+    query = isUuid(filter.user)
+      ? query.where("a.user_id", "=", filter.user)
+      : query.where("u.username", "=", filter.user);
+  if (filter.action !== undefined)
+    query = filter.action.includes(".")
+      ? query.where("a.action", "=", filter.action)
+      : query.where(sql<boolean>`starts_with(a.action, ${`${filter.action}.`})`);
+  if (filter.entity_type !== undefined) query = query.where("a.entity_type", "=", filter.entity_type);
+  if (filter.entity_id !== undefined) query = query.where("a.entity_id", "=", filter.entity_id);
+  if (filter.job_id !== undefined) query = query.where("a.job_id", "=", filter.job_id);
+  if (filter.pipeline_id !== undefined) query = query.where("a.pipeline_id", "=", filter.pipeline_id);
+  if (filter.before !== undefined) query = query.where("a.seq", "<", placeOf(filter.before.at));
+  return (await query.execute()) as AuditRow[];
+}
+
+/** A cursor may be made up: any number there is becomes a place. */
+function placeOf(at: string): number {
+  return Math.max(0, Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(Number(at))));
+}

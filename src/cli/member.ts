@@ -1,0 +1,172 @@
+import { type Command, Option } from "commander";
+import type { Static } from "typebox";
+import { AppError } from "../errors.ts";
+import type { Member } from "../people/member-schema.ts";
+import { INVITE_DAYS } from "../people/member-schema.ts";
+import {
+  acceptInvitationOperation,
+  addMemberOperation,
+  changeRolesOperation,
+  inviteMemberOperation,
+  listInvitations,
+  listMembers,
+  removeMemberOperation,
+  revokeInvitationOperation,
+} from "../people/operations.ts";
+import { USER_KINDS, type UserKind } from "../people/schema.ts";
+import type { Cli } from "./cli.ts";
+import { id, limit, ranged, roles } from "./options.ts";
+import { table, time } from "./out.ts";
+import { lost, newPassword } from "./shown-once.ts";
+
+type Member_ = Static<typeof Member>;
+type Page = { limit?: number; cursor?: string };
+type RoleOptions = { role: string[] };
+
+export function register(program: Command, cli: Cli): void {
+  const member = program.command("member").description("people and services of an organization");
+  member
+    .command("list")
+    .description("members with their roles, the newest accounts first")
+    .option("--role <role>", "only those with this role")
+    .addOption(new Option("--kind <kind>", "only these").choices([...USER_KINDS]))
+    .option("--limit <n>", "how many (50)", limit)
+    .option("--cursor <cursor>", "go on after an earlier page")
+    .action((options: Page & { role?: string; kind?: UserKind }) => list(cli, options));
+  member
+    .command("add <user>")
+    .description("make a user, by name, e-mail or id, a member at once (operator; others invite)")
+    .requiredOption("--role <roles>", "their roles; several with commas, or said again", roles)
+    .action(async (user: string, { role }: RoleOptions) =>
+      cli.out.result(await cli.ask(addMemberOperation, { user, roles: role }), described),
+    );
+  member
+    .command("roles <user>")
+    .description("give a member these roles and no other")
+    .requiredOption("--role <roles>", "their roles; several with commas, or said again", roles)
+    .action(async (user: string, { role }: RoleOptions) =>
+      cli.out.result(await cli.ask(changeRolesOperation, { user, roles: role }), described),
+    );
+  member
+    .command("remove <user>")
+    .description("end a membership, with its keys and open invitations (asks first)")
+    .action((user: string) => remove(cli, user));
+  member
+    .command("invite <email>")
+    .description("invite somebody: the token is printed this once, for you to send; nothing is mailed")
+    .requiredOption("--role <role>", "the role that they get")
+    .option("--days <n>", `how long it may be accepted (${INVITE_DAYS.default})`, ranged(1, INVITE_DAYS.most))
+    .action((email: string, options: { role: string; days?: number }) => invite(cli, email, options));
+  member
+    .command("invitations")
+    .description("invitations that can still be accepted, newest first")
+    .option("--limit <n>", "how many (50)", limit)
+    .option("--cursor <cursor>", "go on after an earlier page")
+    .action((options: Page) => invitations(cli, options));
+  member
+    .command("revoke <invitation-id>")
+    .description("take an open invitation back")
+    .action(async (text: string) => {
+      const gone = await cli.ask(revokeInvitationOperation, { invitation_id: id(text) });
+      cli.out.result(gone, ({ email }) => `the invitation of ${email} is taken back`);
+    });
+  member
+    .command("accept <token>")
+    .description("join by an invitation: as who is signed in, or with --username as a new user")
+    .option("--username <name>", "make an account; its password is typed, or given on standard input")
+    .action((token: string, options: { username?: string }) => accept(cli, token, options.username));
+}
+
+async function list(cli: Cli, options: Page & { role?: string; kind?: UserKind }): Promise<void> {
+  const page = await cli.ask(listMembers, { ...options });
+  cli.out.result(page, ({ items, next_cursor }) =>
+    [
+      table(
+        ["name", "kind", "roles", "state", "e-mail", "last signed in", "since"],
+        items.map((one) => [
+          one.username,
+          one.kind,
+          one.roles.join(", "),
+          one.enabled ? "enabled" : "disabled",
+          one.email,
+          one.last_login_at === null ? null : time(one.last_login_at),
+          time(one.joined_at),
+        ]),
+        "no member is so",
+      ),
+      ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
+    ].join("\n"),
+  );
+}
+
+function described({ username, roles }: Member_): string {
+  return `${username} is a member: ${roles.join(", ")}`;
+}
+
+async function remove(cli: Cli, user: string): Promise<void> {
+  const { name } = await cli.meant();
+  const question = `This ends the membership of ${user} in ${name}, with their keys for it. What they own there stays.`;
+  if (!(await cli.out.confirm(question, cli.options.yes ?? false))) {
+    cli.out.result({ done: false }, () => "nothing was done");
+    return;
+  }
+  const gone = await cli.ask(removeMemberOperation, { user });
+  cli.out.result(gone, ({ username, keys, invitations, service_keys }) =>
+    [
+      `${username} is no member any more: ${keys} keys and ${invitations} invitations were revoked`,
+      ...(service_keys === 0
+        ? []
+        : [
+            `${service_keys} keys of services were made by them and still work: replace them (\`aliquot key list\`)`,
+          ]),
+    ].join("\n"),
+  );
+}
+
+async function invite(cli: Cli, email: string, options: { role: string; days?: number }): Promise<void> {
+  const made = await cli.ask(inviteMemberOperation, { email, ...options }, { once: true });
+  const token = made.token ?? lost("`aliquot member invite` once more");
+  cli.out.result(made, ({ role, expires_at }) =>
+    [
+      `${email} may join as ${role} until ${time(expires_at)}, with this token, which can't be shown again:`,
+      `  ${token}`,
+      "send it to them alone; they run `aliquot member accept TOKEN --username NAME`, or ask POST /v1/invitations/accept",
+    ].join("\n"),
+  );
+}
+
+async function invitations(cli: Cli, options: Page): Promise<void> {
+  const page = await cli.ask(listInvitations, { ...options });
+  cli.out.result(page, ({ items, next_cursor }) =>
+    [
+      table(
+        ["e-mail", "role", "until", "id"],
+        items.map((one) => [one.email, one.role, time(one.expires_at), one.invitation_id]),
+        "no invitation is open",
+      ),
+      ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
+    ].join("\n"),
+  );
+}
+
+async function accept(cli: Cli, token: string, username: string | undefined): Promise<void> {
+  if (username === undefined && !cli.isRemote && cli.options.as === undefined)
+    throw new AppError(
+      "usage",
+      "say who joins: --username NAME makes an account, --as USER joins as somebody",
+    );
+  const joined =
+    username === undefined
+      ? await cli.ask(acceptInvitationOperation, { token }, { outside: true })
+      : await cli.ask(
+          acceptInvitationOperation,
+          { token, username, password: await newPassword(cli) },
+          { stranger: true },
+        );
+  cli.out.result(joined, ({ username: name, name: org, roles, created }) =>
+    [
+      `${name} is a member of ${org}: ${roles.join(", ")}`,
+      ...(created ? [`sign in with \`aliquot login --username ${name}\``] : []),
+    ].join("\n"),
+  );
+}

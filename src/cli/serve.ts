@@ -1,0 +1,54 @@
+import type { Command } from "commander";
+import { openLogger } from "../log.ts";
+import { enrol } from "../processes.ts";
+import type { Cli } from "./cli.ts";
+import { portNumber } from "./options.ts";
+
+export type Address = { host?: string; port?: number };
+
+export function register(program: Command, cli: Cli): void {
+  program
+    .command("serve")
+    .description(
+      "the API alone, until told to stop (Ctrl-C; twice ends at once); workers and relay run elsewhere",
+    )
+    .option("--host <address>", "listen at this address (API_HOST, else 127.0.0.1)")
+    .option("--port <n>", "and at this port (API_PORT, else 8000; 0: any that is free)", portNumber)
+    .action((address: Address) => serve(cli, address));
+}
+
+async function serve(cli: Cli, address: Address): Promise<void> {
+  const log = openLogger(cli.config.log_level);
+  const context = await cli.context({ log, purpose: "serve" });
+  const { startServer } = await import("../http/start.ts");
+  const server = await startServer(context, addressOf(cli, address));
+  const leave = await enrol(cli.home(), "serve", server.url);
+  try {
+    tellAddress(cli, server.url);
+    await untilAsked(server);
+  } finally {
+    leave();
+  }
+}
+
+/** What was said, else what is set. */
+export function addressOf({ config }: Cli, { host, port }: Address): { host: string; port: number } {
+  return { host: host ?? config.api.host, port: port ?? config.api.port };
+}
+
+/** The address, for people and programs that started us; and a word where others can read what is sent. */
+export function tellAddress(cli: Cli, url: string): void {
+  cli.out.line({ url, pid: process.pid }, () => `the API is at ${url}/v1, its reference at ${url}/docs`);
+  if (!/\/\/(127\.|localhost|\[::1\])/.test(url))
+    cli.out.say("others can reach it: put a proxy with TLS before it, and name that in API_TRUSTED_PROXIES");
+}
+
+/** First signal: in order. Second: at once. */
+async function untilAsked(server: { stop(): Promise<unknown>; kill(): Promise<void> }): Promise<void> {
+  await new Promise<void>((resolve) => {
+    let asked = 0;
+    const onSignal = () => void (asked++ === 0 ? server.stop() : server.kill()).then(() => resolve());
+    process.on("SIGINT", onSignal);
+    process.on("SIGTERM", onSignal);
+  });
+}

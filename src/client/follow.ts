@@ -1,0 +1,106 @@
+import { createParser, type EventSourceMessage } from "eventsource-parser";
+import { AppError } from "../errors.ts";
+import { pause } from "./pause.ts";
+import type { WireRequest } from "./request.ts";
+import type { Sender } from "./send.ts";
+import type { Session } from "./session.ts";
+
+export type FollowOptions = {
+  /** The last event that is known. */
+  after?: string;
+  signal?: AbortSignal;
+  /** How long the API may be away before following ends with `unavailable`; a minute unless said. */
+  away_ms?: number;
+  /** How soon a lost connection is made again the first time; a second unless said. */
+  retry_ms?: number;
+};
+
+export type FollowedEvent = { id: string; event: string; data: unknown };
+
+/** The API says something every 15 s, if only that it is there. */
+const SILENCE_MS = 45_000;
+const MOST_RETRY_MS = 10_000;
+
+/**
+ * Events of a stream as they come. Where the connection is lost, it is made again, with the id of the last event;
+ * an event `end` ends it. Throws AppError, and the signal's reason.
+ */
+export async function* followed(
+  sender: Sender,
+  session: Session,
+  request: WireRequest,
+  { after, signal, away_ms = 60_000, retry_ms = 1000 }: FollowOptions,
+): AsyncGenerator<FollowedEvent, void> {
+  let last = after;
+  let wait = retry_ms;
+  let away: number | undefined;
+  for (;;) {
+    signal?.throwIfAborted();
+    const silence = new Silence(signal);
+    let why: unknown;
+    try {
+      const headers: Record<string, string> = last === undefined ? {} : { "last-event-id": last };
+      const { response } = await sender.open(request, session, {
+        stream: true,
+        headers,
+        signal: silence.signal,
+      });
+      for await (const message of messages(response, silence)) {
+        [away, wait] = [undefined, retry_ms];
+        if (message.event === "end") return;
+        last = message.id ?? last;
+        yield { id: message.id ?? "", event: message.event ?? "message", data: JSON.parse(message.data) };
+      }
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      if (thrown instanceof AppError && !thrown.retryable) throw thrown;
+      why = thrown;
+    } finally {
+      silence.end();
+    }
+    away ??= performance.now();
+    if (performance.now() - away + wait > away_ms) throw lost(why, sender.url);
+    await pause(wait, signal);
+    wait = Math.min(MOST_RETRY_MS, wait * 2);
+  }
+}
+
+function lost(why: unknown, url: string): AppError {
+  if (why instanceof AppError) return why;
+  return new AppError("unavailable", `the stream from ${url} was lost`, { cause: why });
+}
+
+/** Messages of one connection; comments say only that it lives. */
+async function* messages(response: Response, silence: Silence): AsyncGenerator<EventSourceMessage, void> {
+  const ready: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (message) => void ready.push(message) });
+  const decoder = new TextDecoder();
+  for await (const bytes of response.body ?? []) {
+    silence.broken();
+    parser.feed(decoder.decode(bytes, { stream: true }));
+    yield* ready.splice(0);
+  }
+}
+
+/** Ends a connection on which nothing comes any more, as after a cable was pulled. */
+class Silence {
+  readonly #controller = new AbortController();
+  readonly signal: AbortSignal;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(outer: AbortSignal | undefined) {
+    const { signal } = this.#controller;
+    this.signal = outer === undefined ? signal : AbortSignal.any([outer, signal]);
+    this.broken();
+  }
+
+  broken(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#controller.abort(), SILENCE_MS);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#controller.abort();
+  }
+}

@@ -1,0 +1,59 @@
+import { AppError, type AppErrorOptions, ERROR_KINDS, type ErrorKind, type FieldError } from "../errors.ts";
+
+type Problem = {
+  type?: unknown;
+  detail?: unknown;
+  title?: unknown;
+  code?: unknown;
+  request_id?: unknown;
+  fields?: unknown;
+};
+
+/** What a status means where nothing else is said, as by a proxy that has nobody to ask. */
+const KINDS: Record<number, ErrorKind> = {
+  401: "unauthenticated",
+  403: "forbidden",
+  404: "not_found",
+  409: "conflict",
+  412: "conflict",
+  422: "bad_input",
+  429: "quota",
+  502: "unavailable",
+  503: "unavailable",
+  504: "unavailable",
+};
+
+/** An answer that is an error, as the AppError that it was at the other side. */
+export function errorOf(status: number, text: string, where: string): AppError {
+  const problem = problemOf(text);
+  const kind = kindOf(problem, status);
+  if (problem === undefined) {
+    const from =
+      kind === "not_found" ? "what answers there may be no Aliquot" : "look at what stands before it";
+    return new AppError(kind, `${where} answered ${status} without saying why: ${from}`);
+  }
+  const { code, fields, request_id } = problem;
+  const message = String(problem.detail ?? problem.title ?? `${where} answered ${status}`);
+  return new AppError(kind, message, {
+    ...(typeof code === "string" ? { code: code as NonNullable<AppErrorOptions["code"]> } : {}),
+    fields: Array.isArray(fields) ? (fields as FieldError[]) : [],
+    ...(typeof request_id === "string" ? { detail: `request ${request_id} to ${where}` } : {}),
+  });
+}
+
+function problemOf(text: string): Problem | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const isProblem = typeof value === "object" && value !== null && ("detail" in value || "title" in value);
+    return isProblem ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `/docs/errors#not_found` is a not_found; a kind of a newer API is what its status says. */
+function kindOf(problem: Problem | undefined, status: number): ErrorKind {
+  const named = String(problem?.type ?? "").split("#")[1] ?? "";
+  if (Object.hasOwn(ERROR_KINDS, named)) return named as ErrorKind;
+  return KINDS[status] ?? (status < 500 ? "usage" : "internal");
+}

@@ -1,0 +1,98 @@
+import { type AccessRow, selectOptionalAccess } from "../access/access-store.ts";
+import { drawKey } from "../access/api-key.ts";
+import type { Permission } from "../access/permissions.ts";
+import { inOrganization, require } from "../access/policy.ts";
+import { acting, type OrgPrincipal } from "../access/principal.ts";
+import type { MetadataTx } from "../db/metadata.ts";
+import { AppError } from "../errors.ts";
+import { newId, sha256 } from "../ids.ts";
+import type { ApiKey, KeyCreate, MadeKey } from "./key-schema.ts";
+import { countKeys, insertKey, selectOptionalMemberKind } from "./keys-store.ts";
+import type { IdentityCall } from "./sign-in.ts";
+
+/** Whoever has more does not know any longer which is which. */
+const MOST_KEYS = 100;
+
+/**
+ * Makes a key for oneself, or for a service account of the organization; it acts there and nowhere else. The key is
+ * in this answer and never again: a repeated request gets the row without it.
+ * Throws AppError: usage (no organization), bad_input (when it ends), forbidden (a scope that its owner does not have;
+ * a service account that may do more than the asker; another person), not_found, quota.
+ */
+export async function createKey(call: IdentityCall, input: KeyCreate): Promise<MadeKey> {
+  const { services, tools } = call;
+  const principal = inOrganization(call.principal);
+  const expires_at = endOf(input, Date.now());
+  return services.metadata.system(async (tx) => {
+    const known = await tools.find(tx);
+    if (known?.answer != null) return known.answer as MadeKey;
+    const owner = await ownerOf(tx, principal, input);
+    const { org_id } = principal;
+    const { user_id } = owner;
+    if ((await countKeys(tx, { user_id, org_id })) >= MOST_KEYS)
+      throw new AppError("quota", `an account has ${MOST_KEYS} keys in an organization at most: revoke one`);
+    const { key, prefix } = drawKey();
+    const row = await insertKey(tx, {
+      key_id: newId(),
+      org_id,
+      user_id,
+      prefix,
+      key_hash: sha256(key),
+      name: input.name,
+      scopes: input.scopes ?? null,
+      expires_at,
+      created_by: principal.user_id,
+    });
+    const made = { ...row, key };
+    await tools.audit(tx, toldOf(row));
+    await tools.keep(tx, made);
+    return made;
+  });
+}
+
+/** Of a key: whose and with which scopes, never its name, which may be anything, nor any part of it. */
+export function toldOf({ key_id, org_id, user_id, scopes }: ApiKey) {
+  return {
+    entity_type: "api_key",
+    entity_id: key_id,
+    org_id,
+    metadata: { owner_id: user_id, ...(scopes === null ? {} : { scopes }) },
+  };
+}
+
+function endOf({ expires_at, days }: KeyCreate, now: number): string | null {
+  if (expires_at !== undefined && days !== undefined)
+    throw new AppError("bad_input", "expires_at and days both say when the key ends: give one of them");
+  if (days !== undefined) return new Date(now + days * 86_400_000).toISOString();
+  if (expires_at === undefined) return null;
+  const end = Date.parse(expires_at);
+  if (end > now) return new Date(end).toISOString();
+  const rule = "must be in the future";
+  throw new AppError("bad_input", `expires_at ${rule}`, { fields: [{ path: "/expires_at", rule }] });
+}
+
+/** Throws AppError where the asker may not make such a key for whom they name. */
+async function ownerOf(tx: MetadataTx, asker: OrgPrincipal, input: KeyCreate): Promise<AccessRow> {
+  const { org_id } = asker;
+  const user_id = input.user_id ?? asker.user_id;
+  const isOther = user_id !== asker.user_id;
+  if (isOther) {
+    require(asker, "keys:manage");
+    const kind = await selectOptionalMemberKind(tx, { user_id, org_id });
+    if (kind === undefined) throw new AppError("not_found", "no such account in this organization");
+    if (kind === "person")
+      throw new AppError("forbidden", "a key acts as its owner: nobody makes one for another person");
+  }
+  const owner = await selectOptionalAccess(tx, { user_id, org_id });
+  if (owner === undefined || !owner.enabled || !(owner.is_member || owner.is_admin))
+    throw new AppError("not_found", "no such account in this organization");
+  const { permissions: own, is_org_admin } = acting(owner, org_id);
+  const scopes = input.scopes as Permission[] | undefined;
+  const lacking = scopes?.find((scope) => !own.has(scope));
+  if (lacking !== undefined)
+    throw new AppError("forbidden", `the key's owner does not have ${lacking}: leave it out of the scopes`);
+  const more = (scopes ?? [...own]).find((name) => !asker.permissions.has(name));
+  if (isOther && (more !== undefined || (is_org_admin && !asker.is_org_admin)))
+    throw new AppError("forbidden", "this account may do more than you: a key for it is not yours to make");
+  return owner;
+}

@@ -1,0 +1,86 @@
+import { sql } from "kysely";
+import type { MetadataTx } from "../db/metadata.ts";
+import type { PageWish } from "../paging.ts";
+import type { ApiKey } from "./key-schema.ts";
+
+function keys(tx: MetadataTx) {
+  return tx
+    .selectFrom("api_keys as k")
+    .leftJoin("users as u", "u.user_id", "k.user_id")
+    .select(["k.key_id", "k.prefix", "k.name", "k.user_id", "u.username", "k.org_id", "k.scopes"])
+    .select(["k.is_active", "k.last_used_at", "k.expires_at", "k.created_by", "k.created_at"]);
+}
+
+export type NewKey = {
+  key_id: string;
+  org_id: string;
+  user_id: string;
+  prefix: string;
+  key_hash: string;
+  name: string;
+  scopes: string[] | null;
+  expires_at: string | null;
+  created_by: string;
+};
+
+export async function insertKey(tx: MetadataTx, key: NewKey): Promise<ApiKey> {
+  await tx.insertInto("api_keys").values(key).execute();
+  return keys(tx).where("k.key_id", "=", key.key_id).executeTakeFirstOrThrow();
+}
+
+/** Keys of somebody in an organization that may be used; their row is locked, so that two at once are two. */
+export async function countKeys(tx: MetadataTx, who: { user_id: string; org_id: string }): Promise<number> {
+  await sql`SELECT FROM users WHERE user_id = ${who.user_id} FOR NO KEY UPDATE`.execute(tx);
+  const counted = await sql<{ keys: number }>`
+    SELECT count(*)::integer AS keys FROM api_keys
+    WHERE user_id = ${who.user_id} AND org_id = ${who.org_id} AND ${isUsable()}`.execute(tx);
+  return counted.rows[0]?.keys ?? 0;
+}
+
+export type KeyFilter = PageWish & { user_id?: string; active?: boolean };
+
+/** Keys that the transaction's person may see in their organization, newest first. */
+export async function selectKeys(tx: MetadataTx, filter: KeyFilter): Promise<ApiKey[]> {
+  let query = keys(tx).orderBy("k.key_id", "desc").limit(filter.limit);
+  if (filter.user_id !== undefined) query = query.where("k.user_id", "=", filter.user_id);
+  if (filter.active !== undefined)
+    query = query.where(filter.active ? isUsable() : sql<boolean>`NOT (${isUsable()})`);
+  if (filter.before !== undefined) query = query.where("k.key_id", "<", filter.before.id);
+  return query.execute();
+}
+
+/** A key of an organization under lock. */
+export async function lockOptionalKey(
+  tx: MetadataTx,
+  who: { key_id: string; org_id: string },
+): Promise<ApiKey | undefined> {
+  return keys(tx)
+    .where("k.key_id", "=", who.key_id)
+    .where("k.org_id", "=", who.org_id)
+    .forUpdate("k")
+    .executeTakeFirst();
+}
+
+export async function revokeKey(tx: MetadataTx, keyId: string): Promise<void> {
+  await tx.updateTable("api_keys").set({ is_active: false }).where("key_id", "=", keyId).execute();
+}
+
+/** The kind of a member of an organization; undefined where nobody there has this id. */
+export async function selectOptionalMemberKind(
+  tx: MetadataTx,
+  who: { user_id: string; org_id: string },
+): Promise<"person" | "service" | undefined> {
+  const row = await tx
+    .selectFrom("users as u")
+    .innerJoin("memberships as m", "m.user_id", "u.user_id")
+    .select(sql<"person" | "service">`u.kind`.as("kind"))
+    .where("u.user_id", "=", who.user_id)
+    .where("m.org_id", "=", who.org_id)
+    .where("u.erased_at", "is", null)
+    .executeTakeFirst();
+  return row?.kind;
+}
+
+function isUsable() {
+  return sql<boolean>`is_active AND (expires_at IS NULL OR expires_at > now())`;
+}

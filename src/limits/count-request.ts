@@ -1,0 +1,49 @@
+import type { Principal } from "../access/principal.ts";
+import { Believed } from "../believed.ts";
+import { SETTING_KEYS } from "../orgs/setting-keys.ts";
+import { selectSettings } from "../orgs/settings-store.ts";
+import type { Services } from "../services.ts";
+import { type Limits, type Taken, takeFrom } from "./take.ts";
+import { takerOf } from "./taker.ts";
+
+/** What nobody may ask in a minute, from one address. */
+export const ADDRESS_PER_MINUTE = 60;
+
+const DEFAULTS: Limits = {
+  each: SETTING_KEYS.rate_limit_per_minute.default,
+  organization: SETTING_KEYS.rate_limit_organization_per_minute.default,
+};
+
+type Doors = Pick<Services, "cache" | "metadata">;
+
+const LIMITS = new Believed<Limits>();
+
+/**
+ * Counts a request of a principal, and says whether it may be answered. Of somebody whose token is refused it counts
+ * as nobody's. What an organization says of its limits is believed for 10 s; while it can't be asked the defaults hold.
+ */
+export async function countRequest(doors: Doors, principal: Principal, address: string): Promise<Taken> {
+  const limits = principal.via === "nobody" ? ofNobody() : await limitsOf(doors, principal.org_id);
+  return takeFrom(doors.cache, limits, takerOf(principal, address));
+}
+
+function ofNobody(): Limits {
+  return { each: ADDRESS_PER_MINUTE, organization: 0 };
+}
+
+async function limitsOf(doors: Doors, orgId: string | null): Promise<Limits> {
+  if (orgId === null) return DEFAULTS;
+  return LIMITS.of(doors.metadata, orgId, () => readLimits(doors, orgId)).catch(() => DEFAULTS);
+}
+
+async function readLimits({ metadata }: Doors, orgId: string): Promise<Limits> {
+  const { config } = await metadata.system((tx) => selectSettings(tx, orgId));
+  return {
+    each: perMinute(config["rate_limit_per_minute"]) ?? DEFAULTS.each,
+    organization: perMinute(config["rate_limit_organization_per_minute"]) ?? DEFAULTS.organization,
+  };
+}
+
+function perMinute(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : undefined;
+}

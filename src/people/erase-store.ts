@@ -1,0 +1,51 @@
+import { sql } from "kysely";
+import type { MetadataTx } from "../db/metadata.ts";
+
+/** Puts a tombstone where a person's identity was. Returns when. */
+export async function updateErased(
+  tx: MetadataTx,
+  userId: string,
+  tombstone: { username: string; email: string },
+): Promise<string> {
+  const row = await tx
+    .updateTable("users")
+    .set({
+      ...tombstone,
+      hashed_password: null,
+      auth_provider: "local",
+      enabled: false,
+      is_admin: false,
+      last_login_at: null,
+      erased_at: sql<string>`now()`,
+    })
+    .where("user_id", "=", userId)
+    .returning("erased_at")
+    .executeTakeFirstOrThrow();
+  return row.erased_at ?? "";
+}
+
+/** Refuses every key for good, and forgets what its owner called it. Returns how many were good before. */
+export async function eraseKeys(tx: MetadataTx, userId: string): Promise<number> {
+  const good = await sql<{ keys: number }>`
+    SELECT count(*) AS keys FROM api_keys WHERE user_id = ${userId} AND is_active`.execute(tx);
+  await tx
+    .updateTable("api_keys")
+    .set({ is_active: false, name: "erased" })
+    .where("user_id", "=", userId)
+    .execute();
+  return good.rows[0]?.keys ?? 0;
+}
+
+/**
+ * What says who somebody is, or acts for them: sessions, resets, invitations that they sent or that were sent to
+ * their address, identities elsewhere, memberships, and answers that are kept for a repeated request. Rows that only
+ * have their id stay: what they made, the job index, the audit log.
+ */
+export async function deletePersonal(tx: MetadataTx, userId: string, email: string | null): Promise<void> {
+  await sql`DELETE FROM tokens WHERE user_id = ${userId}
+    OR (kind = 'invite' AND (created_by = ${userId} OR lower(email) = lower(${email})))`.execute(tx);
+  await tx.deleteFrom("identities").where("user_id", "=", userId).execute();
+  await tx.deleteFrom("memberships").where("user_id", "=", userId).execute();
+  await sql`DELETE FROM idempotency_keys WHERE principal_id = ${userId}
+    OR answer ->> 'user_id' = ${userId} OR lower(answer ->> 'email') = lower(${email})`.execute(tx);
+}

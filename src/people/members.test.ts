@@ -1,0 +1,469 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import type { Static, TSchema } from "typebox";
+import { makeOrg, openTestContext, person, withPermissions } from "../../test/support/context.ts";
+import { localPrincipal, NOBODY, type OrgPrincipal, type Principal } from "../access/principal.ts";
+import { verifyChain } from "../audit/chain.ts";
+import { AppError } from "../errors.ts";
+import { createKeyOperation } from "../identity/operations.ts";
+import { newId } from "../ids.ts";
+import type { Operation } from "../operation.ts";
+import { configureOrgOperation } from "../orgs/operations.ts";
+import type { Org } from "../orgs/schema.ts";
+import { type PerformOptions, perform } from "../perform.ts";
+import {
+  acceptInvitationOperation,
+  addMemberOperation,
+  changeRolesOperation,
+  createRoleOperation,
+  createServiceOperation,
+  deleteRoleOperation,
+  inviteMemberOperation,
+  listInvitations,
+  listMembers,
+  listRoles,
+  removeMemberOperation,
+  revokeInvitationOperation,
+  updateRoleOperation,
+} from "./operations.ts";
+
+const context = await openTestContext({ after });
+const PASSWORD = "a long enough one";
+const org = await makeOrg(context);
+const other = await makeOrg(context);
+const owner = await person(context, org, "owner");
+const admin = await person(context, org, "admin");
+const viewer = await person(context, org, "viewer");
+const foreigner = await person(context, other, "owner");
+
+const ask = <I extends TSchema, O extends TSchema, P>(
+  who: Principal,
+  operation: Operation<I, O, P>,
+  input: Static<I>,
+  options: PerformOptions = {},
+): Promise<Static<O>> => perform(context, operation, who, input, options);
+const operatorIn = async ({ org_id }: Pick<Org, "org_id">): Promise<OrgPrincipal> => ({
+  ...(await localPrincipal(context.metadata, "admin", org_id)),
+  org_id,
+});
+const operator = await operatorIn(org);
+const fails =
+  (kind: string, says = /./) =>
+  (error: unknown) => {
+    assert.ok(error instanceof AppError && error.kind === kind, String(error));
+    assert.match(error.message, says);
+    return true;
+  };
+const rolesOf = async (who: Principal, in_: Principal = operator) =>
+  (await ask(in_, listMembers, { limit: 1000 })).items.find(({ user_id }) => user_id === who.user_id)?.roles;
+let drawn = 0;
+const nobodysName = () => `new-${process.pid}-${++drawn}`;
+
+test("members are told to members, addresses to who manages them, and nothing to anybody else", async () => {
+  const seen = await ask(viewer, listMembers, {});
+  const names = seen.items.map(({ username }) => username);
+  assert.deepEqual(
+    names.toSorted(),
+    ["admin", owner, admin, viewer].map((one) => (typeof one === "string" ? one : one.username)).toSorted(),
+  );
+  assert.ok(seen.items.every(({ email, last_login_at }) => email === null && last_login_at === null));
+  const managed = await ask(admin, listMembers, { role: "owner", kind: "person" });
+  assert.deepEqual(managed.items.map(({ email }) => email).toSorted(), [
+    "admin@localhost",
+    `${owner.username}@example.org`,
+  ]);
+  assert.ok((await ask(foreigner, listMembers, {})).items.every(({ user_id }) => user_id !== viewer.user_id));
+  await assert.rejects(ask({ ...viewer, org_id: null }, listMembers, {}), fails("usage"));
+  const first = await ask(viewer, listMembers, { limit: 3 });
+  const next = await ask(viewer, listMembers, { limit: 3, cursor: first.next_cursor ?? "" });
+  assert.deepEqual([...first.items, ...next.items], seen.items);
+});
+
+test("a foreign member and a missing one are the same 404, to every change", async () => {
+  const { username, user_id } = foreigner;
+  const changes = [
+    (user: string) => ask(owner, removeMemberOperation, { user }),
+    (user: string) => ask(owner, changeRolesOperation, { user, roles: ["viewer"] }),
+    (user: string) => ask(owner, addMemberOperation, { user, roles: ["viewer"] }),
+  ];
+  for (const change of changes) {
+    const said = new Set<string>();
+    for (const user of [username, user_id, `${username}@example.org`, "nobody-at-all", newId()])
+      await assert.rejects(change(user), (error: AppError) => {
+        said.add(error.message.replace(user, "X"));
+        return fails("not_found")(error);
+      });
+    assert.equal(said.size, 1, [...said].join("\n"));
+  }
+  assert.deepEqual(await rolesOf(foreigner, foreigner), ["owner"]);
+});
+
+test("the operator adds anybody, once; who it is decides about themselves only", async () => {
+  const added = await ask(operator, addMemberOperation, {
+    user: foreigner.username,
+    roles: ["viewer", "scientist"],
+  });
+  assert.deepEqual(added.roles, ["scientist", "viewer"]);
+  await assert.rejects(
+    ask(operator, addMemberOperation, { user: foreigner.user_id, roles: ["viewer"] }),
+    fails("conflict", /a member already/),
+  );
+  await assert.rejects(
+    ask(operator, addMemberOperation, { user: "nobody", roles: ["viewer"] }),
+    fails("not_found"),
+  );
+  const gone = await ask(owner, removeMemberOperation, { user: foreigner.username });
+  assert.equal(gone.user_id, foreigner.user_id);
+  assert.equal(await rolesOf(foreigner), undefined);
+  await assert.rejects(
+    localPrincipal(context.metadata, foreigner.username, org.org_id),
+    fails("not_found"),
+    "they are out",
+  );
+});
+
+test("nobody gives a role that gives more than they have, or stands above them", async () => {
+  const target = await person(context, org, "viewer");
+  const give = (who: Principal, ...roles: string[]) =>
+    ask(who, changeRolesOperation, { user: target.username, roles });
+  await assert.rejects(give(admin, "owner"), fails("forbidden", /only an owner/));
+  assert.deepEqual((await give(admin, "admin")).roles, ["admin"]);
+  assert.deepEqual((await give(owner, "owner", "viewer")).roles, ["owner", "viewer"]);
+  await assert.rejects(
+    give(admin, "viewer"),
+    fails("forbidden", /only an owner/),
+    "an admin takes an owner's role",
+  );
+  await assert.rejects(
+    ask(admin, removeMemberOperation, { user: target.username }),
+    fails("forbidden", /only an owner/),
+  );
+  assert.deepEqual((await give(owner, "viewer")).roles, ["viewer"]);
+  // A key of an owner that may manage members and nothing else.
+  const key = { ...withPermissions(owner, ["members:manage", "members:read"]), via: "key" as const };
+  await assert.rejects(give(key, "scientist"), fails("forbidden", /jobs:submit/));
+  await assert.rejects(give(viewer, "viewer"), fails("forbidden", /members:manage/));
+});
+
+test("a custom role that manages members reaches neither admins nor what it lacks itself", async () => {
+  const role = await ask(owner, createRoleOperation, {
+    name: "hr",
+    permissions: ["members:read", "members:manage", "jobs:read", "members:read"],
+  });
+  assert.deepEqual(role.permissions, ["jobs:read", "members:manage", "members:read"]);
+  const hr = await person(context, org, "viewer");
+  await ask(owner, changeRolesOperation, { user: hr.username, roles: ["hr"] });
+  const asker = {
+    ...hr,
+    ...(await localPrincipal(context.metadata, hr.username, org.org_id)),
+    org_id: org.org_id,
+  };
+  const target = await person(context, org, "viewer");
+  for (const roles of [["scientist"], ["viewer", "admin"], ["owner"]])
+    await assert.rejects(
+      ask(asker, changeRolesOperation, { user: target.username, roles }),
+      fails("forbidden"),
+    );
+  for (const user of [admin.username, owner.username])
+    await assert.rejects(ask(asker, removeMemberOperation, { user }), fails("forbidden"));
+  await assert.rejects(
+    ask(asker, updateRoleOperation, { role: "hr", permissions: ["members:manage", "jobs:submit"] }),
+    fails("forbidden", /jobs:submit/),
+    "their own role into more",
+  );
+  await assert.rejects(
+    ask(asker, createRoleOperation, { name: "more", permissions: ["orgs:delete"] }),
+    fails("forbidden", /orgs:delete/),
+  );
+  await assert.rejects(
+    ask(asker, inviteMemberOperation, { email: "more@example.org", role: "scientist" }),
+    fails("forbidden"),
+  );
+  await assert.rejects(
+    ask(asker, createServiceOperation, { username: nobodysName() }),
+    fails("forbidden"),
+    "a service that may do more",
+  );
+  assert.deepEqual((await ask(asker, changeRolesOperation, { user: target.username, roles: ["hr"] })).roles, [
+    "hr",
+  ]);
+  // What they were allowed when they asked is asked again: it was taken meanwhile.
+  await ask(owner, changeRolesOperation, { user: hr.username, roles: ["viewer"] });
+  await assert.rejects(
+    ask(asker, removeMemberOperation, { user: target.username }),
+    fails("forbidden", /members:manage/),
+  );
+  await ask(owner, removeMemberOperation, { user: hr.username });
+  await assert.rejects(ask(asker, removeMemberOperation, { user: target.username }), fails("not_found"));
+});
+
+test("roles: the system's are nobody's to change, names never meet, one that somebody has stays", async () => {
+  const made = await ask(owner, createRoleOperation, { name: "Assay", permissions: ["jobs:read"] });
+  assert.deepEqual([made.system, made.org_id, made.members], [false, org.org_id, 0]);
+  for (const name of ["assay", "Owner", "viewer", "SERVICE"])
+    await assert.rejects(
+      ask(owner, createRoleOperation, { name, permissions: ["jobs:read"] }),
+      fails("conflict"),
+    );
+  for (const name of [" x", "a,b", "a\u200bb", newId()])
+    await assert.rejects(
+      ask(owner, createRoleOperation, { name, permissions: ["jobs:read"] }),
+      fails("bad_input"),
+    );
+  await assert.rejects(
+    ask(operator, createRoleOperation, { name: "god", permissions: ["users:manage" as "jobs:read"] }),
+    fails("bad_input"),
+    "the operator's permissions are in no role",
+  );
+  await assert.rejects(
+    ask(owner, updateRoleOperation, { role: "viewer", name: "looker" }),
+    fails("forbidden"),
+  );
+  await assert.rejects(ask(owner, deleteRoleOperation, { role: "owner" }), fails("forbidden"));
+  await assert.rejects(ask(owner, updateRoleOperation, { role: "Assay", name: "admin" }), fails("conflict"));
+  await assert.rejects(ask(owner, updateRoleOperation, { role: "Assay" }), fails("usage"));
+  const hand = await person(context, org, "viewer");
+  await ask(owner, changeRolesOperation, { user: hand.username, roles: [made.role_id] });
+  const changed = await ask(owner, updateRoleOperation, {
+    role: "Assay",
+    name: "bench",
+    permissions: ["jobs:submit"],
+  });
+  assert.deepEqual([changed.name, changed.permissions, changed.members], ["bench", ["jobs:submit"], 1]);
+  const now = await localPrincipal(context.metadata, hand.username, org.org_id);
+  assert.deepEqual([...now.permissions], ["jobs:submit"]);
+  await assert.rejects(ask(owner, deleteRoleOperation, { role: "bench" }), fails("conflict", /has the role/));
+  // Another organization has neither the role nor a word of it.
+  await assert.rejects(
+    ask(foreigner, updateRoleOperation, { role: made.role_id, name: "x" }),
+    fails("not_found"),
+  );
+  await assert.rejects(ask(foreigner, deleteRoleOperation, { role: "bench" }), fails("not_found"));
+  assert.ok((await ask(foreigner, listRoles, {})).items.every(({ system }) => system));
+  await ask(owner, changeRolesOperation, { user: hand.username, roles: ["viewer"] });
+  assert.equal((await ask(owner, deleteRoleOperation, { role: "bench" })).role_id, made.role_id);
+});
+
+test("an organization keeps an owner who can act, also where two remove each other at once", async () => {
+  for (let round = 0; round < 5; round++) {
+    const lab = await makeOrg(context);
+    const [one, two] = [await person(context, lab, "owner"), await person(context, lab, "owner")];
+    const boss = await operatorIn(lab);
+    await ask(one, removeMemberOperation, { user: "admin" });
+    const user = one.username;
+    const hands = [
+      () => ask(one, removeMemberOperation, { user: two.username }),
+      () =>
+        round % 2 === 0
+          ? ask(two, removeMemberOperation, { user })
+          : ask(two, changeRolesOperation, { user, roles: ["viewer"] }),
+    ];
+    const ends = await Promise.allSettled(hands.map((hand) => hand()));
+    assert.equal(ends.filter(({ status }) => status === "fulfilled").length, 1, "one of two");
+    const left = (await ask(boss, listMembers, { role: "owner" })).items;
+    assert.equal(left.length, 1);
+    const [last] = left;
+    const as = {
+      ...boss,
+      ...(await localPrincipal(context.metadata, last?.username ?? "", lab.org_id)),
+      org_id: lab.org_id,
+    };
+    for (const who of [as, boss]) {
+      await assert.rejects(
+        ask(who, removeMemberOperation, { user: as.username }),
+        fails("conflict", new RegExp(`last owner of ${lab.name} \\(${lab.slug}\\)`)),
+      );
+      await assert.rejects(
+        ask(who, changeRolesOperation, { user: as.username, roles: ["admin"] }),
+        fails("conflict", /last owner/),
+      );
+    }
+  }
+});
+
+test("an owner who is disabled does not count, and a service owns nothing", async () => {
+  const lab = await makeOrg(context);
+  const boss = await operatorIn(lab);
+  const asleep = await person(context, lab, "owner");
+  await context.superuser("UPDATE users SET enabled = false WHERE user_id = $1", [asleep.user_id]);
+  await assert.rejects(ask(boss, removeMemberOperation, { user: "admin" }), fails("conflict", /last owner/));
+  await assert.rejects(
+    ask(boss, createServiceOperation, { username: nobodysName(), roles: ["owner"] }),
+    fails("conflict", /only people/),
+  );
+  await ask(boss, removeMemberOperation, { user: asleep.username });
+});
+
+test("a service account: made by an admin, seen by members, without address or password", async () => {
+  const username = nobodysName();
+  const robot = await ask(admin, createServiceOperation, { username });
+  assert.deepEqual([robot.kind, robot.roles, robot.email], ["service", ["service"], null]);
+  const key = await ask(admin, createKeyOperation, { name: "nightly", user_id: robot.user_id });
+  assert.match(key.key ?? "", /^alq_/);
+  await assert.rejects(ask(admin, createServiceOperation, { username }), fails("conflict", /taken/));
+  const leaving = await person(context, org, "admin");
+  await ask(leaving, createKeyOperation, { name: "mine" });
+  await ask(leaving, createKeyOperation, { name: "known to me", user_id: robot.user_id });
+  const gone = await ask(owner, removeMemberOperation, { user: leaving.username });
+  assert.deepEqual([gone.keys, gone.service_keys], [1, 1]);
+  assert.equal((await ask(admin, removeMemberOperation, { user: username })).keys, 2);
+});
+
+test("an invitation is used once, also by two at once, by who signs up or is signed in", async () => {
+  const email = `${nobodysName()}@example.org`;
+  const invite = (role = "scientist") => ask(admin, inviteMemberOperation, { email, role });
+  const made = await invite();
+  const open = (await ask(admin, listInvitations, {})).items;
+  assert.deepEqual(open.find(({ invitation_id }) => invitation_id === made.invitation_id)?.email, email);
+  assert.ok(!JSON.stringify(open).includes(made.token ?? "?"));
+  const username = nobodysName();
+  const token = made.token ?? "";
+  await assert.rejects(
+    ask(NOBODY, acceptInvitationOperation, { token }),
+    fails("bad_input", /username is needed/),
+  );
+  await assert.rejects(
+    ask(NOBODY, acceptInvitationOperation, { token, username, password: `${username}` }),
+    fails("bad_input"),
+    "a poor password",
+  );
+  const ends = await Promise.allSettled(
+    [username, nobodysName()].map((name) =>
+      ask(NOBODY, acceptInvitationOperation, { token, username: name, password: PASSWORD }),
+    ),
+  );
+  const joined = ends.flatMap((end) => (end.status === "fulfilled" ? [end.value] : []));
+  assert.deepEqual(
+    joined.map(({ roles, created, org_id }) => [roles, created, org_id]),
+    [[["scientist"], true, org.org_id]],
+  );
+  const [found] = await context.superuser("SELECT email FROM users WHERE username = $1", [
+    joined[0]?.username,
+  ]);
+  assert.equal(found?.["email"], email);
+  await assert.rejects(ask(viewer, acceptInvitationOperation, { token }), fails("not_found"));
+  await assert.rejects(invite(), fails("conflict", /a member already/));
+  // A foreigner with an account joins as themselves; their address is nobody's business of the asker's.
+  const second = await ask(admin, inviteMemberOperation, {
+    email: `${foreigner.username}@example.org`,
+    role: "viewer",
+  });
+  const again = { token: second.token ?? "", username: nobodysName(), password: PASSWORD };
+  await assert.rejects(ask(NOBODY, acceptInvitationOperation, again), fails("conflict", /sign in with it/));
+  const asKey = { ...foreigner, via: "key" as const };
+  await assert.rejects(ask(asKey, acceptInvitationOperation, { token: again.token }), fails("forbidden"));
+  const into = await ask(foreigner, acceptInvitationOperation, { token: again.token });
+  assert.deepEqual([into.created, into.user_id, into.roles], [false, foreigner.user_id, ["viewer"]]);
+  await ask(owner, removeMemberOperation, { user: foreigner.username });
+});
+
+test("an invitation ends when it is taken back, replaced, late, or its sender may invite no more", async () => {
+  const email = `${nobodysName()}@example.org`;
+  const sender = await person(context, org, "admin");
+  const tokenOf = async (who: Principal) => await ask(who, inviteMemberOperation, { email, role: "viewer" });
+  const closed = async (token: string | null, why: string) =>
+    assert.rejects(
+      ask(NOBODY, acceptInvitationOperation, {
+        token: token ?? "",
+        username: nobodysName(),
+        password: PASSWORD,
+      }),
+      fails("not_found", /no such invitation is open/),
+      why,
+    );
+  const first = await tokenOf(sender);
+  const next = await tokenOf(sender);
+  await closed(first.token, "replaced");
+  await assert.rejects(
+    ask(foreigner, revokeInvitationOperation, { invitation_id: next.invitation_id }),
+    fails("not_found"),
+  );
+  await ask(admin, revokeInvitationOperation, { invitation_id: next.invitation_id });
+  await closed(next.token, "taken back");
+  await assert.rejects(
+    ask(admin, revokeInvitationOperation, { invitation_id: next.invitation_id }),
+    fails("not_found"),
+  );
+  const late = await tokenOf(sender);
+  await context.superuser("UPDATE tokens SET expires_at = now() WHERE token_id = $1", [late.invitation_id]);
+  await closed(late.token, "late");
+  const left = await tokenOf(sender);
+  assert.equal((await ask(owner, removeMemberOperation, { user: sender.username })).invitations, 1);
+  await closed(left.token, "its sender left");
+  const demoted = await person(context, org, "admin");
+  const theirs = await tokenOf(demoted);
+  await ask(owner, changeRolesOperation, { user: demoted.username, roles: ["viewer"] });
+  await closed(theirs.token, "its sender may invite no more");
+});
+
+test("a secret is in the first answer alone: neither repeated, nor audited, nor kept", async () => {
+  const options = { idempotencyKey: "invite-1" };
+  const input = { email: `${nobodysName()}@example.org`, role: "viewer" };
+  const first = await ask(admin, inviteMemberOperation, input, options);
+  const again = await ask(admin, inviteMemberOperation, input, options);
+  assert.deepEqual(again, { ...first, token: null });
+  const kept = JSON.stringify([
+    await context.superuser("SELECT * FROM idempotency_keys"),
+    await context.superuser("SELECT * FROM audit_logs"),
+    await context.superuser("SELECT * FROM tokens"),
+  ]);
+  assert.ok(!kept.includes(first.token ?? ""));
+});
+
+test("an organization has as many people as its quota says, also of two who join at once; services are none", async () => {
+  const lab = await makeOrg(context);
+  const boss = await operatorIn(lab);
+  await ask(boss, configureOrgOperation, { org: lab.slug, set: { members: 2 } });
+  const invited = await Promise.all(
+    ["a", "b"].map((name) =>
+      ask(boss, inviteMemberOperation, { email: `${name}-${nobodysName()}@example.org`, role: "viewer" }),
+    ),
+  );
+  const ends = await Promise.allSettled(
+    invited.map(({ token }) =>
+      ask(NOBODY, acceptInvitationOperation, {
+        token: token ?? "",
+        username: nobodysName(),
+        password: PASSWORD,
+      }),
+    ),
+  );
+  const refused = ends.flatMap((end) => (end.status === "rejected" ? [end.reason as AppError] : []));
+  assert.deepEqual(
+    refused.map(({ kind }) => kind),
+    ["quota"],
+  );
+  await assert.rejects(
+    ask(boss, addMemberOperation, { user: viewer.username, roles: ["viewer"] }),
+    fails("quota", /may have 2/),
+  );
+  await ask(boss, createServiceOperation, { username: nobodysName() });
+});
+
+test("what was done to members stands in the organization's chain, with ids and no names", async () => {
+  const rows = await context.superuser<{ action: string; metadata: object }>(
+    "SELECT action, metadata FROM audit_logs WHERE org_id = $1",
+    [org.org_id],
+  );
+  const actions = new Set(rows.map(({ action }) => action));
+  for (const action of [
+    "member.add",
+    "member.roles",
+    "member.remove",
+    "member.invite",
+    "member.accept",
+    "invitation.revoke",
+    "role.create",
+    "role.update",
+    "role.delete",
+    "service.create",
+  ])
+    assert.ok(actions.has(action), action);
+  const people = await context.superuser<{ username: string; email: string }>(
+    "SELECT username, email FROM users WHERE username <> 'admin'",
+  );
+  const told = JSON.stringify(rows);
+  for (const { username, email } of people)
+    assert.ok(!told.includes(username) && !told.includes(email), username);
+  assert.equal((await context.metadata.system((tx) => verifyChain(tx, org.org_id))).first_bad_seq, null);
+});
