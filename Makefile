@@ -16,7 +16,7 @@ LONG_CASES := {test/faults/{away,clock,lease,older,organization,relay},src/orgs/
 RACES := src/{worker/executions,worker/life,queue/lanes,relay/reindex,batches/races}.test.ts
 
 .DEFAULT_GOAL := help
-.PHONY: help install engines services demo test test-reference test-slow test-faults test-pg15 test-migrations bench bench-fleet check format types schema docs \
+.PHONY: help install engines services demo test test-reference test-slow test-faults test-pg15 test-migrations fuzz bench bench-fleet check format types schema docs \
   up down restart status health health-continuous clean reset quick-reset dev-setup \
   migrate migrate-results migrate-status migrate-history migrate-down seed seed-force shell \
   local-migrate local-seed local-health test-docs
@@ -65,6 +65,9 @@ test-docs: install ## the schema reference, the map and the diagrams against the
 
 test-migrations: install ## every migration up, down and up again, on scratch databases
 	@$(ALIQUOT) migrate test
+
+fuzz: install ## strangers with nothing but the OpenAPI document at the API: ours, and schemathesis where PyPI is at hand (REQUESTS= SEED=)
+	@$(if $(REQUESTS),REQUESTS=$(REQUESTS)) $(if $(SEED),SEED=$(SEED)) node test/fuzz/run.ts
 
 bench: install engines ## measurements, each beside its baseline in the same run (slow; NAMES="import worker" ARGS=--quick|--json)
 	@node --max-semi-space-size=4 bench/bench.ts $(ARGS) $(NAMES)

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { closestName } from "./edit-distance.ts";
 import { AppError, type FieldError } from "./errors.ts";
+import { isLoopback } from "./loopback.ts";
 import { SETTINGS, type SettingName } from "./settings.ts";
 
 /** What the environment says, parsed and defaulted. The only reader of the environment. */
@@ -177,13 +178,11 @@ function apiUrl(read: Reader): string | undefined {
   const text = read.text("ALIQUOT_URL");
   if (text === undefined) return undefined;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.test(url.hostname)))
+  if (url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname)))
     return url.href.replace(/\/+$/, "");
   read.refuse("ALIQUOT_URL", "must be https://…, or http:// to this machine");
   return undefined;
 }
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 function configError(problems: FieldError[]): AppError {
   const list = problems.map((problem) => `${problem.path} ${problem.rule}`).join("; ");

@@ -37,6 +37,8 @@ export type AppErrorOptions = {
   fields?: FieldError[];
   /** A chemist's reason (`undefined_stereo`, `scf_not_converged`, …); the kind where there is none. */
   code?: ChemistryCode | RefusalCode;
+  /** The code as another program said it, which may be newer than this one. */
+  told_code?: string;
   /** What `--verbose` adds: program output, SQL, a stack. Never shown otherwise. */
   detail?: string;
   /** When asking again may help, in seconds, where that is known. */
@@ -67,7 +69,8 @@ export type RefusalCode = keyof typeof REFUSAL_CODES;
 /** An error with a kind. The message says what, why, and what to do, in one line. */
 export class AppError extends Error {
   readonly kind: ErrorKind;
-  readonly code: ErrorKind | ChemistryCode | RefusalCode;
+  /** One of ours, or what an API said: its own have more (of HTTP), and a newer one has others. */
+  readonly code: ErrorKind | ChemistryCode | RefusalCode | (string & {});
   readonly fields: FieldError[];
   readonly detail: string | undefined;
   readonly retry_after_s: number | undefined;
@@ -76,7 +79,7 @@ export class AppError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "AppError";
     this.kind = kind;
-    this.code = options.code ?? kind;
+    this.code = options.told_code ?? options.code ?? kind;
     this.fields = options.fields ?? [];
     this.detail = options.detail;
     this.retry_after_s = options.retry_after_s;

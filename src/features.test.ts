@@ -209,3 +209,13 @@ test("a summary reads as a heading: one line, a capital first, no full stop, as 
   const summaries = all.map(({ summary }) => summary);
   assert.deepEqual(summaries, [...new Set(summaries)]);
 });
+
+test("no list of an input must be of different items: to find out takes the square of their number", () => {
+  const squares = all.flatMap(({ name, input }) =>
+    placesOf(input as Shape, name).filter(({ schema }) => "uniqueItems" in schema),
+  );
+  assert.deepEqual(
+    squares.map(({ at }) => at),
+    [],
+  );
+});

@@ -2,7 +2,6 @@ import { sql } from "kysely";
 import type { MetadataTx } from "./db/metadata.ts";
 import type { ResultsTx } from "./db/results.ts";
 import { AppError } from "./errors.ts";
-import { sha256 } from "./ids.ts";
 
 /** A request as the table knows it; without a key it is answered anew each time. */
 export type Request = {
@@ -17,9 +16,15 @@ export type KnownAnswer = { answer: unknown };
 /** Both databases have the same table, so this file speaks to either. */
 type EitherTx = MetadataTx | ResultsTx;
 
-/** SHA-256 of a request, keys sorted; numbers as JavaScript prints them, which is one way only. */
-export function requestHash(input: unknown): string {
-  return sha256(JSON.stringify(sorted(input)) ?? "null");
+/** What tells one text from another, and tells nothing of it to who lacks the installation's secret. */
+type Fingerprints = { fingerprint(text: string): string };
+
+/**
+ * Keyed hash of a request, keys sorted; numbers as JavaScript prints them, which is one way only. Keyed, as a request
+ * may hold a password: from a plain hash of the rest, which is known, whoever reads the row could try millions a second.
+ */
+export function requestHash(input: unknown, by: Fingerprints): string {
+  return by.fingerprint(JSON.stringify(sorted(input)) ?? "null");
 }
 
 function sorted(value: unknown): unknown {

@@ -20,7 +20,10 @@ export type Told = {
   metadata?: { [key: string]: Canonical };
 };
 
-/** For an operation that opens its own transactions: to place in its first and its last one. */
+/**
+ * For an operation that opens its own transactions: to place in its first and its last one. Each throws where nobody
+ * waits for the answer any more, and takes its transaction back.
+ */
 export type OwnTools = {
   find(tx: MetadataTx): Promise<KnownAnswer | undefined>;
   keep(tx: MetadataTx, answer: unknown): Promise<void>;
@@ -45,6 +48,8 @@ type Common<I extends TSchema, O extends TSchema> = {
   told?: (input: Static<I>, answer: Static<O>) => Told;
   /** What is kept of an answer for a repeated request, where it holds a secret that is shown once. */
   remember?: (answer: Static<O>) => unknown;
+  /** Keeps no answer, so that an Idempotency-Key would promise what nobody holds: it is refused. */
+  repeats?: false;
 };
 
 /** Everything that people may ask, whatever the door. See design §3.9. */

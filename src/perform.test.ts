@@ -7,6 +7,7 @@ import { VALID } from "../test/support/valid-inputs.ts";
 import { CIRCUMSTANCES, PERMISSIONS, type Permission } from "./access/permissions.ts";
 import { NOBODY, type OrgPrincipal, type Principal } from "./access/principal.ts";
 import { verifyChain } from "./audit/chain.ts";
+import type { MetadataTx } from "./db/metadata.ts";
 import { AppError } from "./errors.ts";
 import { OPERATIONS } from "./features.ts";
 import { requestHash } from "./idempotency.ts";
@@ -33,6 +34,10 @@ const untouchable = new Proxy({} as Services, {
 });
 
 const everything: OrgPrincipal = { ...scientist, permissions: new Set(PERMISSIONS) };
+/** Inputs of things that there are, where the use case looks for them beside the key. */
+const AGAIN: Record<string, { [key: string]: unknown }> = {
+  "org.rotate_credentials": { org: org.org_id },
+};
 const kind = (wanted: string) => (error: unknown) => error instanceof AppError && error.kind === wanted;
 
 test("every operation has a valid input in this test's list, a permission of the closed list and a name of its own", () => {
@@ -314,7 +319,8 @@ test("a request's hash does not depend on the order of its keys, and tells any t
         .map(([key, field]) => [key, shuffled(field)]),
     );
   };
-  fc.assert(fc.property(value, (item) => requestHash(item) === requestHash(shuffled(item))));
+  const hashOf = (item: unknown) => requestHash(item, { fingerprint: sha256 });
+  fc.assert(fc.property(value, (item) => hashOf(item) === hashOf(shuffled(item))));
   const plain = fc.dictionary(
     fc.constantFrom("a", "b"),
     fc.oneof(fc.integer({ min: 0, max: 3 }), fc.constant("1")),
@@ -327,7 +333,77 @@ test("a request's hash does not depend on the order of its keys, and tells any t
       } catch {
         same = false;
       }
-      return (requestHash(a) === requestHash(b)) === same;
+      return (hashOf(a) === hashOf(b)) === same;
     }),
   );
+});
+
+for (const one of operations.filter(({ tx, told }) => tx === "own" && told !== undefined)) {
+  test(`${one.name} answers a request that comes again from what was kept, or takes no key`, async () => {
+    const key = `again-${one.name}`;
+    const principal: Principal = { ...everything, is_admin: true };
+    const input = AGAIN[one.name] ?? VALID[one.name];
+    const kept = { kept: one.name };
+    const count = async () =>
+      (await context.superuser("SELECT 1 FROM idempotency_keys WHERE key = $1", [key])).length;
+    if (one.repeats === false) {
+      await perform(context, one, principal, input, { idempotencyKey: key }).catch(() => {});
+      assert.equal(await count(), 0, "it holds no key");
+      return;
+    }
+    await context.superuser(
+      `INSERT INTO idempotency_keys (principal_id, operation, key, request_hash, answer) VALUES ($1, $2, $3, $4, $5)`,
+      [
+        principal.user_id,
+        one.name,
+        key,
+        requestHash({ org_id: principal.org_id, input }, context.tokens),
+        JSON.stringify(kept),
+      ],
+    );
+    let replays = 0;
+    const replayed = () => void replays++;
+    const answer = await perform({ ...context, answered: () => {} }, one, principal, input, {
+      idempotencyKey: key,
+      replayed,
+    });
+    assert.deepEqual([answer, replays], [kept, 1]);
+  });
+}
+
+test("an operation with transactions of its own gives up where nobody waits, and takes back what it wrote", async () => {
+  const configure = operations.find(({ name }) => name === "org.configure") as Operation;
+  const principal: Principal = { ...everything, is_admin: true };
+  const input = { org: org.org_id, set: { cache_threshold: 0.77 } };
+  const kept = async () =>
+    (
+      await context.superuser(
+        "SELECT 1 FROM org_settings WHERE org_id = $1 AND config ->> 'cache_threshold' = '0.77'",
+        [org.org_id],
+      )
+    ).length;
+  const why = new Error("left");
+  await assert.rejects(
+    perform(context, configure, principal, input, { signal: AbortSignal.abort(why) }),
+    why,
+  );
+  assert.equal(await kept(), 0);
+  // Whoever leaves while it works: after its first statement, before its commit.
+  const late = new AbortController();
+  const { metadata } = context;
+  const leaving: Services = {
+    ...context,
+    metadata: {
+      system: (work: (tx: MetadataTx) => Promise<unknown>) =>
+        metadata.system((tx) => {
+          const answer = work(tx);
+          late.abort(why);
+          return answer;
+        }),
+    } as unknown as Services["metadata"],
+  };
+  await assert.rejects(perform(leaving, configure, principal, input, { signal: late.signal }), why);
+  assert.equal(await kept(), 0);
+  await perform(context, configure, principal, input);
+  assert.equal(await kept(), 1);
 });

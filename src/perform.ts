@@ -7,10 +7,9 @@ import { appendAudit } from "./audit/store.ts";
 import type { MetadataTx } from "./db/metadata.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { findAnswer, keepAnswer, type Request, requestHash } from "./idempotency.ts";
+import { type Complaint, excessOf, fieldErrors, inWords } from "./input-rules.ts";
 import { makeMonths } from "./jobs/months-store.ts";
-import { UUID_PATTERN } from "./jobs/schema.ts";
 import type { Follow, Followed, Operation, OwnTools, Told } from "./operation.ts";
-import { NAME_PATTERN } from "./orgs/schema.ts";
 import { hasToldOfWork, insertOutbox } from "./outbox.ts";
 import type { Services } from "./services.ts";
 
@@ -46,7 +45,9 @@ export async function perform<I extends TSchema, O extends TSchema, P>(
     key: options.idempotencyKey,
     // Without a key nobody compares it; a thousand molecules took 4 ms.
     request_hash:
-      options.idempotencyKey === undefined ? "" : requestHash({ org_id: principal.org_id, input }),
+      options.idempotencyKey === undefined
+        ? ""
+        : requestHash({ org_id: principal.org_id, input }, services.tokens),
   };
   const answer = await answerOf(services, operation, principal, input, request);
   services.answered?.({ name: operation.name, output: operation.output }, answer);
@@ -178,13 +179,18 @@ async function performOwn<I extends TSchema, O extends TSchema, P>(
   const tools: OwnTools = {
     audit: async (tx: MetadataTx, told: Told) => {
       await appendAudit(tx, [entryOf(operation.name, principal, told)]);
+      request.signal?.throwIfAborted();
     },
     find: async (tx) => {
+      request.signal?.throwIfAborted();
       const known = await findAnswer(tx, request);
       if (known?.answer != null) request.replayed();
       return known;
     },
-    keep: (tx, answer) => keepAnswer(tx, request, request.remember(answer as Static<O>)),
+    keep: async (tx, answer) => {
+      await keepAnswer(tx, request, request.remember(answer as Static<O>));
+      request.signal?.throwIfAborted();
+    },
   };
   return operation.run({ services, principal, tools }, input);
 }
@@ -217,25 +223,12 @@ function compiled(schema: TSchema): Validator {
 function checked<I extends TSchema>(operation: { name: string; input: I }, rawInput: unknown): Static<I> {
   const validator = compiled(operation.input);
   if (validator.Check(rawInput)) return rawInput as Static<I>;
-  const fields = [...validator.Errors(rawInput)].slice(0, 20).map((error) => ({
-    path: error.instancePath === "" ? "/" : error.instancePath,
-    rule: ruleOf(error),
-  }));
-  const first = fields[0] ?? { path: "/", rule: "is not as expected" };
-  const name = first.path === "/" ? operation.name : first.path.slice(1).replaceAll("/", ".");
-  throw new AppError("bad_input", `${name} ${first.rule}`, { fields });
-}
-
-/** What a broken pattern means; the pattern itself is no help to a reader. */
-const PATTERN_RULES = new Map<unknown, string>([
-  [UUID_PATTERN, "must be an id such as 01a1fe1e-adee-71d3-b047-cb8dccb58f15"],
-  [NAME_PATTERN, "must not begin or end with a blank"],
-]);
-
-function ruleOf(error: { message: string; params?: unknown }): string {
-  if (error.message === "schema is false") return "is not known here";
-  const { pattern } = (error.params ?? {}) as { pattern?: unknown };
-  return PATTERN_RULES.get(pattern) ?? error.message;
+  const excess = excessOf(operation.input, rawInput);
+  const fields =
+    excess.length > 0
+      ? excess
+      : fieldErrors(operation.input, validator.Errors(rawInput) as Iterable<Complaint>);
+  throw new AppError("bad_input", inWords(operation.name, fields), { fields });
 }
 
 function entryOf(action: string, principal: Principal, told: Told): AuditEntry {

@@ -12,12 +12,18 @@ import {
 } from "./access-store.ts";
 import { looksLikeKey, prefixOf } from "./api-key.ts";
 import { credentialOf } from "./memory.ts";
-import { OPERATOR_PERMISSIONS, PERMISSIONS } from "./permissions.ts";
+import { IN_PERSON_PERMISSIONS, OPERATOR_PERMISSIONS, PERMISSIONS } from "./permissions.ts";
 import { acting, NOBODY, type Principal } from "./principal.ts";
 import type { Claims } from "./token-maker.ts";
 
 /** How a request says who asks: its Authorization header, and where it comes from. */
-export type Asking = { authorization: string | undefined; address: string; request_id: string };
+export type Asking = {
+  authorization: string | undefined;
+  address: string;
+  request_id: string;
+  /** Asked before a credential that this process does not know costs a look at the database; it may throw. */
+  unknown?: () => Promise<void>;
+};
 
 type Doors = Pick<Services, "metadata" | "access" | "tokens" | "log">;
 
@@ -36,8 +42,8 @@ export async function principalOf(services: Doors, asking: Asking): Promise<Prin
   try {
     if (credential === undefined) throw new Refused("not a bearer token");
     const principal = looksLikeKey(credential)
-      ? await ofKey(services, credential)
-      : await ofSession(services, credential);
+      ? await ofKey(services, credential, asking)
+      : await ofSession(services, credential, asking);
     return { ...principal, address };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -52,16 +58,21 @@ export async function principalOf(services: Doors, asking: Asking): Promise<Prin
 /** Why a credential is not believed: for the log alone. */
 class Refused extends Error {}
 
-async function ofSession({ tokens, access, metadata }: Doors, token: string): Promise<Principal> {
+async function ofSession(
+  { tokens, access, metadata }: Doors,
+  token: string,
+  { unknown }: Asking,
+): Promise<Principal> {
   const claims = tokens.read(token);
   if (typeof claims === "string") throw new Refused(claims);
   const { session_id, user_id, org_id, expires_at } = claims;
-  const known = await access.of(`session:${session_id}:${user_id}:${org_id}`, () =>
-    metadata.system(async (tx) => {
+  const known = await access.of(`session:${session_id}:${user_id}:${org_id}`, async () => {
+    await unknown?.();
+    return metadata.system(async (tx) => {
       if (!(await sessionGoesOn(tx, { user_id, session_id }))) throw new Refused("the session ended");
       return sessionPrincipal(await selectOptionalAccess(tx, { user_id, org_id }), claims);
-    }),
-  );
+    });
+  });
   return { ...known, expires_at };
 }
 
@@ -79,12 +90,13 @@ function usable(access: AccessRow | undefined, orgId: string | null): AccessRow 
   return access;
 }
 
-async function ofKey({ access, metadata }: Doors, key: string): Promise<Principal> {
+async function ofKey({ access, metadata }: Doors, key: string, { unknown }: Asking): Promise<Principal> {
   const prefix = prefixOf(key);
   if (prefix === undefined) throw new Refused("a mistyped key");
-  const known = await access.of(`key:${credentialOf(key)}`, () =>
+  const known = await access.of(`key:${credentialOf(key)}`, async () => {
+    await unknown?.();
     // What is written is when it was last used: lost in a crash, nobody misses it.
-    metadata.system(async (tx) => {
+    return metadata.system(async (tx) => {
       const row = await selectOptionalKeyAccess(tx, prefix);
       if (row === undefined || !timingSafeEqual(Buffer.from(row.key_hash), Buffer.from(sha256(key))))
         throw new Refused("an unknown key");
@@ -92,8 +104,8 @@ async function ofKey({ access, metadata }: Doors, key: string): Promise<Principa
       const owner = usable(await selectOptionalAccess(tx, row), row.org_id);
       await touchKey(tx, row.key_id);
       return keyPrincipal(owner, row);
-    }, "soon"),
-  );
+    }, "soon");
+  });
   if (known.expires_at !== undefined && known.expires_at.getTime() <= Date.now())
     throw new Refused("the key expired");
   return known;
@@ -102,7 +114,7 @@ async function ofKey({ access, metadata }: Doors, key: string): Promise<Principa
 /**
  * A key acts for its owner in one organization. It may do what both its scopes say and its owner may at this moment;
  * without scopes, all that its owner may, but for the operator's permissions: those a scope must name. It never
- * operates the installation.
+ * operates the installation, and one with scopes does not see others' private rows as an admin does.
  */
 function keyPrincipal(owner: AccessRow, row: KeyAccessRow): Principal {
   const own = acting(owner, row.org_id);
@@ -110,11 +122,13 @@ function keyPrincipal(owner: AccessRow, row: KeyAccessRow): Principal {
   const permissions = PERMISSIONS.filter(
     (name) =>
       own.permissions.has(name) &&
+      !IN_PERSON_PERMISSIONS.includes(name) &&
       (scopes === null ? !OPERATOR_PERMISSIONS.includes(name) : scopes.includes(name)),
   );
   return {
     ...own,
     is_admin: false,
+    is_org_admin: own.is_org_admin && scopes === null,
     permissions: new Set(permissions),
     via: "key",
     session_id: null,

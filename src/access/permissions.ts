@@ -41,5 +41,8 @@ export type Access = Permission | (typeof CIRCUMSTANCES)[number];
 /** The operator's alone: no role of an organization holds them. */
 export const OPERATOR_PERMISSIONS: readonly Permission[] = ["orgs:create", "orgs:operate", "users:manage"];
 
+/** No key has these, whatever its scopes: a person with them can become anybody, the operator too. */
+export const IN_PERSON_PERMISSIONS: readonly Permission[] = ["users:manage"];
+
 /** Roles that also see private rows of others. */
 export const ADMIN_ROLES: readonly string[] = ["owner", "admin"];

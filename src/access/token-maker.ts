@@ -37,13 +37,18 @@ export type TokenSettings = Pick<
  */
 export class TokenMaker {
   readonly settings: TokenSettings;
-  readonly #keys: { access: string; refresh: string; address: string };
+  readonly #keys: { access: string; refresh: string; address: string; request: string };
   readonly #now: () => number;
 
   constructor(secret: Secret, settings: TokenSettings, now: () => number = Date.now) {
     this.settings = settings;
     const keyOf = (purpose: string) => derivePassword(secret, purpose).reveal();
-    this.#keys = { access: keyOf("jwt:1"), refresh: keyOf("refresh:1"), address: keyOf("address:1") };
+    this.#keys = {
+      access: keyOf("jwt:1"),
+      refresh: keyOf("refresh:1"),
+      address: keyOf("address:1"),
+      request: keyOf("idempotency:1"),
+    };
     this.#now = now;
   }
 
@@ -88,6 +93,11 @@ export class TokenMaker {
   addressTag(userId: string, network: string): string {
     const hmac = createHmac("sha256", this.#keys.address).update(`${userId} ${network}`);
     return hmac.digest("hex").slice(0, 32);
+  }
+
+  /** A request as 64 hex digits that are the same for the same one, and can't be guessed from without our key. */
+  fingerprint(text: string): string {
+    return createHmac("sha256", this.#keys.request).update(text).digest("hex");
   }
 
   #claims(body: string): Claims | string {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { runHere } from "../../test/cli/home.ts";
 import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
-import { bearer, withClock } from "../../test/support/identity.ts";
+import { bearer, PASSWORD, signInAs, withClock, withPassword } from "../../test/support/identity.ts";
 
 const context = await openTestContext({ after });
 const org = await makeOrg(context);
@@ -58,4 +58,20 @@ test("what can't be meant is said before anything is asked", async () => {
   }
   assert.equal((await run("create", "k", "--scope", "jobs:submit")).code, 4, "a viewer submits nothing");
   assert.equal((await run("revoke", bob.user_id, "--yes")).code, 3);
+});
+
+test("a password is changed with lines of standard input, and no token is an argument", async () => {
+  const zoe = await withPassword(context, org, "viewer");
+  const user = (words: string[], said: string[]) =>
+    runHere(["--as", zoe.username, "user", ...words], env, context.home, said);
+  const changed = await user(["password"], [`${PASSWORD}\nanother one `, "of zoe's\n"]);
+  assert.equal(changed.code, 0, changed.stderr);
+  await signInAs(services, zoe.username, { password: "another one of zoe's" });
+  const made = await runHere(["user", "reset", zoe.username, "--json"], env, context.home);
+  const { reset_token } = JSON.parse(made.stdout) as { reset_token: string };
+  assert.equal((await user(["password", reset_token], [])).code, 2);
+  assert.equal((await user(["password", "--token"], [`${reset_token}\n`])).code, 2, "no password");
+  const reset = await user(["password", "--token"], [`${reset_token}\na third one of zoe's\n`]);
+  assert.equal(reset.code, 0, reset.stderr);
+  await signInAs(services, zoe.username, { password: "a third one of zoe's" });
 });

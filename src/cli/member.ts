@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Static } from "typebox";
 import { AppError } from "../errors.ts";
-import type { Member } from "../people/member-schema.ts";
+import type { AcceptedInvitation, Member } from "../people/member-schema.ts";
 import { INVITE_DAYS } from "../people/member-schema.ts";
 import {
   acceptInvitationOperation,
@@ -17,7 +17,7 @@ import { USER_KINDS, type UserKind } from "../people/schema.ts";
 import type { Cli } from "./cli.ts";
 import { id, limit, ranged, roles } from "./options.ts";
 import { table, time } from "./out.ts";
-import { lost, newPassword } from "./shown-once.ts";
+import { givenToken, lost, many, provenPassword } from "./shown-once.ts";
 
 type Member_ = Static<typeof Member>;
 type Page = { limit?: number; cursor?: string };
@@ -35,7 +35,7 @@ export function register(program: Command, cli: Cli): void {
     .action((options: Page & { role?: string; kind?: UserKind }) => list(cli, options));
   member
     .command("add <user>")
-    .description("make a user, by name, e-mail or id, a member at once (operator; others invite)")
+    .description("make a user, by name or id, a member at once (operator; others invite)")
     .requiredOption("--role <roles>", "their roles; several with commas, or said again", roles)
     .action(async (user: string, { role }: RoleOptions) =>
       cli.out.result(await cli.ask(addMemberOperation, { user, roles: role }), described),
@@ -71,10 +71,12 @@ export function register(program: Command, cli: Cli): void {
       cli.out.result(gone, ({ email }) => `the invitation of ${email} is taken back`);
     });
   member
-    .command("accept <token>")
-    .description("join by an invitation: as who is signed in, or with --username as a new user")
-    .option("--username <name>", "make an account; its password is typed, or given on standard input")
-    .action((token: string, options: { username?: string }) => accept(cli, token, options.username));
+    .command("accept")
+    .description(
+      "join by an invitation, whose token is typed, or a line of standard input: as who is signed in",
+    )
+    .option("--username <name>", "make an account; its password is typed, or the next line of standard input")
+    .action((options: { username?: string }) => accept(cli, options.username));
 }
 
 async function list(cli: Cli, options: Page & { role?: string; kind?: UserKind }): Promise<void> {
@@ -113,11 +115,11 @@ async function remove(cli: Cli, user: string): Promise<void> {
   const gone = await cli.ask(removeMemberOperation, { user });
   cli.out.result(gone, ({ username, keys, invitations, service_keys }) =>
     [
-      `${username} is no member any more: ${keys} keys and ${invitations} invitations were revoked`,
+      `${username} is no member any more: ${many(keys, "key")} and ${many(invitations, "invitation")} revoked`,
       ...(service_keys === 0
         ? []
         : [
-            `${service_keys} keys of services were made by them and still work: replace them (\`aliquot key list\`)`,
+            `${many(service_keys, "key")} of services that they made still work: replace them (\`aliquot key list\`)`,
           ]),
     ].join("\n"),
   );
@@ -130,7 +132,7 @@ async function invite(cli: Cli, email: string, options: { role: string; days?: n
     [
       `${email} may join as ${role} until ${time(expires_at)}, with this token, which can't be shown again:`,
       `  ${token}`,
-      "send it to them alone; they run `aliquot member accept TOKEN --username NAME`, or ask POST /v1/invitations/accept",
+      "send it to them alone; they run `aliquot member accept --username NAME`, or ask POST /v1/invitations/accept",
     ].join("\n"),
   );
 }
@@ -149,24 +151,26 @@ async function invitations(cli: Cli, options: Page): Promise<void> {
   );
 }
 
-async function accept(cli: Cli, token: string, username: string | undefined): Promise<void> {
+async function accept(cli: Cli, username: string | undefined): Promise<void> {
   if (username === undefined && !cli.isRemote && cli.options.as === undefined)
     throw new AppError(
       "usage",
       "say who joins: --username NAME makes an account, --as USER joins as somebody",
     );
-  const joined =
-    username === undefined
-      ? await cli.ask(acceptInvitationOperation, { token }, { outside: true })
-      : await cli.ask(
-          acceptInvitationOperation,
-          { token, username, password: await newPassword(cli) },
-          { stranger: true },
-        );
+  const joined = await (username === undefined ? asOneself(cli) : asNewUser(cli, username));
   cli.out.result(joined, ({ username: name, name: org, roles, created }) =>
     [
       `${name} is a member of ${org}: ${roles.join(", ")}`,
       ...(created ? [`sign in with \`aliquot login --username ${name}\``] : []),
     ].join("\n"),
   );
+}
+
+async function asOneself(cli: Cli): Promise<AcceptedInvitation> {
+  return cli.ask(acceptInvitationOperation, { token: await givenToken(cli) }, { outside: true });
+}
+
+async function asNewUser(cli: Cli, username: string): Promise<AcceptedInvitation> {
+  const { proof: token, password } = await provenPassword(cli, "token");
+  return cli.ask(acceptInvitationOperation, { token, username, password }, { stranger: true });
 }

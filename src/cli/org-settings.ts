@@ -82,6 +82,6 @@ function describe({ name, items }: OrgSettings): string {
   return [
     `settings of organization ${name}`,
     table(["key", "value", "source", "unit", "set by", "what"], rows),
-    "– is no limit, or for ever. storage_bytes, members, retention, rate limit and backup schedule are kept and shown, and not enforced yet.",
+    "– is no limit, or for ever. storage_bytes, retention and backup schedule are kept and shown, and not enforced yet.",
   ].join("\n");
 }

@@ -16,7 +16,19 @@ export async function askText(io: Io, question: string): Promise<string> {
 
 /** A secret: typed without an echo where a person is there, else the first line of standard input. */
 export async function askPassword(io: Io, question: string): Promise<string> {
-  if (io.stdin.isTTY !== true) return firstLine(io.stdin);
+  const [secret = ""] = await askSecrets(io, [question]);
+  return secret;
+}
+
+/** Several secrets, one after the other: typed, else a line each of standard input; empty where there is none. */
+export async function askSecrets(io: Io, questions: string[]): Promise<string[]> {
+  if (io.stdin.isTTY !== true) return firstLines(io.stdin, questions.length);
+  const typed: string[] = [];
+  for (const question of questions) typed.push(await askUnseen(io, question));
+  return typed;
+}
+
+async function askUnseen(io: Io, question: string): Promise<string> {
   io.stderr.write(question);
   // Somebody who looks sees nothing, not even how long it is.
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -35,11 +47,12 @@ export async function askPassword(io: Io, question: string): Promise<string> {
 
 const MOST_BYTES = 10_000;
 
-async function firstLine(stream: NodeJS.ReadableStream): Promise<string> {
+async function firstLines(stream: NodeJS.ReadableStream, count: number): Promise<string[]> {
   let text = "";
   for await (const part of stream) {
     text += part.toString();
-    if (text.includes("\n") || text.length > MOST_BYTES) break;
+    if (text.split("\n").length > count || text.length > MOST_BYTES) break;
   }
-  return (text.split("\n")[0] ?? "").replace(/\r$/, "");
+  const lines = text.split("\n");
+  return Array.from({ length: count }, (_, at) => (lines[at] ?? "").replace(/\r$/, ""));
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { openLogger } from "../log.ts";
+import { isLoopback } from "../loopback.ts";
 import { enrol } from "../processes.ts";
 import type { Cli } from "./cli.ts";
 import { portNumber } from "./options.ts";
@@ -22,7 +23,10 @@ async function serve(cli: Cli, address: Address): Promise<void> {
   const context = await cli.context({ log, purpose: "serve" });
   const { startServer } = await import("../http/start.ts");
   const server = await startServer(context, addressOf(cli, address));
-  const leave = await enrol(cli.home(), "serve", server.url);
+  const leave = await enrol(cli.home(), "serve", server.url).catch(async (error: unknown) => {
+    await server.stop();
+    throw error;
+  });
   try {
     tellAddress(cli, server.url);
     await untilAsked(server);
@@ -39,7 +43,7 @@ export function addressOf({ config }: Cli, { host, port }: Address): { host: str
 /** The address, for people and programs that started us; and a word where others can read what is sent. */
 export function tellAddress(cli: Cli, url: string): void {
   cli.out.line({ url, pid: process.pid }, () => `the API is at ${url}/v1, its reference at ${url}/docs`);
-  if (!/\/\/(127\.|localhost|\[::1\])/.test(url))
+  if (!isLoopback(new URL(url).hostname))
     cli.out.say("others can reach it: put a proxy with TLS before it, and name that in API_TRUSTED_PROXIES");
 }
 

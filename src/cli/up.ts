@@ -61,7 +61,10 @@ async function up(cli: Cli, options: Options): Promise<void> {
   // In this process: the relay is idle most of the time; it adds 14 MiB here, and a process of its own takes 165.
   const { startServer } = await import("../http/start.ts");
   const server = await startServer(context, addressOf(cli, options));
-  const leave = await enrol(cli.home(), "up", server.url);
+  const leave = await enrol(cli.home(), "up", server.url).catch(async (error: unknown) => {
+    await server.stop();
+    throw error;
+  });
   const stop = new AbortController();
   const workers = Array.from({ length: options.workers }, () => keepWorker(options, stop.signal));
   let asked = 0;

@@ -24,8 +24,7 @@ import {
 import type { Cli } from "./cli.ts";
 import { limit } from "./options.ts";
 import { table, time } from "./out.ts";
-import { askPassword } from "./prompt.ts";
-import { lost, newPassword, tokenLines } from "./shown-once.ts";
+import { lost, many, provenPassword, tokenLines } from "./shown-once.ts";
 import { registerCreate } from "./user-create.ts";
 
 type ListOptions = { limit?: number; cursor?: string; kind?: UserKind; disabled?: true; erased?: true };
@@ -65,9 +64,10 @@ export function register(program: Command, cli: Cli): void {
     .description("make a token with which a person chooses a new password; it is printed this once")
     .action((text: string) => reset(cli, text));
   user
-    .command("password [token]")
-    .description("choose another password: with a token, else with the one that holds; typed, or on stdin")
-    .action((token?: string) => password(cli, token));
+    .command("password")
+    .description("choose another password with the one that holds; both typed, or lines of standard input")
+    .option("--token", "with a token from `user reset` or `user create`, instead of the password that holds")
+    .action(({ token }: { token?: true }) => password(cli, token === true));
   user
     .command("erase <user>")
     .description("replace somebody's identity by a tombstone, for good (asks first)")
@@ -147,21 +147,13 @@ async function reset(cli: Cli, text: string): Promise<void> {
   );
 }
 
-async function password(cli: Cli, token: string | undefined): Promise<void> {
-  const done =
-    token === undefined
-      ? await cli.ask(
-          changePasswordOperation,
-          { password: await askPassword(cli.io, "present password: "), new_password: await newPassword(cli) },
-          { outside: true },
-        )
-      : await cli.ask(
-          resetPasswordOperation,
-          { token, new_password: await newPassword(cli) },
-          { stranger: true },
-        );
+async function password(cli: Cli, byToken: boolean): Promise<void> {
+  const { proof, password: new_password } = await provenPassword(cli, byToken ? "token" : "present password");
+  const done = byToken
+    ? await cli.ask(resetPasswordOperation, { token: proof, new_password }, { stranger: true })
+    : await cli.ask(changePasswordOperation, { password: proof, new_password }, { outside: true });
   cli.out.result(done, ({ user, ended }) => {
-    const sessions = ended === 0 ? "" : `; ${ended === 1 ? "a session" : `${ended} sessions`} ended`;
+    const sessions = ended === 0 ? "" : `; ${many(ended, "session")} ended`;
     return `${user.username} has another password now${sessions}`;
   });
 }
@@ -176,7 +168,7 @@ async function erase(cli: Cli, text: string): Promise<void> {
   const erased = await cli.ask(eraseUserOperation, { user: user_id }, { outside: true });
   cli.out.result(erased, (done) =>
     done.changed
-      ? `${username} is ${done.username} now: ${done.memberships} memberships ended, ${done.keys} keys were revoked`
+      ? `${username} is ${done.username} now: ${many(done.memberships, "membership")} ended, ${many(done.keys, "key")} revoked`
       : `${done.username} was erased ${time(done.erased_at)}`,
   );
 }
@@ -195,7 +187,8 @@ async function exportTo(cli: Cli, user: string, file: string | undefined): Promi
   );
   cli.out.result(
     { file, ...counts(found) },
-    ({ rows, organizations }) => `${rows} rows that name them, ${organizations} organizations: ${file}`,
+    ({ rows, organizations }) =>
+      `${many(rows, "row")} of the account and of ${many(organizations, "organization")}: ${file}`,
   );
 }
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, beforeEach, test } from "node:test";
+import { Type } from "typebox";
 import type { AppError } from "../errors.ts";
 import { type ClientOptions, createClient } from "./index.ts";
 import { requestOf } from "./request.ts";
@@ -19,6 +20,7 @@ const INDEX = {
     "job.list": { method: "GET", path: "/jobs", permission: "jobs:read" },
     "job.show": { method: "GET", path: "/jobs/{job_id}", permission: "jobs:read" },
     "job.states": { method: "POST", path: "/jobs/states", permission: "jobs:read", reads: true },
+    "key.revoke": { method: "POST", path: "/keys/{key_id}/revoke", permission: "in_person", repeats: false },
     "job.cancel": { method: "POST", path: "/jobs/{job_id}/cancel", permission: "jobs:manage" },
   },
   follows: { "job.follow": { method: "GET", path: "/jobs/{job_id}/stream", permission: "jobs:read" } },
@@ -287,6 +289,87 @@ test("what is followed goes on after the last event, however often the connectio
   answer = (_asked, response) => problem(response, 503, "unavailable");
   const gone = client({ patience_ms: 0 }).follow("job.follow", { job_id: "j" }, { away_ms: 5, retry_ms: 1 });
   await assert.rejects(gone.next(), is("unavailable"));
+});
+
+test("a stream that tells of an error is the error: what may pass is away, what is final ends it, and a token is renewed once", async () => {
+  const tells =
+    (status: number, kind: string, before = "") =>
+    (response: ServerResponse) => {
+      const data = JSON.stringify({
+        type: `/docs/errors#${kind}`,
+        title: "T",
+        status,
+        detail: "why",
+        code: kind,
+      });
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.end(`retry: 2000\n\n${before}event: error\ndata: ${data}\n\n`);
+    };
+  const ends = (response: ServerResponse) =>
+    void response
+      .writeHead(200, { "content-type": "text/event-stream" })
+      .end('id: 1\nevent: job\ndata: {"seq_no":1}\n\nevent: end\ndata: {}\n\n');
+  const following = (more: Partial<ClientOptions> = {}) =>
+    client({ patience_ms: 0, ...more }).follow("job.follow", { job_id: "j" }, { away_ms: 200, retry_ms: 1 });
+  const all = async (more?: Partial<ClientOptions>) => {
+    const seen: string[] = [];
+    for await (const { event } of following(more)) seen.push(event);
+    return seen;
+  };
+  answer = inTurn(tells(403, "forbidden"));
+  await assert.rejects(all(), is("forbidden", /why/));
+  assert.equal(asked.length, 1, "what is final is asked once");
+  answer = inTurn(tells(503, "unavailable"), tells(500, "internal"), ends);
+  assert.deepEqual(await all(), ["job"]);
+  answer = inTurn(tells(503, "unavailable"));
+  await assert.rejects(all(), is("unavailable"), "it does not go on for ever");
+  const refused = (response: ServerResponse) => problem(response, 401, "unauthenticated");
+  const renewed: string[] = [];
+  const session = {
+    token: async () => `t${renewed.length}`,
+    renew: async (old: string) => {
+      renewed.push(old);
+      return `t${renewed.length}`;
+    },
+  };
+  const own = () => ({ url, session, patience_ms: 0 });
+  const ask = () => createClient(own()).follow("job.follow", { job_id: "j" }, { away_ms: 200, retry_ms: 1 });
+  answer = inTurn(
+    tells(401, "unauthenticated"),
+    refused,
+    tells(401, "unauthenticated", ":\n\n"),
+    refused,
+    ends,
+  );
+  assert.equal((await ask().next()).value?.id, "1");
+  assert.deepEqual(renewed, ["t0", "t1"], "each time it was over, where it lived between");
+  answer = inTurn(tells(401, "unauthenticated"));
+  asked = [];
+  await assert.rejects(ask().next(), is("unauthenticated"));
+  assert.equal(asked.length, 2, "once");
+});
+
+test("what keeps no answer gets no key, and is not sent again", async () => {
+  answer = (_asked, response) => problem(response, 503, "unavailable", {}, { "retry-after": "0" });
+  const logout = {
+    name: "auth.logout",
+    http: { method: "POST", path: "/auth/logout" },
+    repeats: false,
+  } as const;
+  const shape = { input: Type.Object({}), output: Type.Object({}) };
+  const failed = (error: AppError) => {
+    assert.deepEqual([error.kind, error.retry_after_s], ["unavailable", 0]);
+    return true;
+  };
+  await assert.rejects(client().call({ ...logout, ...shape }, {}, { idempotencyKey: "k" }), failed);
+  await assert.rejects(client().ask("key.revoke", { key_id: "k1" }, { idempotencyKey: "k" }), failed);
+  assert.deepEqual(
+    asked.map(({ path, headers }) => [path, headers["idempotency-key"]]),
+    [
+      ["/auth/logout", undefined],
+      ["/keys/k1/revoke", undefined],
+    ],
+  );
 });
 
 test("a signal ends what waits, and nobody is waited for without end", async () => {

@@ -1,5 +1,6 @@
 import type { Static, TSchema } from "typebox";
 import { AppError } from "../errors.ts";
+import { isLoopback } from "../loopback.ts";
 import { type FollowOptions, followed } from "./follow.ts";
 import { type Route, requestOf } from "./request.ts";
 import { Sender } from "./send.ts";
@@ -35,6 +36,7 @@ export type CallOptions = {
 export type Callable<I extends TSchema, O extends TSchema> = {
   name: string;
   http: Route;
+  repeats?: false;
   input: I;
   output: O;
 };
@@ -128,7 +130,7 @@ export function createClient(options: ClientOptions): Client {
   // Typed by names that are looked up at run time: the types are true as far as both sides are of one version.
   return {
     call: (operation: Callable<TSchema, TSchema>, input: object, how?: CallOptions) =>
-      call(operation.name, operation.http, input, how),
+      call(operation.name, routeOfOperation(operation), input, how),
     ask,
     pages,
     follow,
@@ -136,13 +138,15 @@ export function createClient(options: ClientOptions): Client {
   } as unknown as Client;
 }
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+function routeOfOperation({ http, repeats }: Callable<TSchema, TSchema>): Route {
+  return repeats === undefined ? http : { ...http, repeats };
+}
 
 /** A token that is sent in the clear is everybody's. */
 function baseOf(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isSafe =
-    url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.test(url.hostname)) || false;
+    url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname)) || false;
   if (url === undefined || !isSafe)
     throw new AppError("usage", "the API's URL must be https://…, or http:// to this machine");
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;

@@ -1,6 +1,7 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { AppError } from "../errors.ts";
 import { pause } from "./pause.ts";
+import { errorOf } from "./problem.ts";
 import type { WireRequest } from "./request.ts";
 import type { Sender } from "./send.ts";
 import type { Session } from "./session.ts";
@@ -17,13 +18,14 @@ export type FollowOptions = {
 
 export type FollowedEvent = { id: string; event: string; data: unknown };
 
-/** The API says something every 15 s, if only that it is there. */
+/** The API beats every 10 s where nothing happens: three beats that did not come are a line that is gone. */
 const SILENCE_MS = 45_000;
 const MOST_RETRY_MS = 10_000;
 
 /**
  * Events of a stream as they come. Where the connection is lost, it is made again, with the id of the last event;
- * an event `end` ends it. Throws AppError, and the signal's reason.
+ * an event `end` ends it. An event `error` is the problem that it holds: where it may pass it is as a connection that
+ * was lost, and where the token is over another is fetched, once. Throws AppError, and the signal's reason.
  */
 export async function* followed(
   sender: Sender,
@@ -34,25 +36,39 @@ export async function* followed(
   let last = after;
   let wait = retry_ms;
   let away: number | undefined;
+  let renewed = false;
+  const alive = () => {
+    [away, wait, renewed] = [undefined, retry_ms, false];
+  };
   for (;;) {
     signal?.throwIfAborted();
     const silence = new Silence(signal);
     let why: unknown;
+    let told: AppError | undefined;
     try {
       const headers: Record<string, string> = last === undefined ? {} : { "last-event-id": last };
-      const { response } = await sender.open(request, session, {
+      const opened = await sender.open(request, session, {
         stream: true,
         headers,
         signal: silence.signal,
       });
-      for await (const message of messages(response, silence)) {
-        [away, wait] = [undefined, retry_ms];
+      for await (const message of messages(opened.response, silence, alive)) {
+        if (message.event === "error") {
+          told = problemOf(message.data, sender.url);
+          throw told;
+        }
+        alive();
         if (message.event === "end") return;
         last = message.id ?? last;
         yield { id: message.id ?? "", event: message.event ?? "message", data: JSON.parse(message.data) };
       }
     } catch (thrown) {
       signal?.throwIfAborted();
+      // The token ended while it was followed: asked again, the API refuses it, and another is fetched.
+      if (told?.kind === "unauthenticated" && !renewed) {
+        renewed = true;
+        continue;
+      }
       if (thrown instanceof AppError && !thrown.retryable) throw thrown;
       why = thrown;
     } finally {
@@ -70,10 +86,20 @@ function lost(why: unknown, url: string): AppError {
   return new AppError("unavailable", `the stream from ${url} was lost`, { cause: why });
 }
 
+/** What an event `error` tells: a problem, as an answer would have been. */
+function problemOf(data: string, url: string): AppError {
+  const { status } = JSON.parse(data) as { status?: unknown };
+  return errorOf(Number.isInteger(status) ? Number(status) : 500, data, url);
+}
+
 /** Messages of one connection; comments say only that it lives. */
-async function* messages(response: Response, silence: Silence): AsyncGenerator<EventSourceMessage, void> {
+async function* messages(
+  response: Response,
+  silence: Silence,
+  alive: () => void,
+): AsyncGenerator<EventSourceMessage, void> {
   const ready: EventSourceMessage[] = [];
-  const parser = createParser({ onEvent: (message) => void ready.push(message) });
+  const parser = createParser({ onEvent: (message) => void ready.push(message), onComment: alive });
   const decoder = new TextDecoder();
   for await (const bytes of response.body ?? []) {
     silence.broken();

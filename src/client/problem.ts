@@ -1,4 +1,4 @@
-import { AppError, type AppErrorOptions, ERROR_KINDS, type ErrorKind, type FieldError } from "../errors.ts";
+import { AppError, ERROR_KINDS, type ErrorKind, type FieldError } from "../errors.ts";
 
 type Problem = {
   type?: unknown;
@@ -23,19 +23,21 @@ const KINDS: Record<number, ErrorKind> = {
   504: "unavailable",
 };
 
-/** An answer that is an error, as the AppError that it was at the other side. */
-export function errorOf(status: number, text: string, where: string): AppError {
+/** An answer that is an error, as the AppError that it was at the other side; when to ask again is in its Retry-After. */
+export function errorOf(status: number, text: string, where: string, after_ms?: number): AppError {
   const problem = problemOf(text);
   const kind = kindOf(problem, status);
+  const again = after_ms === undefined ? {} : { retry_after_s: Math.ceil(after_ms / 1000) };
   if (problem === undefined) {
     const from =
       kind === "not_found" ? "what answers there may be no Aliquot" : "look at what stands before it";
-    return new AppError(kind, `${where} answered ${status} without saying why: ${from}`);
+    return new AppError(kind, `${where} answered ${status} without saying why: ${from}`, again);
   }
   const { code, fields, request_id } = problem;
   const message = String(problem.detail ?? problem.title ?? `${where} answered ${status}`);
   return new AppError(kind, message, {
-    ...(typeof code === "string" ? { code: code as NonNullable<AppErrorOptions["code"]> } : {}),
+    ...again,
+    ...(typeof code === "string" ? { told_code: code } : {}),
     fields: Array.isArray(fields) ? (fields as FieldError[]) : [],
     ...(typeof request_id === "string" ? { detail: `request ${request_id} to ${where}` } : {}),
   });

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 
-/** Where an operation is asked. Names in braces are fields of its input. */
-export type Route = { method: string; path: string; reads?: boolean };
+/** Where an operation is asked. Names in braces are fields of its input. `repeats: false`: it takes no key. */
+export type Route = { method: string; path: string; reads?: boolean; repeats?: boolean };
 
 /** A request as it goes out, below /v1. */
 export type WireRequest = {
@@ -17,7 +17,9 @@ export type WireRequest = {
  * Input as a request: fields that the path names stand there, the rest of a GET or DELETE in the query (lists
  * repeated, objects as `params[key]=value`), else in the body. Throws AppError bad_input, not_found.
  */
-export function requestOf(name: string, route: Route, input: object, idempotencyKey?: string): WireRequest {
+export function requestOf(name: string, route: Route, input: object, key?: string): WireRequest {
+  // What keeps no answer refuses a key, and is not sent again: nobody could tell whether it was done.
+  const idempotencyKey = route.repeats === false ? undefined : key;
   const rest: Record<string, unknown> = { ...input };
   const path = route.path.replace(/\{(\w+)\}/g, (_, field: string) => {
     const value = rest[field];

@@ -115,8 +115,8 @@ export class Sender {
       );
       return { error, mayPass: false, after_ms: undefined };
     }
-    const error = errorOf(response.status, text, this.url);
     const after_ms = afterOf(response.headers.get("retry-after"));
+    const error = errorOf(response.status, text, this.url, after_ms);
     // Too many at once were not begun, and pass; a quota that is used up has no such header, and doesn't.
     const mayPass =
       response.status === 503 ? isSafe && error.retryable : isRateLimit(response) && after_ms !== undefined;

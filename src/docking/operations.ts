@@ -59,6 +59,8 @@ export const exportPosesOperation = operation({
   // A question that is recorded: who took results out of the house is told to the audit log, before they leave.
   http: { method: "POST", path: "/dockings/poses" },
   tx: "own",
+  // An export is asked for anew: what it was is not kept.
+  repeats: false,
   input: ExportPoses,
   output: ExportedPoses,
   told: (_input, { records }) => ({ entity_type: "docking", metadata: { records } }),

@@ -99,6 +99,8 @@ function keyOf(operation: Operation, request: FastifyRequest, principal: Princip
   if (key === undefined) return undefined;
   if (operation.told === undefined)
     throw new HttpError("malformed", `${operation.name} changes nothing: leave Idempotency-Key out`);
+  if (operation.repeats === false)
+    throw new HttpError("malformed", `${operation.name} keeps no answer: leave Idempotency-Key out`);
   if (principal.via === "nobody")
     throw new HttpError("malformed", "an Idempotency-Key is somebody's: it needs a token or an API key");
   if (typeof key === "string" && /^[\x21-\x7e]{1,255}$/.test(key)) return key;

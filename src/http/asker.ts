@@ -3,12 +3,17 @@ import { type Access, CIRCUMSTANCES, OPERATOR_PERMISSIONS } from "../access/perm
 import { require } from "../access/policy.ts";
 import { NOBODY, type Principal } from "../access/principal.ts";
 import { AppError } from "../errors.ts";
-import { countRequest } from "../limits/count-request.ts";
+import { countRequest, giveBack } from "../limits/count-request.ts";
 import type { Services } from "../services.ts";
 import { HttpError } from "./http-error.ts";
 
 /** How a request says who asks. */
-export type Credentials = { authorization: string | undefined; address: string; request_id: string };
+export type Credentials = {
+  authorization: string | undefined;
+  address: string;
+  request_id: string;
+  unknown?: () => Promise<void>;
+};
 
 /** Who asks; throws AppError unauthenticated. Asked again of what lasts long. */
 export type PrincipalOf = (services: Services, credentials: Credentials) => Promise<Principal>;
@@ -47,11 +52,17 @@ export async function admit(
     request_id: request.id,
   };
   const again = () => principalOf(services, credentials);
-  const principal = await again().catch(async (error: unknown) => {
-    // Who guesses at tokens has the limit of somebody without one.
-    await count(services, NOBODY, request, reply);
+  // Who guesses at tokens has the limit of somebody without one, and is counted before a guess costs a transaction.
+  let charged = false;
+  const unknown = () => {
+    charged = true;
+    return count(services, NOBODY, request, reply);
+  };
+  const principal = await principalOf(services, { ...credentials, unknown }).catch(async (error: unknown) => {
+    if (!charged) await unknown();
     throw error;
   });
+  if (charged) await giveBack(services, request.ip);
   await count(services, principal, request, reply);
   // Who is in no organization may do nothing in one: what they lack is that, and no permission.
   if (principal.org_id === null && isOfOrganizations(principal, access)) throw noOrganization();

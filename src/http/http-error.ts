@@ -16,6 +16,8 @@ export const HTTP_CODES = {
   unsupported_media_type: { status: 415, kind: "usage", title: "Not a body of this type" },
   headers_too_large: { status: 431, kind: "usage", title: "The headers are too large" },
   too_many_streams: { status: 429, kind: "quota", title: "Too many streams" },
+  asker_left: { status: 499, kind: "usage", title: "The asker has left" },
+  stopping: { status: 503, kind: "unavailable", title: "This server is stopping" },
   took_too_long: { status: 503, kind: "unavailable", title: "It took too long" },
 } as const satisfies Record<string, { status: number; kind: ErrorKind; title: string }>;
 

@@ -1,7 +1,7 @@
 import type { Follow, Operation } from "../operation.ts";
 import { version } from "../version.ts";
 
-type Entry = { method: string; path: string; permission: string; reads?: true };
+type Entry = { method: string; path: string; permission: string; reads?: true; repeats?: false };
 
 /** `GET /v1`: what may be asked and followed, by name, and where below `base`. The typed client is made from it. */
 export type IndexDocument = {
@@ -25,15 +25,16 @@ export function indexDocument(operations: readonly Operation[], follows: readonl
 }
 
 function byName(all: readonly (Operation | Follow)[]): Record<string, Entry> {
-  return Object.fromEntries(
-    all.map(({ name, http, permission }) => [
-      name,
-      {
-        method: http.method,
-        path: http.path,
-        permission,
-        ...("reads" in http && http.reads === true ? { reads: true as const } : {}),
-      },
-    ]),
-  );
+  return Object.fromEntries(all.map((one) => [one.name, entryOf(one)]));
+}
+
+function entryOf(one: Operation | Follow): Entry {
+  const { http, permission } = one;
+  return {
+    method: http.method,
+    path: http.path,
+    permission,
+    ...("reads" in http && http.reads === true ? { reads: true } : {}),
+    ...("repeats" in one && one.repeats === false ? { repeats: false } : {}),
+  };
 }

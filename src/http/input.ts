@@ -57,8 +57,9 @@ function bodyInput(request: FastifyRequest): [string, unknown][] {
   const [pair] = pairsOf(queryText(request));
   if (pair !== undefined)
     throw new HttpError("malformed", `${pair[0].slice(0, 100)} stands in the query: say it in the body`);
-  const body = request.body ?? {};
-  if (typeof body === "object" && !Array.isArray(body)) return Object.entries(body);
+  // No body at all says nothing; `null` says something, and no object.
+  const body = request.body === undefined ? {} : request.body;
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return Object.entries(body);
   throw new HttpError("malformed", "the body must be a JSON object");
 }
 

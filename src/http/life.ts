@@ -41,10 +41,14 @@ export class Life {
     return new Promise((resolve) => void this.#idle.push(resolve));
   }
 
-  /** A place for one stream of a person. Throws HttpError too_many_streams. */
+  /** A place for one stream of a person. Throws HttpError stopping, too_many_streams. */
   openStream(userId: string): Disposable & { signal: AbortSignal } {
     const own = [...this.#streams.values()].filter((each) => each === userId).length;
-    if (this.draining || this.#streams.size >= this.#places.most || own >= this.#places.each)
+    if (this.draining)
+      throw new HttpError("stopping", "this server is stopping: follow it again in a moment", {
+        headers: { "retry-after": "2" },
+      });
+    if (this.#streams.size >= this.#places.most || own >= this.#places.each)
       throw new HttpError(
         "too_many_streams",
         "so many streams are open already: close some, or ask again later",

@@ -123,7 +123,7 @@ function styleOf(field: Shape): Pick<Parameter, "style" | "explode"> {
 
 function headerParameters(operation: Operation, isOpen: boolean): Reference[] {
   const names = [
-    ...(operation.told !== undefined && !isOpen ? ["Idempotency-Key"] : []),
+    ...(operation.told !== undefined && operation.repeats !== false && !isOpen ? ["Idempotency-Key"] : []),
     ...(Object.hasOwn(fieldsOf(shapeOf(operation.input)), "if_match") ? ["If-Match"] : []),
     ...(operation.http.method === "GET" ? ["If-None-Match"] : []),
   ];
@@ -153,7 +153,7 @@ function success(operation: Operation, schema: Reference): Record<string, Respon
     "RateLimit-Policy",
     ...(isGet ? ["ETag"] : []),
     ...(isGet && formsOf(operation).length > 1 ? ["Link"] : []),
-    ...(operation.told === undefined ? [] : ["Idempotency-Replayed"]),
+    ...(operation.told === undefined || operation.repeats === false ? [] : ["Idempotency-Replayed"]),
   );
   return {
     [status]: { description: status === 201 ? "Made." : "Done.", headers, content },

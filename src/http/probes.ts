@@ -1,15 +1,18 @@
 import type { FastifyInstance } from "fastify";
-import { sql } from "kysely";
 import { AppError } from "../errors.ts";
 import type { Services } from "../services.ts";
 import type { Life } from "./life.ts";
+import { selectNothing } from "./probes-store.ts";
 import { within } from "./within.ts";
 
 /** A probe that waits is a probe that failed. */
 const PATIENCE_S = 2;
+/** Anybody may ask, however often: the database is asked once in this time. */
+const BELIEVED_MS = 1000;
 
 /** `/healthz`: this process lives. `/readyz`: it can work, and is not leaving. Neither says more to strangers. */
 export function addProbes(app: FastifyInstance, { metadata }: Services, life: Life): void {
+  const look = oncePer(BELIEVED_MS, () => metadata.system(selectNothing));
   app.route({
     method: ["GET", "HEAD"],
     url: "/healthz",
@@ -21,8 +24,18 @@ export function addProbes(app: FastifyInstance, { metadata }: Services, life: Li
     handler: async () => {
       if (life.draining) throw new AppError("unavailable", "this server is stopping");
       const never = new AbortController().signal;
-      await within(PATIENCE_S, never, () => metadata.system((tx) => sql`SELECT 1`.execute(tx)));
+      await within(PATIENCE_S, never, look);
       return { status: "ok" };
     },
   });
+}
+
+/** The same question asked once in so long, whoever asks: all of them have the one answer, or the one error. */
+function oncePer<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
+  let last: { at: number; answer: Promise<T> } | undefined;
+  return () => {
+    if (last === undefined || performance.now() - last.at >= ms)
+      last = { at: performance.now(), answer: ask() };
+    return last.answer;
+  };
 }

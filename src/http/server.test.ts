@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import { Type } from "typebox";
 import { signIn } from "../../test/security/asking.ts";
-import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
+import { makeOrg, person } from "../../test/support/context.ts";
+import { type Ask, assertProblem, openHttpLab } from "../../test/support/http.ts";
 import { VALID } from "../../test/support/valid-inputs.ts";
+import { drawKey } from "../access/api-key.ts";
 import { hashPassword } from "../access/passwords.ts";
 import { PERMISSIONS } from "../access/permissions.ts";
 import { AppError } from "../errors.ts";
@@ -19,107 +20,25 @@ import { buildServer } from "./server.ts";
 const lines: { fields: Record<string, unknown>; message: string }[] = [];
 const line = (fields: object, message: string) =>
   void lines.push({ fields: fields as Record<string, unknown>, message });
-const context = await openTestContext(
-  { after },
-  { log: { debug() {}, info: line, warn: line, error: line } },
-);
-const org = await makeOrg(context);
-const scientist = await person(context, org, "scientist");
+
+/** What no real operation does. */
+const breaks = operation({
+  name: "test.breaks",
+  summary: "Breaks",
+  permission: "signed_in",
+  http: { method: "GET", path: "/test/breaks" },
+  tx: "own",
+  input: Type.Object({}),
+  output: Type.Unknown(),
+  run: async () => {
+    throw new Error("relation secret_table at 10.0.0.7 does not exist");
+  },
+});
+
+const log = { debug() {}, info: line, warn: line, error: line };
+const { context, org, scientist, app, ask } = await openHttpLab({ after }, { log, operations: [breaks] });
 const viewer = await person(context, org, "viewer");
 const operations = OPERATIONS as unknown as Operation[];
-
-const Rows = Type.Object({
-  items: Type.Array(
-    Type.Object({
-      name: Type.String(),
-      energy_eh: Type.Number(),
-      tags: Type.Array(Type.String()),
-      note: Type.Unknown(),
-    }),
-  ),
-  next_cursor: Type.Union([Type.String(), Type.Null()]),
-});
-const ROWS = [
-  { name: "=1+1", energy_eh: -5.07, tags: ["a", "b"], note: null },
-  { name: '-x "quoted", and\nmore', energy_eh: 0, tags: [], note: true },
-  { name: "ünïcode", energy_eh: 1e-9, tags: [], note: { a: 1 } },
-];
-const given: unknown[] = [];
-
-/** Operations of this file: what no real one does yet, or not so that it could be seen. */
-const own = {
-  rows: operation({
-    name: "test.rows",
-    summary: "Rows, one a page",
-    permission: "jobs:read",
-    http: { method: "GET", path: "/test/rows" },
-    tx: "own",
-    input: Type.Object({
-      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1 })),
-      cursor: Type.Optional(Type.String()),
-    }),
-    output: Rows,
-    run: async (_call, { cursor = "0" }) => ({
-      items: ROWS.slice(Number(cursor), Number(cursor) + 1),
-      next_cursor: Number(cursor) + 1 < ROWS.length ? String(Number(cursor) + 1) : null,
-    }),
-  }),
-  change: operation({
-    name: "test.change",
-    summary: "Changes a thing that two may change",
-    permission: "signed_in",
-    http: { method: "PATCH", path: "/test/things/{thing}" },
-    tx: "own",
-    input: Type.Object(
-      { thing: Type.String(), if_match: Type.Optional(Type.String()), name: Type.Optional(Type.String()) },
-      { additionalProperties: false },
-    ),
-    output: Type.Unknown(),
-    run: async (_call, input) => {
-      given.push(input);
-      return { updated_at: "2026-01-31T09:30:00.000Z", name: input.name };
-    },
-    told: () => ({ entity_type: "thing" }),
-  }),
-  breaks: operation({
-    name: "test.breaks",
-    summary: "Breaks",
-    permission: "signed_in",
-    http: { method: "GET", path: "/test/breaks" },
-    tx: "own",
-    input: Type.Object({}),
-    output: Type.Unknown(),
-    run: async () => {
-      throw new Error("relation secret_table at 10.0.0.7 does not exist");
-    },
-  }),
-};
-
-const app = await buildServer(context, {
-  operations: [...operations, ...(Object.values(own) as unknown as Operation[])],
-  body_bytes: 200_000,
-});
-after(() => app.close());
-const token = await signIn(context, app, scientist);
-
-type Ask = Omit<InjectOptions, "headers"> & { headers?: Record<string, string>; as?: string | null };
-
-function ask({ as = token, headers = {}, ...rest }: Ask): Promise<LightMyRequestResponse> {
-  const who: Record<string, string> = as === null ? {} : { authorization: `Bearer ${as}` };
-  return app.inject({ ...rest, headers: { ...who, ...headers } });
-}
-
-function assertProblem(answer: LightMyRequestResponse, status: number, code?: string): Problem {
-  assert.equal(answer.statusCode, status, answer.body);
-  assert.equal(answer.headers["content-type"], "application/problem+json; charset=utf-8");
-  const problem = answer.json<Problem>();
-  assert.equal(problem.status, status);
-  assert.equal(problem.request_id, answer.headers["x-request-id"]);
-  assert.match(problem.type, /^\/docs\/errors#[a-z_]+$/);
-  assert.ok(problem.title.length > 3 && problem.detail.length > 3, answer.body);
-  if (code !== undefined) assert.equal(problem.code, code);
-  return problem;
-}
 
 /** The request that an input is, as the index says. */
 function requestOf({ http }: Operation, input: Record<string, unknown>): Ask {
@@ -196,7 +115,7 @@ test("each path says what may be done with it, and refuses the rest before it as
 
 test("an operation without a permission that there is does not start a server", async () => {
   for (const permission of [undefined, "", "jobs:fly"]) {
-    const broken = { ...own.rows, name: "test.broken", permission } as unknown as Operation;
+    const broken = { ...breaks, name: "test.broken", permission } as unknown as Operation;
     await assert.rejects(
       buildServer(context, { operations: [broken] }),
       /test\.broken declares no permission/,
@@ -259,6 +178,7 @@ test("what is wrong with a request is a problem that says what, and nothing is d
     [{ method: "POST", url: "/v1/molecules", payload: "{", headers: json }, 400, "malformed"],
     [{ method: "POST", url: "/v1/molecules", payload: '{"a":1,"a":2}', headers: json }, 400, "malformed"],
     [{ method: "POST", url: "/v1/molecules", payload: "[]", headers: json }, 400, "malformed"],
+    [{ method: "POST", url: "/v1/molecules", payload: "null", headers: json }, 400, "malformed"],
     [
       { method: "POST", url: "/v1/molecules", payload: Buffer.from([0x22, 0xff, 0x22]), headers: json },
       400,
@@ -342,6 +262,8 @@ test("what is wrong with a request is a problem that says what, and nothing is d
     "method_not_allowed",
     "headers_too_large",
     "request_too_slow",
+    "asker_left",
+    "stopping",
     "took_too_long",
     "too_many_streams",
   ];
@@ -387,105 +309,6 @@ test("requests are logged by route and asker, never by what was asked; an id tha
   }
 });
 
-test("a list comes as JSON a page at a time with a link to the next, and as rows of all pages", async () => {
-  const first = await ask({ url: "/v1/test/rows?limit=1" });
-  assert.deepEqual(
-    [first.json<{ items: unknown[] }>().items, first.headers["link"]],
-    [ROWS.slice(0, 1), '<?limit=1&cursor=1>; rel="next"'],
-  );
-  const last = await ask({ url: "/v1/test/rows?cursor=2" });
-  assert.equal(last.headers["link"], undefined);
-  const ndjson = await ask({ url: "/v1/test/rows", headers: { accept: "application/x-ndjson" } });
-  assert.deepEqual(
-    ndjson.body
-      .trim()
-      .split("\n")
-      .map((text) => JSON.parse(text)),
-    ROWS,
-  );
-  const csv = await ask({ url: "/v1/test/rows", headers: { accept: "text/csv" } });
-  assert.equal(csv.headers["content-type"], "text/csv; charset=utf-8");
-  assert.equal(
-    csv.body,
-    [
-      "name,energy_eh,tags,note",
-      `'=1+1,-5.07,"[""a"",""b""]",`,
-      `"'-x ""quoted"", and\nmore",0,[],true`,
-      'ünïcode,1e-9,[],"{""a"":1}"',
-      "",
-    ].join("\r\n"),
-  );
-  const one = await ask({ url: "/v1/test/rows?limit=1&cursor=1", headers: { accept: "text/csv" } });
-  assert.equal(one.body.trim().split("\r\n").length, 2, "one page, because a limit was given");
-  assert.equal(one.headers["link"], '<?limit=1&cursor=2>; rel="next"');
-  const empty = await ask({ url: "/v1/molecules?name=nothing", headers: { accept: "text/csv" } });
-  assert.match(empty.body, /^molecule_id,.*\r\n$/, "the head line comes without rows too");
-});
-
-test("an answer has a tag, and who has it already gets no body; HEAD gets the same headers", async () => {
-  const get = await ask({ url: "/v1/jobs" });
-  const etag = String(get.headers["etag"]);
-  for (const header of [etag, `W/${etag}`, `"other", ${etag}`, "*"]) {
-    const again = await ask({ url: "/v1/jobs", headers: { "if-none-match": header } });
-    assert.deepEqual([again.statusCode, again.body, again.headers["etag"]], [304, "", etag]);
-  }
-  assert.equal((await ask({ url: "/v1/jobs", headers: { "if-none-match": '"other"' } })).statusCode, 200);
-  const head = await ask({ method: "HEAD", url: "/v1/jobs" });
-  assert.deepEqual(
-    [
-      head.statusCode,
-      head.body,
-      head.headers["etag"],
-      head.headers["content-length"],
-      head.headers["content-type"],
-    ],
-    [200, "", etag, get.headers["content-length"], get.headers["content-type"]],
-  );
-  const rows = await ask({ method: "HEAD", url: "/v1/test/rows", headers: { accept: "text/csv" } });
-  assert.deepEqual(
-    [rows.statusCode, rows.body, rows.headers["content-type"]],
-    [200, "", "text/csv; charset=utf-8"],
-  );
-});
-
-test("If-Match reaches an operation that compares, as the time in the tag; others refuse it", async () => {
-  const change = (header: string) =>
-    ask({
-      method: "PATCH",
-      url: "/v1/test/things/a%2Fb",
-      payload: { name: "n" },
-      headers: { "if-match": header },
-    });
-  const at = "2026-01-31T09:30:00.000Z";
-  for (const header of [`"${at}"`, `"${at};hash"`]) {
-    assert.equal((await change(header)).statusCode, 200);
-    assert.deepEqual(given.at(-1), { thing: "a/b", name: "n", if_match: at });
-  }
-  await change("*");
-  assert.deepEqual(given.at(-1), { thing: "a/b", name: "n" });
-  for (const header of [at, `W/"${at}"`, `"a", "b"`, '""'])
-    assertProblem(await change(header), 400, "malformed");
-});
-
-test("a change under a key is done once, says that it was repeated, and refuses another body", async () => {
-  const add = (text: string, key = "add-1") =>
-    ask({
-      method: "POST",
-      url: "/v1/molecules",
-      payload: { records: [{ text, format: "smiles" }] },
-      headers: { "idempotency-key": key },
-    });
-  const first = await add("CCO");
-  assert.deepEqual([first.statusCode, first.headers["idempotency-replayed"]], [201, undefined]);
-  const again = await add("CCO");
-  assert.deepEqual(
-    [again.statusCode, again.headers["idempotency-replayed"], again.json()],
-    [201, "true", first.json()],
-  );
-  assertProblem(await add("CCC"), 422, "idempotency_mismatch");
-  assert.equal((await add("CCO", "x".repeat(255))).statusCode, 201);
-});
-
 test("who asks too much is told when to come back, and what is left is said before", async () => {
   const asks = (remoteAddress: string) => ask({ url: "/v1/jobs", as: "forged", remoteAddress });
   const first = await asks("10.1.1.1");
@@ -503,12 +326,13 @@ test("the index names every operation and stream with its place, and the probes 
     operations: Record<string, unknown>;
     follows: object;
   }>();
-  for (const { name, http, permission } of operations)
+  for (const { name, http, permission, repeats } of operations)
     assert.deepEqual(index.operations[name], {
       method: http.method,
       path: http.path,
       permission,
       ...(http.reads === true ? { reads: true } : {}),
+      ...(repeats === false ? { repeats: false } : {}),
     });
   assert.deepEqual(
     Object.keys(index.follows),
@@ -536,4 +360,77 @@ test("paths name fields of their inputs, and reads by POST are told from changes
     for (const name of pathNames(one.http.path)) assert.ok(fields.includes(name), `${one.name}: ${name}`);
     if (hasBody(one) && one.told === undefined) assert.equal(one.http.reads, true, one.name);
   }
+});
+
+test("a change that says what it saw is made where that still holds, and is refused where it does not", async () => {
+  const own = await makeOrg(context);
+  const as = await signIn(context, app, await person(context, own, "owner"));
+  const url = `/v1/orgs/${own.org_id}/settings`;
+  const seen = await ask({ as, url });
+  const tag = String(seen.headers["etag"]);
+  const change = (share: number, match: string) =>
+    ask({
+      as,
+      method: "PATCH",
+      url,
+      payload: { set: { cache_threshold: share } },
+      headers: { "if-match": match },
+    });
+  const first = await change(0.91, tag);
+  assert.equal(first.statusCode, 200, first.body);
+  assertProblem(await change(0.92, tag), 412, "precondition_failed");
+  assertProblem(await change(0.92, '"never-given"'), 412, "precondition_failed");
+  const now = await ask({ as, url });
+  assert.equal(
+    now.json<{ updated_at: string }>().updated_at,
+    first.json<{ updated_at: string }>().updated_at,
+  );
+  assert.match(now.body, /0\.91/);
+  assert.equal((await change(0.93, String(now.headers["etag"]))).statusCode, 200);
+  assert.equal((await change(0.94, "*")).statusCode, 200);
+});
+
+test("an operation that keeps no answer takes no Idempotency-Key", async () => {
+  const someone = await person(context, org, "owner");
+  const as = await signIn(context, app, someone);
+  const keeping = operations.filter(({ repeats }) => repeats === false);
+  assert.ok(keeping.length >= 5);
+  for (const one of keeping) {
+    const headers = { "idempotency-key": "k" };
+    assertProblem(await ask({ as, ...requestOf(one, VALID[one.name] ?? {}), headers }), 400, "malformed");
+  }
+});
+
+test("who guesses at keys is counted before a guess costs a transaction, and who is known is not", async () => {
+  const { metadata } = context;
+  let looks = 0;
+  const counting = Object.assign(Object.create(metadata), {
+    system: (...given: Parameters<typeof metadata.system>) => {
+      looks++;
+      return metadata.system(...given);
+    },
+  });
+  const counted = await buildServer({ ...context, metadata: counting });
+  after(() => counted.close());
+  const remoteAddress = "10.77.0.1";
+  const guess = () => {
+    const headers = { authorization: `Bearer ${drawKey().key}` };
+    return counted.inject({ url: "/v1/jobs", remoteAddress, headers });
+  };
+  const answers = await Promise.all(Array.from({ length: 80 }, guess));
+  const statuses = answers.map(({ statusCode }) => statusCode);
+  assert.deepEqual([...new Set(statuses)].toSorted(), [401, 429]);
+  assert.equal(looks, 60);
+  const elsewhere = "10.77.0.2";
+  const bearer = {
+    authorization: `Bearer ${await signIn(context, app, await person(context, org, "owner"))}`,
+  };
+  const known = await counted.inject({ url: "/v1/jobs", remoteAddress: elsewhere, headers: bearer });
+  assert.equal(known.statusCode, 200);
+  const stranger = await counted.inject({ url: "/v1/jobs", remoteAddress: elsewhere });
+  assert.match(String(stranger.headers["ratelimit"]), /r=59/, "what the look was charged was given back");
+  looks = 0;
+  const probes = await Promise.all(Array.from({ length: 20 }, () => counted.inject({ url: "/readyz" })));
+  assert.ok(probes.every(({ statusCode }) => statusCode === 200));
+  assert.equal(looks, 1, "one look for all who ask at once");
 });

@@ -30,11 +30,12 @@ export async function stream(
   const after = lastEventId(request);
   if (principal.org_id === null) throw noOrganization();
   const place = life.openStream(principal.user_id);
+  // Before anything is waited for: who leaves during the first look closes only once.
+  reply.raw.once("close", () => place[Symbol.dispose]());
   try {
     const signal = AbortSignal.any([leftSignal(reply), place.signal]);
     const how = { signal, again, ...(after === undefined ? {} : { after }) };
     const begun = await begin(performFollow(services, followed, principal, input, how), signal);
-    reply.raw.once("close", () => place[Symbol.dispose]());
     reply.type(`${FORMS.events}; charset=utf-8`).header("x-accel-buffering", "no");
     if (request.method === "HEAD") {
       void begun.events.return?.()?.catch(() => {});

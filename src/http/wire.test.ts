@@ -109,6 +109,8 @@ const counts = follow({
   told_as: Type.Object({ n: Type.Integer() }),
   async *run({ after: known, signal }, { way }): AsyncGenerator<Followed<{ n: number }>> {
     told.after = known;
+    if (way === "slow")
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     if (way === "absent") throw new AppError("not_found", "no such thing");
     for (let n = Number(known ?? 0) + 1; n <= 2; n++) yield { id: String(n), event: "number", data: { n } };
     if (way === "breaks") throw new AppError("unavailable", "at 10.0.0.7");
@@ -316,6 +318,23 @@ test("whoever is put out hears no more, and nobody takes all the places", async 
     again.close();
     return again.response.statusCode === 200;
   });
+});
+
+test("who leaves before the first look is over gives their place back, and a server that stops has none", async () => {
+  const life = new Life();
+  const app = await buildServer(context, { follows, beat_ms: 30, life });
+  after(() => app.close());
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  const left = new AbortController();
+  const asking = fetch(`${url}/v1/test/slow/stream`, { headers, signal: left.signal });
+  await until("it has a place", async () => life.streams === 1);
+  left.abort();
+  await assert.rejects(asking);
+  await until("the place is free", async () => life.streams === 0);
+  life.draining = true;
+  const refused = await fetch(`${url}/v1/test/stays/stream`, { headers });
+  assert.deepEqual([refused.status, ((await refused.json()) as Problem).code], [503, "stopping"]);
+  assert.match(String(refused.headers.get("retry-after")), /^\d+$/);
 });
 
 test("a server that stops ends streams, finishes what runs, and lets nobody in", async () => {

@@ -5,7 +5,7 @@ import { HttpError } from "./http-error.ts";
 export function leftSignal(reply: FastifyReply): AbortSignal {
   const left = new AbortController();
   reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) left.abort(new HttpError("took_too_long", "the asker has left"));
+    if (!reply.raw.writableFinished) left.abort(new HttpError("asker_left", "the asker has left"));
   });
   return left.signal;
 }

@@ -1,13 +1,13 @@
-import { type AccessRow, selectOptionalAccess } from "../access/access-store.ts";
+import { selectOptionalAccess } from "../access/access-store.ts";
 import { drawKey } from "../access/api-key.ts";
-import type { Permission } from "../access/permissions.ts";
+import { IN_PERSON_PERMISSIONS, type Permission } from "../access/permissions.ts";
 import { inOrganization, require } from "../access/policy.ts";
 import { acting, type OrgPrincipal } from "../access/principal.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
 import { newId, sha256 } from "../ids.ts";
 import type { ApiKey, KeyCreate, MadeKey } from "./key-schema.ts";
-import { countKeys, insertKey, selectOptionalMemberKind } from "./keys-store.ts";
+import { countKeys, insertKey, lockOwner, selectOptionalMemberKind } from "./keys-store.ts";
 import type { IdentityCall } from "./sign-in.ts";
 
 /** Whoever has more does not know any longer which is which. */
@@ -23,12 +23,15 @@ export async function createKey(call: IdentityCall, input: KeyCreate): Promise<M
   const { services, tools } = call;
   const principal = inOrganization(call.principal);
   const expires_at = endOf(input, Date.now());
+  refusePersonal(input.scopes ?? []);
   return services.metadata.system(async (tx) => {
     const known = await tools.find(tx);
     if (known?.answer != null) return known.answer as MadeKey;
-    const owner = await ownerOf(tx, principal, input);
     const { org_id } = principal;
-    const { user_id } = owner;
+    const user_id = input.user_id ?? principal.user_id;
+    // Before anything is asked of them: who removes or disables somebody locks the same row, and revokes their keys.
+    await lockOwner(tx, user_id);
+    await refuseOwner(tx, principal, { user_id, scopes: input.scopes as Permission[] | undefined });
     if ((await countKeys(tx, { user_id, org_id })) >= MOST_KEYS)
       throw new AppError("quota", `an account has ${MOST_KEYS} keys in an organization at most: revoke one`);
     const { key, prefix } = drawKey();
@@ -39,7 +42,7 @@ export async function createKey(call: IdentityCall, input: KeyCreate): Promise<M
       prefix,
       key_hash: sha256(key),
       name: input.name,
-      scopes: input.scopes ?? null,
+      scopes: input.scopes === undefined ? null : [...new Set(input.scopes)],
       expires_at,
       created_by: principal.user_id,
     });
@@ -48,6 +51,15 @@ export async function createKey(call: IdentityCall, input: KeyCreate): Promise<M
     await tools.keep(tx, made);
     return made;
   });
+}
+
+/** Throws AppError bad_input where a key would make, reset or end people: whoever has it would be the installation's operator soon. */
+function refusePersonal(scopes: readonly string[]): void {
+  const named: readonly string[] = IN_PERSON_PERMISSIONS;
+  const at = scopes.findIndex((scope) => named.includes(scope));
+  if (at < 0) return;
+  const rule = `can't be ${scopes[at]}: who manages users signs in for it`;
+  throw new AppError("bad_input", `scopes.${at} ${rule}`, { fields: [{ path: `/scopes/${at}`, rule }] });
 }
 
 /** Of a key: whose and with which scopes, never its name, which may be anything, nor any part of it. */
@@ -72,9 +84,12 @@ function endOf({ expires_at, days }: KeyCreate, now: number): string | null {
 }
 
 /** Throws AppError where the asker may not make such a key for whom they name. */
-async function ownerOf(tx: MetadataTx, asker: OrgPrincipal, input: KeyCreate): Promise<AccessRow> {
+async function refuseOwner(
+  tx: MetadataTx,
+  asker: OrgPrincipal,
+  { user_id, scopes }: { user_id: string; scopes: Permission[] | undefined },
+): Promise<void> {
   const { org_id } = asker;
-  const user_id = input.user_id ?? asker.user_id;
   const isOther = user_id !== asker.user_id;
   if (isOther) {
     require(asker, "keys:manage");
@@ -87,12 +102,10 @@ async function ownerOf(tx: MetadataTx, asker: OrgPrincipal, input: KeyCreate): P
   if (owner === undefined || !owner.enabled || !(owner.is_member || owner.is_admin))
     throw new AppError("not_found", "no such account in this organization");
   const { permissions: own, is_org_admin } = acting(owner, org_id);
-  const scopes = input.scopes as Permission[] | undefined;
   const lacking = scopes?.find((scope) => !own.has(scope));
   if (lacking !== undefined)
     throw new AppError("forbidden", `the key's owner does not have ${lacking}: leave it out of the scopes`);
   const more = (scopes ?? [...own]).find((name) => !asker.permissions.has(name));
   if (isOther && (more !== undefined || (is_org_admin && !asker.is_org_admin)))
     throw new AppError("forbidden", "this account may do more than you: a key for it is not yours to make");
-  return owner;
 }

@@ -36,6 +36,7 @@ export const revokeKeyOperation = operation({
   permission: "in_person",
   http: { method: "POST", path: "/keys/{key_id}/revoke" },
   tx: "own",
+  repeats: false,
   input: KeyNamed,
   output: ApiKey,
   told: (_input, key) => toldOf(key),

@@ -12,9 +12,8 @@ export const KeyCreate = closed({
     Type.Array(Scope, {
       minItems: 1,
       maxItems: PERMISSIONS.length,
-      uniqueItems: true,
       description:
-        "Permissions that the key is limited to; of these it has what its owner has. Absent: all that its owner may.",
+        "Permissions that the key is limited to; of these it has what its owner has. With scopes it sees of private rows only its owner's, also where that is an admin. Absent: all that its owner may.",
     }),
   ),
   expires_at: Type.Optional(

@@ -28,9 +28,13 @@ export async function insertKey(tx: MetadataTx, key: NewKey): Promise<ApiKey> {
   return keys(tx).where("k.key_id", "=", key.key_id).executeTakeFirstOrThrow();
 }
 
-/** Keys of somebody in an organization that may be used; their row is locked, so that two at once are two. */
+/** Locks whoever a key is to be for, so that two at once are two, and none is made for somebody who just left. */
+export async function lockOwner(tx: MetadataTx, userId: string): Promise<void> {
+  await sql`SELECT FROM users WHERE user_id = ${userId} FOR NO KEY UPDATE`.execute(tx);
+}
+
+/** Keys of somebody in an organization that may be used. */
 export async function countKeys(tx: MetadataTx, who: { user_id: string; org_id: string }): Promise<number> {
-  await sql`SELECT FROM users WHERE user_id = ${who.user_id} FOR NO KEY UPDATE`.execute(tx);
   const counted = await sql<{ keys: number }>`
     SELECT count(*)::integer AS keys FROM api_keys
     WHERE user_id = ${who.user_id} AND org_id = ${who.org_id} AND ${isUsable()}`.execute(tx);

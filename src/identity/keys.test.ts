@@ -2,13 +2,17 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
 import { bearer, signInMember, withClock } from "../../test/support/identity.ts";
+import { until } from "../../test/support/worker.ts";
 import { ACCESS_BELIEVED_MS } from "../access/memory.ts";
 import { OPERATOR_PERMISSIONS, PERMISSIONS } from "../access/permissions.ts";
 import { localPrincipal, type Principal } from "../access/principal.ts";
 import { AppError } from "../errors.ts";
 import { sha256 } from "../ids.ts";
+import { listOrgsOperation, showOrgOperation, showSettingsOperation } from "../orgs/operations.ts";
+import { deleteMember } from "../people/members-store.ts";
 import { perform } from "../perform.ts";
 import type { KeyCreate } from "./key-schema.ts";
+import { lockOwner } from "./keys-store.ts";
 import { createKeyOperation, listKeysOperation, revokeKeyOperation, whoAmI } from "./operations.ts";
 
 const context = await openTestContext({ after });
@@ -105,6 +109,17 @@ test("an operator's key acts in its organization alone, and operates nothing tha
     [principal.is_admin, sorted(principal.permissions)],
     [false, ["orgs:create", "orgs:read"]],
   );
+});
+
+test("no key manages users, whatever its scopes: it would be the operator soon", async () => {
+  const operator = { ...(await localPrincipal(context.metadata, "admin", org.org_id)), org_id: org.org_id };
+  await assert.rejects(make(operator, { scopes: ["jobs:read", "users:manage"] }), kind("bad_input"));
+  const made = await make(operator, { scopes: ["orgs:create"] });
+  // As one that was made before there was the rule.
+  await context.superuser("UPDATE api_keys SET scopes = '{users:manage,orgs:create}' WHERE key_id = $1", [
+    made.key_id,
+  ]);
+  assert.deepEqual(sorted((await bearer(services, made.key)).permissions), ["orgs:create"]);
 });
 
 test("a key ends: revoked, expired, its owner disabled or gone, its organization gone", async () => {
@@ -255,6 +270,61 @@ test("when it ends is said once and lies ahead; a hundred keys are enough", asyn
   await assert.rejects(make(ann), kind("quota"));
   await perform(services, revokeKeyOperation, ann, { key_id: made.key_id });
   await make(ann);
+});
+
+test("a key knows of its own organization, and of no other of its owner's", async () => {
+  const ann = await person(context, org, "scientist");
+  await context.superuser("INSERT INTO memberships (user_id, org_id) VALUES ($1, $2)", [
+    ann.user_id,
+    other.org_id,
+  ]);
+  const operator = await localPrincipal(context.metadata, "admin", org.org_id);
+  for (const owner of [ann, operator]) {
+    const key = await bearer(services, (await make(owner)).key);
+    const { items } = await perform(services, listOrgsOperation, key, {});
+    assert.deepEqual(
+      items.map(({ org_id }) => org_id),
+      [org.org_id],
+    );
+    const told = await perform(services, whoAmI, key, {});
+    assert.ok(!JSON.stringify([items, told]).includes(other.org_id));
+    for (const text of [other.org_id, other.slug, other.name])
+      for (const operation of [showOrgOperation, showSettingsOperation])
+        await assert.rejects(
+          async () => perform(services, operation as typeof showOrgOperation, key, { org: text }),
+          (error) => kind("not_found")(error) || kind("forbidden")(error),
+        );
+  }
+  const { items } = await perform(services, listOrgsOperation, ann, {});
+  assert.equal(items.length, 2, "the person sees both");
+});
+
+test("an admin's key with scopes sees private rows of its owner alone, one without those of all", async () => {
+  const owner = await person(context, org, "owner");
+  const scoped = await bearer(services, (await make(owner, { scopes: ["jobs:read"] })).key);
+  const whole = await bearer(services, (await make(owner)).key);
+  assert.deepEqual([scoped.is_org_admin, whole.is_org_admin], [false, true]);
+});
+
+test("no key is made for somebody who is just removed", async () => {
+  const ann = await person(context, org, "viewer");
+  let making: Promise<unknown> = Promise.resolve();
+  await context.metadata.system(async (tx) => {
+    await lockOwner(tx, ann.user_id);
+    making = make(ann).catch((error: unknown) => error);
+    await until(
+      "the maker to wait",
+      async () =>
+        (
+          await context.superuser(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+          )
+        )[0],
+    );
+    await deleteMember(tx, ann.user_id, org.org_id);
+  });
+  assert.ok(kind("not_found")(await making), String(await making));
+  assert.deepEqual(await context.superuser("SELECT 1 FROM api_keys WHERE user_id = $1", [ann.user_id]), []);
 });
 
 test("a repeated request shows no key, and makes none", async () => {

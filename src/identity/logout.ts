@@ -46,8 +46,7 @@ function whose({ principal }: IdentityCall, input: Leaving): { user_id: string; 
       "unauthenticated",
       "say which session is to end: with its access or its refresh token",
     );
-  if (via === "key")
-    throw new AppError("forbidden", "an API key is no session: revoke it with `aliquot key revoke`");
+  if (via === "key") throw new AppError("forbidden", "an API key is no session: revoke the key instead");
   if (session_id === null && input.everywhere !== true)
     throw new AppError("usage", "there is no session to end here: say everywhere to end all of the person's");
   return { user_id, session_id };

@@ -13,7 +13,9 @@ import {
 import { NOBODY, type Principal } from "../access/principal.ts";
 import { SYSTEM_CHAIN, verifyChain } from "../audit/chain.ts";
 import { AppError } from "../errors.ts";
+import { sha256 } from "../ids.ts";
 import { openLogger } from "../log.ts";
+import { createUserOperation } from "../people/operations.ts";
 import { perform } from "../perform.ts";
 import {
   changePasswordOperation,
@@ -117,6 +119,21 @@ test("of two who redeem one token at once one is refused", async () => {
   assert.deepEqual(ended.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
 });
 
+test("a token that is revoked while the new password is hashed changes nothing", async () => {
+  const ann = await withPassword(services, org, "viewer");
+  const before = await hashOf(ann.user_id);
+  const { token, token_id } = await issue(ann.user_id);
+  const passwords = Object.assign(Object.create(services.passwords), {
+    async hash(text: string) {
+      await context.superuser("UPDATE tokens SET revoked = true WHERE token_id = $1", [token_id]);
+      return services.passwords.hash(text);
+    },
+  });
+  const input = { token, new_password: OTHER };
+  await assert.rejects(perform({ ...services, passwords }, resetPasswordOperation, NOBODY, input), refused);
+  assert.equal(await hashOf(ann.user_id), before);
+});
+
 test("an expired, foreign or made-up token resets nothing, nor one of somebody disabled; and nothing is hashed for it", async () => {
   const ann = await withPassword(services, org, "viewer");
   const before = await hashOf(ann.user_id);
@@ -184,6 +201,12 @@ test("no secret is in any row, in the log, or in what is kept for a repeated req
   const asker = await bearer(services, next.access_token);
   const made = await perform(logged, createKeyOperation, asker, { name: "k" }, { idempotencyKey: "kept" });
   const { token } = await issue(ann.user_id);
+  const born = {
+    username: `born-${process.pid}`,
+    email: "born@example.org",
+    password: "a first password, given",
+  };
+  await perform(logged, createUserOperation, context.admin_principal, born, { idempotencyKey: "born" });
   await assert.rejects(signInAs(logged, ann.username, { password: "a wrong password, typed once" }), refused);
   await assert.rejects(
     perform(logged, login, NOBODY, { username: "a password typed as a name", password: "x" }),
@@ -204,6 +227,15 @@ test("no secret is in any row, in the log, or in what is kept for a repeated req
     changed: "the last password of all",
     wrong: "a wrong password, typed once",
     name: "a password typed as a name",
+    first: born.password,
+    // What everybody can compute who guesses the password: the rest of the request is known.
+    hash: sha256(
+      JSON.stringify({
+        input: { email: born.email, password: born.password, username: born.username },
+        org_id: null,
+      }),
+    ),
+    bare: sha256(born.password),
   };
   const tables = await context.superuser<{ name: string }>(
     "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",

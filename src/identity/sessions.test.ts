@@ -9,6 +9,7 @@ import {
   withClock,
   withPassword,
 } from "../../test/support/identity.ts";
+import { until } from "../../test/support/worker.ts";
 import { principalOf } from "../access/authenticate.ts";
 import { ACCESS_BELIEVED_MS } from "../access/memory.ts";
 import { NOBODY } from "../access/principal.ts";
@@ -16,7 +17,7 @@ import { SYSTEM_CHAIN } from "../audit/store.ts";
 import { AppError } from "../errors.ts";
 import { perform } from "../perform.ts";
 import { logoutSession, refreshSession, switchOrganization, whoAmI } from "./operations.ts";
-import { endSessions } from "./tokens-store.ts";
+import { endSessions, lockOptionalRefresh, replaceRefresh } from "./tokens-store.ts";
 
 const context = await openTestContext({ after });
 const org = await makeOrg(context);
@@ -257,6 +258,49 @@ test("of leaving everywhere and a refresh at once none leaves a session behind",
     ann.user_id,
   ]);
   assert.deepEqual(open, []);
+});
+
+test("six who leave everywhere at once are all answered, and so is a refresh beside them", async () => {
+  const { ann, session } = await signInMember(services, org, "viewer");
+  const more = await Promise.all(Array.from({ length: 5 }, () => signInAs(services, ann.username)));
+  const sessions = [session, ...more];
+  const leave = ({ refresh_token }: { refresh_token: string }) =>
+    perform(services, logoutSession, NOBODY, { refresh_token, everywhere: true });
+  const asked = await Promise.allSettled([
+    ...sessions.map(leave),
+    ...sessions.map(({ refresh_token }) => refresh(refresh_token)),
+  ]);
+  const failed = asked.filter((one) => one.status === "rejected" && !refused(one.reason));
+  assert.deepEqual(failed, [], "none waits for another that waits for it");
+  const open = await context.superuser("SELECT 1 FROM tokens WHERE user_id = $1 AND NOT revoked", [
+    ann.user_id,
+  ]);
+  assert.deepEqual(open, []);
+});
+
+test("a session that ends while it is refreshed ends with the token that is just made", async () => {
+  const { ann, session } = await signInMember(services, org, "viewer");
+  const asker = await bearer(services, session.access_token);
+  let next = "";
+  let left: Promise<unknown> = Promise.resolve();
+  await context.metadata.system(async (tx) => {
+    const row = await lockOptionalRefresh(tx, session.refresh_token);
+    assert.ok(row);
+    left = perform(services, logoutSession, asker, {});
+    await until(
+      "the one who leaves to wait",
+      async () =>
+        (
+          await context.superuser(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+          )
+        )[0],
+    );
+    next = services.tokens.successor(session.refresh_token);
+    await replaceRefresh(tx, row, { token: next, org_id: null, ttl_seconds: 60 });
+  });
+  assert.deepEqual(await left, { ended: 1 });
+  await assert.rejects(refresh(next), refused, ann.username);
 });
 
 test("whoami tells who asks, where, with what, and until when", async () => {

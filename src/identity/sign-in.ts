@@ -53,9 +53,9 @@ async function lookUp(
 ): Promise<{ person: SignInRow | undefined; known: boolean }> {
   return metadata.system(async (tx) => {
     const person = await selectOptionalPerson(tx, name);
-    if (person === undefined) return { person, known: false };
-    const tag = tokens.addressTag(person.user_id, network);
-    return { person, known: await knowsAddress(tx, person.user_id, tag) };
+    // Of a name that nobody has it is asked too, or the answer would come one query sooner.
+    const user_id = person?.user_id ?? newId();
+    return { person, known: await knowsAddress(tx, user_id, tokens.addressTag(user_id, network)) };
   });
 }
 

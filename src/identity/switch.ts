@@ -12,13 +12,13 @@ import { updateSessionOrg } from "./tokens-store.ts";
  */
 export async function switchOrg(call: IdentityCall, text: string): Promise<Switched> {
   const { services, principal, tools } = call;
-  const { session_id } = principal;
+  const { session_id, user_id } = principal;
   if (session_id === null)
     throw new AppError("usage", "there is no session to switch: name the organization with --org");
   return services.metadata.system(async (tx) => {
     const org = await selectOptionalReachableOrg(tx, principal, text);
     if (org === undefined) throw new AppError("not_found", "no such organization");
-    if (!(await updateSessionOrg(tx, session_id, org.org_id))) throw sessionOver();
+    if (!(await updateSessionOrg(tx, { user_id, session_id }, org.org_id))) throw sessionOver();
     await tools.audit(tx, { entity_type: "session", entity_id: session_id, org_id: org.org_id });
     return accessAnswer(tx, services.tokens, principal, { session_id, org_id: org.org_id });
   });

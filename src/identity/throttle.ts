@@ -20,7 +20,10 @@ const MINUTE_MS = 60_000;
 const WINDOW_MS = 15 * MINUTE_MS;
 const ACCOUNT_WINDOW_MS = 60 * MINUTE_MS;
 
-/** Of one account from one network; more where it is known, so that nobody shuts out who sits beside them. */
+/**
+ * Of one account from one network; more where it is known, so that few who guess there shut out whom they sit beside.
+ * Who goes on guessing there does, for passwords: see `SignInThrottle`.
+ */
 const PAIR_MOST = 10;
 const KNOWN_PAIR_MOST = 30;
 /** Of all accounts from one network: an institute behind one address signs in every morning. */
@@ -34,9 +37,11 @@ const WAITING_ACCOUNT = 8;
 const WAITING_ALL = 200;
 
 /**
- * Slows down who guesses passwords, and locks nobody out. An account from one network has few attempts; a network has
- * more, for all accounts. From many networks at once an account can only be slowed down: strangers wait, eight at a
- * time, and where the account signed in before nobody waits. Sessions and keys have nothing to do with it.
+ * Slows down who guesses passwords, and locks no account: only a network, for an account or for all strangers. An
+ * account from one network has few attempts; a network has more, for all accounts. From many networks at once an account
+ * can only be slowed down: strangers wait, eight at a time, and where the account signed in before nobody waits. Who
+ * goes on guessing in the owner's own network does keep their password out of there, a window at a time: sessions that
+ * are refreshed, keys and every other network have nothing to do with it.
  */
 export class SignInThrottle {
   readonly #cache: Cache;

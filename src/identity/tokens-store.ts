@@ -122,12 +122,12 @@ export type RefreshRow = {
 };
 
 /**
- * A refresh token under lock, and before it its person's row: who ends all sessions of a person locks that row too,
- * and so no successor comes to be that they don't see.
+ * A refresh token under lock, and before it its person's row: whoever ends sessions of a person locks that row too,
+ * and so no successor comes to be that they don't see. One lock for all, as two who share it could not both take more.
  */
 export async function lockOptionalRefresh(tx: MetadataTx, token: string): Promise<RefreshRow | undefined> {
   await sql`SELECT FROM users WHERE user_id =
-    (SELECT user_id FROM tokens WHERE token_hash = ${sha256(token)} AND kind = 'refresh') FOR SHARE`.execute(
+    (SELECT user_id FROM tokens WHERE token_hash = ${sha256(token)} AND kind = 'refresh') FOR NO KEY UPDATE`.execute(
     tx,
   );
   const found = await sql<RefreshRow>`
@@ -179,12 +179,22 @@ export async function selectOptionalUnused(
     .executeTakeFirst();
 }
 
+/** Locks a person's row: their sessions begin, go on and end one after the other. */
+async function lockPerson(tx: MetadataTx, userId: string): Promise<void> {
+  await sql`SELECT FROM users WHERE user_id = ${userId} FOR NO KEY UPDATE`.execute(tx);
+}
+
 /** Where the session's next access tokens act; false where it ended. */
-export async function updateSessionOrg(tx: MetadataTx, sessionId: string, orgId: string): Promise<boolean> {
+export async function updateSessionOrg(
+  tx: MetadataTx,
+  { user_id, session_id }: { user_id: string; session_id: string },
+  orgId: string,
+): Promise<boolean> {
+  await lockPerson(tx, user_id);
   const { numUpdatedRows } = await tx
     .updateTable("tokens")
     .set({ org_id: orgId })
-    .where("family_id", "=", sessionId)
+    .where("family_id", "=", session_id)
     .where("kind", "=", "refresh")
     .where(isUsable())
     .executeTakeFirst();
@@ -193,6 +203,7 @@ export async function updateSessionOrg(tx: MetadataTx, sessionId: string, orgId:
 
 /** Ends one session of a person; returns how many ended: one or none. */
 export async function endSession(tx: MetadataTx, sessionId: string, userId: string): Promise<number> {
+  await lockPerson(tx, userId);
   const ended = await sql`
     UPDATE tokens SET revoked = true
     WHERE family_id = ${sessionId} AND user_id = ${userId} AND kind = 'refresh' AND NOT revoked
@@ -209,7 +220,7 @@ export async function endSessions(
   userId: string,
   except: string | null = null,
 ): Promise<number> {
-  await sql`SELECT FROM users WHERE user_id = ${userId} FOR NO KEY UPDATE`.execute(tx);
+  await lockPerson(tx, userId);
   const ended = await sql<{ sessions: number }>`
     WITH ended AS (
       UPDATE tokens SET revoked = true

@@ -1,9 +1,9 @@
-import type { Principal } from "../access/principal.ts";
+import { NOBODY, type Principal } from "../access/principal.ts";
 import { Believed } from "../believed.ts";
 import { SETTING_KEYS } from "../orgs/setting-keys.ts";
 import { selectSettings } from "../orgs/settings-store.ts";
 import type { Services } from "../services.ts";
-import { type Limits, type Taken, takeFrom } from "./take.ts";
+import { type Limits, type Taken, takeFrom, WINDOW_MS } from "./take.ts";
 import { takerOf } from "./taker.ts";
 
 /** What nobody may ask in a minute, from one address. */
@@ -25,6 +25,11 @@ const LIMITS = new Believed<Limits>();
 export async function countRequest(doors: Doors, principal: Principal, address: string): Promise<Taken> {
   const limits = principal.via === "nobody" ? ofNobody() : await limitsOf(doors, principal.org_id);
   return takeFrom(doors.cache, limits, takerOf(principal, address));
+}
+
+/** Takes back what an address was charged for a credential that turned out to be somebody's. */
+export async function giveBack({ cache }: Pick<Services, "cache">, address: string): Promise<void> {
+  await cache.count(takerOf(NOBODY, address).key, -1, WINDOW_MS);
 }
 
 function ofNobody(): Limits {

@@ -1,6 +1,7 @@
 import type { Cache } from "../cache/cache.ts";
 
-const WINDOW_MS = 60_000;
+/** A limit is of so long, from the first request on. */
+export const WINDOW_MS = 60_000;
 
 /** How many requests a minute takes: of one key, session or address, and of an organization together. */
 export type Limits = { each: number; organization: number };

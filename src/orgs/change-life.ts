@@ -49,5 +49,6 @@ export async function changeLife(
   });
   // Other processes notice within the seconds that a door remembers a place.
   services.results.forget(answer.org_id);
+  services.access.forgetOrganization(answer.org_id);
   return answer;
 }

@@ -3,9 +3,8 @@ import { deleteOrg } from "./delete.ts";
 import { resumeOrg } from "./resume.ts";
 import { rotateOrg } from "./rotate.ts";
 import { OrgCredentials, OrgDelete, OrgLife, OrgNamed } from "./schema.ts";
-import { OrgConfigure, OrgSettings, type SettingName } from "./setting-keys.ts";
+import { OrgConfigure, OrgSettings } from "./setting-keys.ts";
 import { configureOrg, showSettings } from "./settings.ts";
-import type { Values } from "./settings-store.ts";
 import { suspendOrg } from "./suspend.ts";
 
 /** For the audit: which organization. */
@@ -33,7 +32,7 @@ export const configureOrgOperation = operation({
   input: OrgConfigure,
   output: OrgSettings,
   told,
-  run: (call, input) => configureOrg(call, input as { org: string; set?: Values; unset?: SettingName[] }),
+  run: (call, input) => configureOrg(call, input as Parameters<typeof configureOrg>[1]),
 });
 
 export const suspendOrgOperation = operation({

@@ -51,8 +51,14 @@ test("a suspended organization takes no submissions and no claims; reading works
   const running = await submitScript(context, scientist);
   const started = await claimAndStart(context);
   const waiting = await submitScript(context, scientist);
+  await context.access.of("somebody there", async () => scientist);
   const life = await suspend();
   assert.deepEqual([life.status, life.changed], ["suspended", true]);
+  assert.equal(
+    await context.access.of("somebody there", async () => owner),
+    owner,
+    "what they may do is read again",
+  );
   await assert.rejects(
     submitScript(context, scientist),
     (error: AppError) =>

@@ -1,3 +1,4 @@
+import type { Principal } from "../access/principal.ts";
 import { AppError } from "../errors.ts";
 import { pageOfItems } from "../fields.ts";
 import { operation } from "../operation.ts";
@@ -35,13 +36,19 @@ export const listOrgsOperation = operation({
       selectOrganizations(tx, {
         ...wish,
         ...(status === undefined ? {} : { status }),
-        ...(principal.is_admin ? {} : { member: principal.user_id }),
+        ...visibleTo(principal),
       }),
     );
     const { items, next_cursor } = pageOf(wish, rows, (row) => ({ at: row.created_at, id: row.org_id }));
     return { items: items.map(listed), next_cursor };
   },
 });
+
+/** A key acts in one organization and learns of no other, whoever's it is. */
+function visibleTo({ via, org_id, is_admin, user_id }: Principal): { org_id?: string; member?: string } {
+  if (via === "key" && org_id !== null) return { org_id };
+  return is_admin ? {} : { member: user_id };
+}
 
 function listed({ created_at: _, delete_after, deleted_at, ...org }: ListedRow): ListedOrg {
   return {

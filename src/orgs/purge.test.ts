@@ -98,6 +98,7 @@ function dyingAt(step: string): PurgeServices {
   return {
     metadata: context.metadata,
     results: context.results,
+    access: context.access,
     provisioner: Object.assign(Object.create(provisioner), { drop }),
     objects: { ...objects, removeOrganization },
   };

@@ -13,7 +13,7 @@ import {
 } from "./life-store.ts";
 import { selectOptionalPlace } from "./store.ts";
 
-export type PurgeServices = Pick<Services, "metadata" | "results" | "provisioner" | "objects">;
+export type PurgeServices = Pick<Services, "metadata" | "results" | "provisioner" | "objects" | "access">;
 
 /**
  * Ends an organization whose grace is over: frozen and out of the queue, then its database and role dropped,
@@ -26,7 +26,7 @@ export async function purgeOrg(
   orgId: string,
   userId: string | null = null,
 ): Promise<boolean> {
-  const { metadata, results, provisioner, objects } = services;
+  const { metadata, results, provisioner, objects, access } = services;
   const place = await metadata.system(async (tx) => {
     if (!(await lockDue(tx, orgId))) return undefined;
     // The intent: nobody takes it back and nobody opens it from here on.
@@ -38,7 +38,7 @@ export async function purgeOrg(
   results.forget(orgId);
   await provisioner.drop(place);
   await objects.removeOrganization(orgId);
-  return metadata.system(async (tx) => {
+  const ended = await metadata.system(async (tx) => {
     // Two at once: the second finds a tombstone.
     if (!(await lockDue(tx, orgId))) return false;
     await deleteBelongings(tx, orgId);
@@ -54,6 +54,8 @@ export async function purgeOrg(
     ]);
     return true;
   });
+  access.forgetOrganization(orgId);
+  return ended;
 }
 
 async function lockDue(tx: MetadataTx, orgId: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from "typebox";
-import { ALWAYS_WHOLE, about, closed, id, list, nullable, text, word } from "../fields.ts";
+import { ALWAYS_WHOLE, about, closed, id, list, nullable, text, time, word } from "../fields.ts";
 import { OrgText } from "./schema.ts";
 
 /** Who may set a key. `nobody`: shown, because it follows from the installation. */
@@ -144,6 +144,15 @@ function fieldOf({ value, about: what, unit, set_by }: SettingKey): TSchema {
 
 export const OrgConfigure = closed({
   org: OrgText,
+  if_match: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description:
+        "`updated_at` as it was last read: where the settings changed since then, nothing is done.",
+      examples: ["2026-01-01T00:00:00.000Z"],
+    }),
+  ),
   set: Type.Optional(
     Type.Object(
       Object.fromEntries(SETTABLE.map((name) => [name, Type.Optional(fieldOf(SETTING_KEYS[name]))])),
@@ -183,6 +192,7 @@ export type OrgSetting = Static<typeof OrgSetting>;
 export const OrgSettings = Type.Object({
   org_id: id("The organization."),
   name: text("What it is called."),
+  updated_at: time("When they last changed."),
   items: list(OrgSetting, "Every setting that there is."),
   next_cursor: Type.Null({ description: ALWAYS_WHOLE }),
 });

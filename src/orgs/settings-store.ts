@@ -9,6 +9,8 @@ export type SettingsRow = {
   storage_bucket: string | null;
   storage_prefix: string | null;
   logs_backend: string | null;
+  /** Every change writes the row of the settings; before the first one the organization's own time stands for it. */
+  updated_at: string;
 };
 
 export async function selectSettings(tx: MetadataTx, orgId: string): Promise<SettingsRow> {
@@ -16,6 +18,7 @@ export async function selectSettings(tx: MetadataTx, orgId: string): Promise<Set
     .selectFrom("organizations as o")
     .leftJoin("org_settings as s", "s.org_id", "o.org_id")
     .select(["o.quotas", "s.config", "s.storage_bucket", "s.storage_prefix", "s.logs_backend"])
+    .select((eb) => eb.fn.coalesce("s.updated_at", "o.created_at").as("updated_at"))
     .where("o.org_id", "=", orgId)
     .executeTakeFirstOrThrow();
   return { ...row, quotas: row.quotas ?? {}, config: row.config ?? {} } as SettingsRow;

@@ -35,11 +35,12 @@ export async function showSettings(
 /**
  * Sets and takes back settings, all of them or none, with their audit. Taking back what is not set changes
  * nothing. Throws AppError not_found, forbidden (a quota, by another than the operator), usage (one key set
- * and taken back at once; nothing to do), bad_input (a schedule that is none).
+ * and taken back at once; nothing to do), bad_input (a schedule that is none), conflict with code precondition_failed
+ * (`if_match`, and they changed since then).
  */
 export async function configureOrg(
   call: LifeCall,
-  input: { org: string; set?: Values; unset?: SettingName[] },
+  input: { org: string; set?: Values; unset?: SettingName[]; if_match?: string },
 ): Promise<OrgSettings> {
   const { set = {}, unset = [] } = input;
   const named = [...(Object.keys(set) as SettingName[]), ...unset];
@@ -49,6 +50,7 @@ export async function configureOrg(
     const known = await call.tools.find(tx);
     if (known?.answer != null) return known.answer as OrgSettings;
     const row = await lockOrg(tx, call.principal, input.org);
+    if (input.if_match !== undefined) refuseChanged(await selectSettings(tx, row.org_id), input.if_match);
     const of = (place: "quotas" | "config") => ({
       set: Object.fromEntries(
         Object.entries(set).filter(([name]) => SETTING_KEYS[name as SettingName].place === place),
@@ -87,10 +89,18 @@ function refuseNonsense(named: SettingName[], set: Values): void {
     );
 }
 
+/** Held against the row while the organization's is locked, as every change of settings locks it. */
+function refuseChanged({ updated_at }: SettingsRow, seen: string): void {
+  if (updated_at === seen) return;
+  throw new AppError("conflict", "the settings were changed since you read them: read them again", {
+    code: "precondition_failed",
+  });
+}
+
 async function settingsOf(tx: MetadataTx, org: { org_id: string; name: string }): Promise<OrgSettings> {
   const row = await selectSettings(tx, org.org_id);
   const items = SETTING_NAMES.map((name) => settingOf(row, name));
-  return { org_id: org.org_id, name: org.name, items, next_cursor: null };
+  return { org_id: org.org_id, name: org.name, updated_at: row.updated_at, items, next_cursor: null };
 }
 
 function settingOf(row: SettingsRow, key: SettingName): OrgSetting {

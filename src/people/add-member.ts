@@ -29,10 +29,7 @@ export async function addMember(
     const { org_id } = asker.org;
     const { user_id, username } = user;
     if (await isMember(tx, user_id, org_id))
-      throw new AppError(
-        "conflict",
-        `${username} is a member already: \`aliquot member roles\` changes their roles`,
-      );
+      throw new AppError("conflict", `${username} is a member already: change their roles instead`);
     if (user.erased_at !== null) throw new AppError("conflict", `${username} was erased`);
     const roles = await findRoles(tx, org_id, input.roles);
     refuseGrant(asker, roles);
@@ -49,15 +46,21 @@ export async function addMember(
 }
 
 /** A user whom the asker may know of, under lock. */
-async function findAddable(tx: MetadataTx, principal: OrgPrincipal, text: string): Promise<User> {
-  const found = await selectOptionalUserByText(tx, text);
+async function findAddable(tx: MetadataTx, principal: OrgPrincipal, input: string): Promise<User> {
+  const found = await selectOptionalUserByText(tx, input);
   const known =
     found !== undefined &&
     (principal.permissions.has("users:manage") || (await isMember(tx, found.user_id, principal.org_id)));
   const user = known ? await lockUser(tx, found.user_id) : undefined;
+  // Whoever was invited to an address may have typed any: nobody proved that it is theirs.
+  if (user !== undefined && input.includes("@"))
+    throw new AppError(
+      "usage",
+      "name a user whom you add by username or id: an address is not proof of who it is",
+    );
   if (user !== undefined) return user;
   throw new AppError(
     "not_found",
-    `no user whom you may add is called "${text}": invite them with \`aliquot member invite\``,
+    `no user whom you may add is called "${input}": invite their address instead`,
   );
 }

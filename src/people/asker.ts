@@ -43,12 +43,14 @@ export async function askerIn(tx: MetadataTx, principal: OrgPrincipal): Promise<
   const permissions = new Set([...principal.permissions].filter((name) => own.has(name)));
   require({ ...principal, permissions }, "members:manage");
   const has = (names: readonly string[]) => held.some(({ system, name }) => system && names.includes(name));
+  // A key with scopes stands below its owner's rank, as it stands below what its owner sees.
+  const ranked = principal.via !== "key" || principal.is_org_admin;
   return {
     principal,
     org,
     permissions,
-    isOwner: isOperator || has(["owner"]),
-    isAdmin: isOperator || has(ADMIN_ROLES),
+    isOwner: ranked && (isOperator || has(["owner"])),
+    isAdmin: ranked && (isOperator || has(ADMIN_ROLES)),
   };
 }
 

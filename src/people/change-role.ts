@@ -5,6 +5,7 @@ import { type Asker, askerIn, refusePermissions } from "./asker.ts";
 import { changePeople, type PeopleCall } from "./call.ts";
 import { ofRole, refuseRoleName } from "./create-role.ts";
 import { findRole } from "./find.ts";
+import { revokeInvitationsOf } from "./invitations-store.ts";
 import { roleNameOf } from "./names.ts";
 import type { Role, RoleUpdate } from "./role-schema.ts";
 import {
@@ -39,10 +40,13 @@ export async function updateRole(call: PeopleCall, input: RoleUpdate): Promise<R
     }
     await insertPermissions(tx, role_id, given);
     await deletePermissions(tx, role_id, taken);
+    const holders = await selectHolders(tx, role_id);
+    // They may have invited with what is taken from them now.
+    if (taken.length > 0) for (const holder of holders) await revokeInvitationsOf(tx, holder, org_id);
     return {
       answer: await findRole(tx, org_id, role_id),
       told: [ofRole(org_id, role_id, { given, taken, renamed: input.name !== undefined })],
-      forget: await selectHolders(tx, role_id),
+      forget: holders,
     };
   });
 }
@@ -59,7 +63,7 @@ export async function removeRole(
     if (members > 0)
       throw new AppError(
         "conflict",
-        `${members === 1 ? "a member has" : `${members} members have`} the role ${name}: give them another one first (\`aliquot member roles\`)`,
+        `${members === 1 ? "a member has" : `${members} members have`} the role ${name}: give them another one first`,
       );
     await deleteRole(tx, role_id);
     return { answer: { role_id, name }, told: [ofRole(asker.org.org_id, role_id)] };

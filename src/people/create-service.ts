@@ -22,10 +22,7 @@ export async function createService(call: PeopleCall, input: ServiceCreate): Pro
   const user_id = newId();
   return refusingTaken(username, () =>
     changePeople(call, async (tx) => {
-      const asker = await askerIn(tx, principal);
-      const roles = await findRoles(tx, asker.org.org_id, input.roles ?? ["service"]);
-      refuseGrant(asker, roles);
-      refuseOwningService(username, roles);
+      // Users before organizations, as everybody locks them: two who want one name would wait for each other else.
       const email = serviceEmail(user_id);
       await addUser(tx, {
         user_id,
@@ -35,6 +32,10 @@ export async function createService(call: PeopleCall, input: ServiceCreate): Pro
         is_admin: false,
         hashed_password: null,
       });
+      const asker = await askerIn(tx, principal);
+      const roles = await findRoles(tx, asker.org.org_id, input.roles ?? ["service"]);
+      refuseGrant(asker, roles);
+      refuseOwningService(username, roles);
       const { org_id } = asker.org;
       const role_ids = roles.map(({ role_id }) => role_id);
       await insertMember(tx, { user_id, org_id, role_ids });

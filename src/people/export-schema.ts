@@ -3,12 +3,16 @@ import { count, document, flag, id, list, nullable, text, time } from "../fields
 
 /** Most rows of one table in an export; how many more there are is told. */
 export const MOST_ROWS = 10_000;
+/** And of all tables together: an export is one answer, which a process holds whole. */
+export const MOST_ROWS_TOGETHER = 50_000;
 
 const HeldRows = Type.Object({
   table: text("A table."),
   named_by: list(text("A column."), "Columns in which it names them."),
   count: count("Rows that name them."),
-  left_out: count(`Rows beyond the newest ${MOST_ROWS}, which are counted and not listed.`),
+  left_out: count(
+    `Rows beyond the newest ${MOST_ROWS} of a table, or ${MOST_ROWS_TOGETHER} of all, which are counted and not listed.`,
+  ),
   rows: list(document("One row; secrets are left out."), "The rows, newest first."),
 });
 export type HeldRows = Static<typeof HeldRows>;

@@ -1,10 +1,10 @@
 import { type RawBuilder, sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { ResultsTx } from "../db/results.ts";
-import { type HeldRows, MOST_ROWS } from "./export-schema.ts";
+import type { HeldRows } from "./export-schema.ts";
 
 /** Both databases have a catalog, so this file speaks to either. */
-type EitherTx = MetadataTx | ResultsTx;
+export type EitherTx = MetadataTx | ResultsTx;
 
 /** How columns are called that hold a person's id, besides those that refer to `users`: nothing in an organization's database does. */
 export const PERSON_COLUMNS: readonly string[] = [
@@ -59,8 +59,13 @@ function isPersons({ name, type, refers }: Column): boolean {
   return refers || (type === "uuid" && PERSON_COLUMNS.includes(name)) || name === "email";
 }
 
-/** The rows of a table that name somebody, newest first. */
-export async function selectHeld(tx: EitherTx, table: PersonTable, sought: Sought): Promise<HeldRows> {
+/** The rows of a table that name somebody, newest first, `most` of them; all are counted. */
+export async function selectHeld(
+  tx: EitherTx,
+  table: PersonTable,
+  sought: Sought,
+  most: number,
+): Promise<HeldRows> {
   const { name, columns, person } = table;
   const where = sql.join(
     [...person.map((column) => names(column, sought)), ...alsoOf(table, sought)],
@@ -74,7 +79,7 @@ export async function selectHeld(tx: EitherTx, table: PersonTable, sought: Sough
   const keys = columns.filter(({ key }) => key).map((column) => sql`${sql.ref(column.name)} DESC`);
   const order = keys.length === 0 ? sql`` : sql`ORDER BY ${sql.join(keys)}`;
   const found = await sql<Record<string, unknown>>`
-    SELECT ${sql.join(shown)} FROM ${sql.table(name)} WHERE ${where} ${order} LIMIT ${MOST_ROWS}`.execute(tx);
+    SELECT ${sql.join(shown)} FROM ${sql.table(name)} WHERE ${where} ${order} LIMIT ${most}`.execute(tx);
   return { table: name, named_by: person, count, left_out: count - found.rows.length, rows: found.rows };
 }
 

@@ -1,18 +1,30 @@
 import { AppError, toAppError } from "../errors.ts";
 import type { Services } from "../services.ts";
 import { ofUser, type PeopleCall } from "./call.ts";
-import type { HeldRows, UserExport } from "./export-schema.ts";
-import { type Sought, selectActedIn, selectHeld, selectNames, selectPersonTables } from "./export-store.ts";
+import { type HeldRows, MOST_ROWS, MOST_ROWS_TOGETHER, type UserExport } from "./export-schema.ts";
+import {
+  type EitherTx,
+  type Sought,
+  selectActedIn,
+  selectHeld,
+  selectNames,
+  selectPersonTables,
+} from "./export-store.ts";
 import { selectBelongings } from "./members-store.ts";
 import { MYSELF, type User } from "./schema.ts";
 import { selectOptionalUserByText } from "./users-store.ts";
 
 /**
  * Everything that is held about a person: rows of the shared database that name them, and of each organization's own.
- * An organization whose database can't be read now says why, and the others are told all the same.
+ * An organization whose database can't be read now says why, and the others are told all the same. Each table is read
+ * in a transaction of its own, and of all together `most` rows are listed; of the others it is told how many they are.
  * Throws AppError not_found: nobody but the operator is told of anybody but themselves.
  */
-export async function exportUser(call: PeopleCall, input: { user: string }): Promise<UserExport> {
+export async function exportUser(
+  call: PeopleCall,
+  input: { user: string },
+  most = MOST_ROWS_TOGETHER,
+): Promise<UserExport> {
   const { services, principal, tools } = call;
   const read = await services.metadata.system(async (tx) => {
     const text = input.user === MYSELF ? principal.user_id : input.user;
@@ -22,12 +34,13 @@ export async function exportUser(call: PeopleCall, input: { user: string }): Pro
       throw new AppError("not_found", `no user whom you may ask for is called "${input.user}"`);
     return {
       user,
-      account: await heldBy(tx, soughtOf(user)),
       belongings: await selectBelongings(tx, user.user_id),
       orgs: await selectNames(tx, await selectActedIn(tx, user.user_id)),
     };
   });
-  const { user, account, belongings } = read;
+  const { user, belongings } = read;
+  const room: Room = { sought: soughtOf(user), left: most };
+  const account = await heldBy((work) => services.metadata.system(work), room);
   const organizations: UserExport["organizations"] = [];
   for (const org of read.orgs) {
     const belonging = belongings.find(({ org_id }) => org_id === org.org_id);
@@ -35,7 +48,7 @@ export async function exportUser(call: PeopleCall, input: { user: string }): Pro
       ...org,
       member: belonging !== undefined,
       roles: belonging?.roles ?? [],
-      ...(await heldThere(services, org.org_id, soughtOf(user))),
+      ...(await heldThere(services, org.org_id, room)),
     });
   }
   await services.metadata.system((tx) =>
@@ -44,23 +57,34 @@ export async function exportUser(call: PeopleCall, input: { user: string }): Pro
   return { user_id: user.user_id, exported_at: new Date().toISOString(), account, organizations };
 }
 
-function soughtOf({ user_id, email }: User): Sought {
-  return { user_id, email };
+/** By id alone: an address is what somebody typed when they joined, and others' invitations to it are not theirs. */
+function soughtOf({ user_id }: User): Sought {
+  return { user_id, email: null };
 }
 
-async function heldBy(tx: Parameters<typeof selectPersonTables>[0], sought: Sought): Promise<HeldRows[]> {
+/** Who is looked for, and how many rows may still be listed. */
+type Room = { sought: Sought; left: number };
+/** A short transaction in one of the databases. */
+type Read = <T>(work: (tx: EitherTx) => Promise<T>) => Promise<T>;
+
+async function heldBy(read: Read, room: Room): Promise<HeldRows[]> {
   const held: HeldRows[] = [];
-  for (const table of await selectPersonTables(tx)) held.push(await selectHeld(tx, table, sought));
+  for (const table of await read(selectPersonTables)) {
+    const rows = await read((tx) => selectHeld(tx, table, room.sought, Math.min(MOST_ROWS, room.left)));
+    room.left -= rows.rows.length;
+    held.push(rows);
+  }
   return held;
 }
 
 async function heldThere(
   { results }: Services,
   orgId: string,
-  sought: Sought,
+  room: Room,
 ): Promise<{ tables: HeldRows[]; problem: string | null }> {
   try {
-    return { tables: await results.forMachinery(orgId, ({ tx }) => heldBy(tx, sought)), problem: null };
+    const read: Read = (work) => results.forMachinery(orgId, ({ tx }) => work(tx));
+    return { tables: await heldBy(read, room), problem: null };
   } catch (error) {
     const { kind, message } = toAppError(error);
     // Its fault, and not ours: a database that is away must not keep the rest from who asks for it.

@@ -105,6 +105,7 @@ export const acceptInvitationOperation = operation({
   permission: "anyone",
   http: { method: "POST", path: "/invitations/accept" },
   tx: "own",
+  repeats: false,
   input: MemberAccept,
   output: AcceptedInvitation,
   told,

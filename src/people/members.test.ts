@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Static, TSchema } from "typebox";
 import { makeOrg, openTestContext, person, withPermissions } from "../../test/support/context.ts";
+import { until } from "../../test/support/worker.ts";
 import { localPrincipal, NOBODY, type OrgPrincipal, type Principal } from "../access/principal.ts";
 import { verifyChain } from "../audit/chain.ts";
 import { AppError } from "../errors.ts";
@@ -11,6 +12,7 @@ import type { Operation } from "../operation.ts";
 import { configureOrgOperation } from "../orgs/operations.ts";
 import type { Org } from "../orgs/schema.ts";
 import { type PerformOptions, perform } from "../perform.ts";
+import { lockOrganizations } from "./members-store.ts";
 import {
   acceptInvitationOperation,
   addMemberOperation,
@@ -18,6 +20,7 @@ import {
   createRoleOperation,
   createServiceOperation,
   deleteRoleOperation,
+  exportUserOperation,
   inviteMemberOperation,
   listInvitations,
   listMembers,
@@ -26,6 +29,7 @@ import {
   revokeInvitationOperation,
   updateRoleOperation,
 } from "./operations.ts";
+import { insertUser } from "./users-store.ts";
 
 const context = await openTestContext({ after });
 const PASSWORD = "a long enough one";
@@ -309,6 +313,48 @@ test("a service account: made by an admin, seen by members, without address or p
   assert.equal((await ask(admin, removeMemberOperation, { user: username })).keys, 2);
 });
 
+test("a service and a person who want one name at once: none waits for the other in a circle", async () => {
+  const username = nobodysName();
+  const email = `${username}@example.org`;
+  let making: Promise<unknown> = Promise.resolve();
+  // As `member.accept` goes: the person, then the organization.
+  await context.metadata.system(async (tx) => {
+    const user = {
+      user_id: newId(),
+      username,
+      email,
+      kind: "person",
+      is_admin: false,
+      hashed_password: null,
+    } as const;
+    await insertUser(tx, user);
+    making = ask(admin, createServiceOperation, { username }).catch((error: unknown) => error);
+    await until("the service to wait for the name", async () => {
+      const waiting = await context.superuser(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      );
+      return waiting[0];
+    });
+    await lockOrganizations(tx, [org.org_id]);
+  });
+  assert.ok(fails("conflict", /is taken/)(await making));
+});
+
+test("a key with scopes stands below its owner's rank", async () => {
+  const boss = await person(context, org, "owner");
+  const key: Principal = {
+    ...owner,
+    via: "key",
+    is_org_admin: false,
+    permissions: new Set(["members:manage"]),
+  };
+  await assert.rejects(
+    ask(key, removeMemberOperation, { user: boss.username }),
+    fails("forbidden", /only an owner/),
+  );
+  await ask({ ...key, is_org_admin: true }, removeMemberOperation, { user: boss.username });
+});
+
 test("an invitation is used once, also by two at once, by who signs up or is signed in", async () => {
   const email = `${nobodysName()}@example.org`;
   const invite = (role = "scientist") => ask(admin, inviteMemberOperation, { email, role });
@@ -466,4 +512,38 @@ test("what was done to members stands in the organization's chain, with ids and 
   for (const { username, email } of people)
     assert.ok(!told.includes(username) && !told.includes(email), username);
   assert.equal((await context.metadata.system((tx) => verifyChain(tx, org.org_id))).first_bad_seq, null);
+});
+
+test("an address that somebody typed makes nobody a member elsewhere, and tells them nothing of invitations to it", async () => {
+  const email = `${nobodysName()}@example.org`;
+  const { token } = await ask(owner, inviteMemberOperation, { email, role: "viewer" });
+  await ask(foreigner, inviteMemberOperation, { email, role: "admin" });
+  const username = nobodysName();
+  // Whoever invites has the token, and may accept it as anybody.
+  const { user_id } = await ask(NOBODY, acceptInvitationOperation, {
+    token: token ?? "",
+    username,
+    password: PASSWORD,
+  });
+  const there = await operatorIn(other);
+  await assert.rejects(
+    ask(there, addMemberOperation, { user: email, roles: ["admin"] }),
+    fails("usage", /by username or id/),
+  );
+  const held = JSON.stringify(await ask({ ...owner, user_id }, exportUserOperation, { user: "me" }));
+  assert.ok(held.includes(org.org_id) && !held.includes(other.org_id));
+  await ask(there, addMemberOperation, { user: username, roles: ["viewer"] });
+});
+
+test("what a role loses, invitations that its holders sent lose too", async () => {
+  const name = nobodysName();
+  await ask(owner, createRoleOperation, { name, permissions: ["members:manage", "members:read"] });
+  const { username } = await person(context, org, "viewer");
+  await ask(owner, changeRolesOperation, { user: username, roles: [name] });
+  const manager = { ...(await localPrincipal(context.metadata, username, org.org_id)), org_id: org.org_id };
+  const email = `${nobodysName()}@example.org`;
+  const { token } = await ask(manager, inviteMemberOperation, { email, role: name });
+  await ask(owner, updateRoleOperation, { role: name, permissions: ["members:read"] });
+  const late = { token: token ?? "", username: nobodysName(), password: PASSWORD };
+  await assert.rejects(ask(NOBODY, acceptInvitationOperation, late), fails("not_found"));
 });

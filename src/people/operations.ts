@@ -144,6 +144,7 @@ export const exportUserOperation = operation({
   // A question that is recorded: who took what is held about whom is told to the audit log.
   http: { method: "POST", path: "/users/{user}/export" },
   tx: "own",
+  repeats: false,
   input: UserNamed,
   output: UserExport,
   told,

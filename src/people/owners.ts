@@ -30,7 +30,7 @@ export async function refuseLastOwner(
   if (names.length === 0) return;
   throw new AppError(
     "conflict",
-    `${user.username} is the last owner of ${names.join(", ")}: make another member an owner there first (\`aliquot member roles\`), or delete the organization`,
+    `${user.username} is the last owner of ${names.join(", ")}: make another member an owner there first, or delete the organization`,
   );
 }
 

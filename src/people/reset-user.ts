@@ -22,7 +22,7 @@ export async function resetUser(call: PeopleCall, input: { user: string }): Prom
     if (user.kind === "service")
       throw new AppError(
         "conflict",
-        `${username} is a service: it has no password, but keys (\`aliquot key\`)`,
+        `${username} is a service: it has no password, but keys: make another key for it`,
       );
     if (user.erased_at !== null)
       throw new AppError("conflict", `${username} was erased: nobody can sign in as them any more`);

@@ -8,10 +8,11 @@ import { AppError } from "../errors.ts";
 import { createKeyOperation, login, resetPasswordOperation } from "../identity/operations.ts";
 import { newId } from "../ids.ts";
 import { addMolecules } from "../molecules/operations.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation, OwnTools } from "../operation.ts";
 import { type PerformOptions, perform } from "../perform.ts";
 import type { UserExport } from "./export-schema.ts";
 import { selectPersonTables } from "./export-store.ts";
+import { exportUser } from "./export-user.ts";
 import {
   createUserOperation,
   disableUserOperation,
@@ -440,4 +441,25 @@ test("an organization whose database is away is told as a problem, and the rest 
     JSON.stringify(there),
   );
   assert.ok(away.account.length > 5);
+});
+
+test("an export lists so many rows of all tables together, and counts the rest", async () => {
+  const them = await person(context, org, "scientist");
+  for (const name of ["one", "two"]) await ask(them, createKeyOperation, { name });
+  const tools: OwnTools = { audit: async () => {}, find: async () => undefined, keep: async () => {} };
+  const call = { services: context, principal: them, tools };
+  const whole = await exportUser(call, { user: "me" });
+  const little = await exportUser(call, { user: "me" }, 3);
+  const tablesOf = ({ account, organizations }: UserExport) => [
+    ...account,
+    ...organizations.flatMap(({ tables }) => tables),
+  ];
+  assert.equal(
+    tablesOf(little).reduce((sum, { rows }) => sum + rows.length, 0),
+    3,
+  );
+  assert.deepEqual(
+    tablesOf(little).map(({ table, rows, left_out }) => [table, rows.length + left_out]),
+    tablesOf(whole).map(({ table, count }) => [table, count]),
+  );
 });

@@ -10,7 +10,7 @@ import { ageCache } from "../result-cache/prune.ts";
 import type { Services } from "../services.ts";
 import { Hands } from "./hands.ts";
 import { repairOrg } from "./repair.ts";
-import { deleteOldAnswers, takeTurn, upkeep } from "./upkeep.ts";
+import { takeTurn, upkeep, upkeepShared } from "./upkeep.ts";
 
 const TOUCHED_SECONDS = 600;
 const ALL_EVERY_MS = 15 * 60 * 1000;
@@ -52,7 +52,7 @@ async function endDeleted(services: Services): Promise<void> {
 /** The chores of every database, the shared one first; and what should be equal in both is compared. */
 async function keepUp(services: Services, hands: Hands): Promise<void> {
   const orgs = await services.metadata.system(async (tx) => {
-    await deleteOldAnswers(tx);
+    await upkeepShared(tx);
     return selectActive(tx);
   });
   await hands.each(

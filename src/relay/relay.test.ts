@@ -31,7 +31,7 @@ import { upsertJobs } from "./projection-store.ts";
 import { advanceOpen, reconcileOnce } from "./reconcile.ts";
 import { reindexOrg } from "./reindex.ts";
 import { relayOrg, shareRelay } from "./relay.ts";
-import { takeTurn } from "./upkeep.ts";
+import { takeTurn, upkeepShared } from "./upkeep.ts";
 
 const { context, org, scientist, clear } = await openLab({ after });
 /** Last fact of the tests before. */
@@ -412,6 +412,28 @@ test("an organization that could not be asked for its batches is asked again, an
 test("of several workers that keep a database up in one round, one compares it", async () => {
   const turn = () => context.results.forMachinery(org.org_id, (scope) => takeTurn(scope, 60));
   assert.equal((await Promise.all([turn(), turn(), turn()])).filter(Boolean).length, 1);
+});
+
+test("tokens of every kind go a day after their end, used ones not before it", async () => {
+  await context.superuser(
+    `INSERT INTO tokens (user_id, org_id, email, role_id, kind, token_hash, used_at, expires_at)
+     SELECT CASE WHEN kind <> 'invite' THEN $1::uuid END, $2::uuid, CASE WHEN kind = 'invite' THEN 'a@example.org' END,
+       (SELECT role_id FROM roles WHERE kind = 'invite' AND name = 'viewer' AND org_id IS NULL), kind,
+       encode(sha256((kind || hours)::bytea), 'hex'), now(), now() + make_interval(hours => hours)
+     FROM unnest(ARRAY['refresh', 'invite', 'reset']) AS kind, unnest(ARRAY[1, -23, -25]) AS hours`,
+    [scientist.user_id, org.org_id],
+  );
+  await context.metadata.system(upkeepShared);
+  const left = await context.superuser<{ kind: string; ended: boolean }>(
+    "SELECT kind, expires_at < now() AS ended FROM tokens ORDER BY kind, ended",
+  );
+  assert.deepEqual(
+    left.map(({ kind, ended }) => [kind, ended]),
+    ["invite", "refresh", "reset"].flatMap((kind) => [
+      [kind, false],
+      [kind, true],
+    ]),
+  );
 });
 
 test("a process that is stopped in its relay holds up the others for a while and not for ever", async () => {

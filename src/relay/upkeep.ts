@@ -26,7 +26,11 @@ export async function takeTurn({ tx }: ResultsScope, seconds: number): Promise<b
   return (taken.numAffectedRows ?? 0n) > 0n;
 }
 
-/** The shared database's answers that no request can get any more. */
-export async function deleteOldAnswers(tx: MetadataTx): Promise<void> {
+/**
+ * The same of the shared database: answers that no request can get any more, and tokens of whatever kind that ended a
+ * day ago. A refresh token that was used stays until then, as it is known by it that somebody has a copy.
+ */
+export async function upkeepShared(tx: MetadataTx): Promise<void> {
   await sql`DELETE FROM idempotency_keys WHERE expires_at < now()`.execute(tx);
+  await sql`DELETE FROM tokens WHERE expires_at < now() - interval '1 day'`.execute(tx);
 }

@@ -121,13 +121,17 @@ export const ReferenceWish = closed({
 });
 export type ReferenceWish = Static<typeof ReferenceWish>;
 
+/** Control characters by their numbers: \p{Cc} is unknown to readers of our schemas in other languages. */
+export const ONE_LINE_PATTERN =
+  "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u001f\\u007f-\\u009f\\s][^\\u0000-\\u001f\\u007f-\\u009f]*$";
+
 export const CreateSite = closed({
   receptor_structure_id: id("A prepared receptor."),
   name: Type.Optional(
     // One line: a name is printed on other people's terminals.
     Type.String({
       maxLength: 200,
-      pattern: "^[^\\p{Cc}]*[^\\p{Cc}\\s][^\\p{Cc}]*$",
+      pattern: ONE_LINE_PATTERN,
       description:
         "What you call it, in one line; named after receptor and reference where left out. Said again it makes a new version.",
       examples: ["trypsin-s1"],

@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import type { OrgPrincipal } from "../../src/access/principal.ts";
+import { insertMembership } from "../../src/access/store.ts";
 import type { Io } from "../../src/cli/out.ts";
 import { runCli } from "../../src/cli/run.ts";
 import { buildServer } from "../../src/http/server.ts";
-import type { TestContext } from "../support/context.ts";
+import type { Org } from "../../src/orgs/schema.ts";
+import { type Cleaner, makeOrg, openTestContext, person, type TestContext } from "../support/context.ts";
 import { PASSWORD, setPassword } from "../support/identity.ts";
 import { type Ran, Text } from "./home.ts";
 
@@ -29,7 +31,7 @@ export class BothWays {
   #app: FastifyInstance | undefined;
   url = "";
 
-  constructor(t: { after(clean: () => Promise<void>): unknown }, context: TestContext) {
+  constructor(t: Cleaner, context: TestContext) {
     this.context = context;
     this.folder = mkdtempSync(join(tmpdir(), "aliquot-ways-"));
     t.after(async () => {
@@ -97,6 +99,30 @@ export class BothWays {
     assert.equal(ran.code, 0, ran.stderr);
     return ran;
   }
+}
+
+type Ways = {
+  context: TestContext;
+  ways: BothWays;
+  one: Org;
+  two: Org;
+  ann: OrgPrincipal;
+  vic: OrgPrincipal;
+};
+
+/** A database, an API on it, and two who are signed in there: ann, who owns two organizations, and vic, a viewer. */
+export async function openWays(t: Cleaner): Promise<Ways> {
+  const context = await openTestContext(t);
+  const [one, two] = [await makeOrg(context), await makeOrg(context)];
+  const ways = new BothWays(t, context);
+  const [ann, vic] = [await person(context, one, "owner"), await person(context, one, "viewer")];
+  await context.metadata.system((tx) =>
+    insertMembership(tx, { user_id: ann.user_id, org_id: two.org_id, role: "owner" }),
+  );
+  await ways.open();
+  await ways.signIn(ann, one.slug);
+  await ways.signIn(vic);
+  return { context, ways, one, two, ann, vic };
 }
 
 /** What differs between two organizations that the same was done in: ids, times, their names. */

@@ -58,9 +58,9 @@ export function start(words: string[], env: Env, cwd: string): Started {
 }
 
 /** A command line in this process, through the same door as bin/aliquot.js. */
-export async function runHere(words: string[], env: Env, cwd: string): Promise<Ran> {
+export async function runHere(words: string[], env: Env, cwd: string, said: string[] = []): Promise<Ran> {
   const [stdout, stderr] = [new Text(), new Text()];
-  const code = await runCli(words, { env, cwd, stdout, stderr, stdin: Readable.from([]) });
+  const code = await runCli(words, { env, cwd, stdout, stderr, stdin: Readable.from(said) });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 

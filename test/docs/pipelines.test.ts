@@ -11,6 +11,7 @@ import { databaseUrl, testServer } from "../support/server.ts";
 const read = (name: string) => readFileSync(join(ROOT, "docs", name), "utf8");
 const guide = read("pipelines.md");
 const batches = read("batches.md");
+const people = read("people.md");
 const folder = mkdtempSync(join(tmpdir(), "aliquot-guide-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const server = await testServer();
@@ -23,11 +24,12 @@ const env = {
   DATABASE_URL: databaseUrl(server.admin, context.database),
 };
 /** Files are named by their whole path: a command in this process has its folder. */
-const run = (words: string[]) =>
+const run = (words: string[], said: string[] = []) =>
   runHere(
     words.map((word) => (/\.(json|smi)$/.test(word) ? join(folder, word) : word)),
     env,
     folder,
+    said,
   );
 
 /** Files that the guide speaks of: its example, and two made from it as its text says. */
@@ -89,5 +91,35 @@ test("every command of the guide to pipelines prints what the guide says", async
       const ran = await run(words);
       assert.equal(masked(ran.stdout.trimEnd()), masked(printed), ran.stderr);
       assert.equal(ran.code, line.includes("broken") ? 1 : 0, ran.stderr);
+    });
+});
+
+/** What is drawn anew each time: ids, tokens, and names made of an id. */
+const DRAWN =
+  /schema \d+|results_[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|al[ip]_[\w-]{43}|erased-[0-9a-f]{12}/g;
+const PASSWORD = /\w{6}(-\w{6}){3}/g;
+
+test("every command of the guide to people prints what the guide says", async (t) => {
+  const commands = commandsOf(people);
+  assert.equal(commands.length, 18);
+  const drawn = new Map<string, string>();
+  const blurred = (text: string) =>
+    masked(text.replaceAll(`${folder}/`, "").replace(DRAWN, "DRAWN").replace(PASSWORD, "PASSWORD")).replace(
+      / +/g,
+      " ",
+    );
+  for (const { line, words, printed } of commands)
+    await t.test(line, async () => {
+      const from = words.indexOf("<");
+      const token = [...drawn.values()].findLast((one) => one.startsWith("ali_"));
+      const said = from < 0 ? [] : [`${token}\na password of zoe's\n`];
+      const given = (from < 0 ? words : words.slice(0, from)).map((word) => drawn.get(word) ?? word);
+      const ran = await run(given, said);
+      const refused = printed.startsWith("aliquot: ");
+      const text = (refused ? ran.stderr : ran.stdout).trimEnd();
+      for (const [index, word] of [...printed.matchAll(DRAWN)].entries())
+        drawn.set(word[0], [...text.matchAll(DRAWN)][index]?.[0] ?? "nothing was drawn");
+      assert.equal(blurred(text), blurred(printed), ran.stderr);
+      assert.equal(ran.code, refused ? 4 : 0, ran.stderr);
     });
 });

@@ -2,6 +2,7 @@ import { createHmac, generateKeyPairSync, sign } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { hashPassword } from "../../src/access/passwords.ts";
 import type { OrgPrincipal } from "../../src/access/principal.ts";
+import { TokenMaker, type TokenSettings } from "../../src/access/token-maker.ts";
 import type { Operation } from "../../src/operation.ts";
 import type { TestContext } from "../support/context.ts";
 
@@ -90,9 +91,20 @@ export async function forgeries(
     const text = `${base64(head)}.${base64(body)}`;
     return `${text}.${createHmac("sha256", key).update(text).digest("base64url")}`;
   };
+  const { api } = context.config;
+  const ours = (settings: Partial<TokenSettings>, at = Date.now()) => {
+    const { user_id, org_id } = who;
+    const maker = new TokenMaker(context.secret, { ...api, ...settings }, () => at);
+    return maker.access({ user_id, org_id, session_id: user_id }).token;
+  };
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const rsa = `${base64({ ...header, alg: "RS256" })}.${base64(claims)}`;
   return {
+    expired: ours({}, Date.now() - 3_600_000),
+    "of another issuer": ours({ jwt_issuer: "somebody else" }),
+    "for another audience": ours({ jwt_audience: "somebody else" }),
+    "from the future": ours({}, Date.now() + 3_600_000),
+    "of a session that there is not": ours({}),
     "another key": hmac(header, claims, "another key of at least thirty-two characters"),
     "an empty key": hmac(header, claims, "\0"),
     "no algorithm": `${base64({ ...header, alg: "none" })}.${base64(claims)}.`,

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { OrgPrincipal } from "../../src/access/principal.ts";
+import { insertMembership } from "../../src/access/store.ts";
 import { FOLLOWS, OPERATIONS } from "../../src/features.ts";
 import { buildServer } from "../../src/http/server.ts";
 import { createKeyOperation } from "../../src/identity/operations.ts";
@@ -10,12 +11,14 @@ import { perform } from "../../src/perform.ts";
 import { makeOrg, openTestContext, person } from "../support/context.ts";
 import { SOME_ID, VALID } from "../support/valid-inputs.ts";
 import { type Answer, askAs, forgeries, signIn } from "./asking.ts";
+import { fuzz } from "./fuzzing.ts";
 import {
   type Belongings,
   fingerprint,
   furnish,
   idsIn,
   nothing,
+  sharedIds,
   thingsIn,
   withoutLimits,
   withThings,
@@ -39,6 +42,8 @@ const people = {
   foreigner: await person(context, other, "scientist"),
   foreign_owner: await person(context, other, "owner"),
 };
+/** Of both organizations, and signed in to the first. */
+const both = await person(context, org, "scientist");
 const MARKS = {
   own: "mark-own",
   private: "mark-private-of-colleague",
@@ -69,12 +74,19 @@ before(async () => {
     ...[...mine].filter((id) => !before.has(id)),
     ...[...theirs].filter((id) => !mine.has(id)),
   ]);
-  secrets.delete(people.colleague.user_id);
+  // Who is in the organization, its roles and invitations are no secret there; a colleague's key is.
+  for (const id of await sharedIds(context, org.org_id)) if (id !== hidden.key) secrets.delete(id);
   // What numbers were computed with is the organization's: it says nothing of what they were computed of.
   secrets.delete(hidden.protocol);
   for (const [name, who] of Object.entries(people)) tokens.set(name, await signIn(context, server, who));
   const made = await perform(context, createKeyOperation, people.scientist, { name: "of a program" });
   tokens.set("key", made.key ?? "");
+  await context.metadata.system((tx) =>
+    insertMembership(tx, { user_id: both.user_id, org_id: other.org_id, role: "owner" }),
+  );
+  tokens.set("both", await signIn(context, server, both));
+  const theirs_too = await perform(context, createKeyOperation, both, { name: "of who is in both" });
+  tokens.set("key_of_both", theirs_too.key ?? "");
 });
 
 /** Asks and counts; whatever is answered must not hold an id or a name that the asker may not know. */
@@ -134,9 +146,10 @@ async function foreignThings(
   }
 }
 
-test("another organization's things and things that are not there look alike to a scientist, an owner and a key, whatever is asked of them", async () => {
+test("another organization's things and things that are not there look alike to a scientist, an owner, a key, and who is of both, whatever is asked of them", async () => {
   const before = await fingerprint(context, other);
-  for (const name of ["scientist", "owner", "key"]) await foreignThings(foreign, tokens.get(name) ?? "", own);
+  for (const name of ["scientist", "owner", "key", "both", "key_of_both"])
+    await foreignThings(foreign, tokens.get(name) ?? "", own);
   assert.deepEqual(await fingerprint(context, other), before, "and nothing of theirs has changed");
 });
 
@@ -155,7 +168,7 @@ test("the other way round too: who is of another organization finds nothing of t
 });
 
 test("lists and reads show a member nothing of other organizations, nor of a colleague's private work", async () => {
-  for (const name of ["scientist", "viewer"]) {
+  for (const name of ["scientist", "viewer", "key_of_both"]) {
     for (const one of questions.filter(({ told }) => told === undefined)) {
       const input = VALID[one.name] ?? {};
       const asked = withThings(
@@ -209,7 +222,7 @@ test("another organization by name, slug or id is as missing as one that is not 
       "org" in ((input as { properties?: object }).properties ?? {}) && permission !== "anyone",
   )) {
     const input = VALID[one.name] ?? {};
-    for (const name of ["scientist", "viewer"]) {
+    for (const name of ["scientist", "viewer", "key_of_both"]) {
       const absent = await attempt(one, { ...input, org: SOME_ID }, tokens.get(name));
       for (const named of [other.org_id, other.slug, other.name]) {
         const answer = await attempt(one, { ...input, org: named }, tokens.get(name));
@@ -225,4 +238,18 @@ test("another organization by name, slug or id is as missing as one that is not 
   }
 });
 
-after(() => console.log(`# isolation: ${attempts} attempts`));
+test("a fuzzer in a process of its own, which knows nothing but the OpenAPI document, finds nothing", async () => {
+  const url = await server.listen({ host: "127.0.0.1", port: 0 });
+  const { status, said } = await fuzz(url, tokens.get("owner") ?? "", { requests: 450, seed: 1 });
+  assert.equal(status, 0, said);
+  assert.match(said, /^450 requests to \d{2,} of \d{2,} endpoints, seed 1: 0 findings$/m);
+});
+
+test("all of it was tried", () => {
+  const fields = operations.reduce((sum, one) => sum + thingsIn(one).size, 0);
+  assert.ok(fields >= 60, `${fields} fields name things`);
+  // Each by eight askers, twice.
+  assert.ok(attempts >= 16 * fields, `${attempts} attempts`);
+});
+
+after(() => console.log(`# isolation: ${attempts} attempts, none told of anything`));

@@ -191,8 +191,36 @@ export async function databaseOf(context: TestContext, orgId: string): Promise<{
   return row;
 }
 
-/** Every uuid that stands in an organization's database. */
-export async function idsIn(context: TestContext, org: Pick<Org, "database_name">): Promise<Set<string>> {
+/** Rows of the shared database that are an organization's, or its people's. */
+const SHARED_ROWS = {
+  organizations: "org_id = $1",
+  org_settings: "org_id = $1",
+  memberships: "org_id = $1",
+  membership_roles: "org_id = $1",
+  roles: "org_id = $1",
+  role_permissions: "role_id IN (SELECT role_id FROM roles WHERE org_id = $1)",
+  tokens: "org_id = $1 AND kind = 'invite'",
+  api_keys: "org_id = $1",
+  users: "user_id IN (SELECT user_id FROM memberships WHERE org_id = $1)",
+};
+
+/** Ids of an organization's own people, roles, invitations and keys; not of who is in another one too. */
+export async function sharedIds(context: TestContext, orgId: string): Promise<string[]> {
+  const rows = await context.superuser<{ id: string }>(
+    `SELECT role_id::text AS id FROM roles WHERE org_id = $1
+     UNION SELECT token_id::text FROM tokens WHERE org_id = $1 UNION SELECT key_id::text FROM api_keys WHERE org_id = $1
+     UNION SELECT user_id::text FROM memberships m WHERE org_id = $1
+       AND NOT EXISTS (SELECT FROM memberships o WHERE o.user_id = m.user_id AND o.org_id <> $1)`,
+    [orgId],
+  );
+  return [orgId, ...rows.map(({ id }) => id)];
+}
+
+/** Every uuid that stands in an organization's database, and those of its people, roles, invitations and keys. */
+export async function idsIn(
+  context: TestContext,
+  org: Pick<Org, "database_name" | "org_id">,
+): Promise<Set<string>> {
   const columns = await context.superuser<{ place: string; name: string }>(
     `SELECT c.relname AS place, a.attname AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
      JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -205,13 +233,15 @@ export async function idsIn(context: TestContext, org: Pick<Org, "database_name"
     ({ place, name }) => `SELECT ${name}::text AS id FROM ${place} WHERE ${name} IS NOT NULL`,
   );
   const rows = await context.superuser<{ id: string }>(text.join(" UNION "), [], org.database_name);
-  return new Set(rows.map(({ id }) => id));
+  return new Set([...rows.map(({ id }) => id), ...(await sharedIds(context, org.org_id))]);
 }
 
-/** A fingerprint of every row of a database, so that a change of any of them shows. */
+const SUM = "count(*) || ':' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) AS sum";
+
+/** A fingerprint of every row that is an organization's, in its database and in the shared one, so that any change shows. */
 export async function fingerprint(
   context: TestContext,
-  org: Pick<Org, "database_name">,
+  org: Pick<Org, "database_name" | "org_id">,
 ): Promise<Map<string, string>> {
   const tables = await context.superuser<{ name: string }>(
     `SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -221,12 +251,14 @@ export async function fingerprint(
   );
   const sums = new Map<string, string>();
   for (const { name } of tables) {
-    const [row] = await context.superuser<{ sum: string }>(
-      `SELECT count(*) || ':' || coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) AS sum FROM ${name} t`,
-      [],
-      org.database_name,
-    );
+    const text = `SELECT ${SUM} FROM ${name} t`;
+    const [row] = await context.superuser<{ sum: string }>(text, [], org.database_name);
     sums.set(name, row?.sum ?? "");
+  }
+  for (const [name, condition] of Object.entries(SHARED_ROWS)) {
+    const text = `SELECT ${SUM} FROM ${name} t WHERE ${condition}`;
+    const [row] = await context.superuser<{ sum: string }>(text, [org.org_id]);
+    sums.set(`shared ${name}`, row?.sum ?? "");
   }
   return sums;
 }
