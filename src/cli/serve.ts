@@ -29,7 +29,7 @@ async function serve(cli: Cli, address: Address): Promise<void> {
   });
   try {
     tellAddress(cli, server.url);
-    await untilAsked(server);
+    await untilAsked(server, leave);
   } finally {
     leave();
   }
@@ -47,11 +47,22 @@ export function tellAddress(cli: Cli, url: string): void {
     cli.out.say("others can reach it: put a proxy with TLS before it, and name that in API_TRUSTED_PROXIES");
 }
 
-/** First signal: in order. Second: at once. */
-async function untilAsked(server: { stop(): Promise<unknown>; kill(): Promise<void> }): Promise<void> {
+/**
+ * First signal: in order. Second: at once, also where a statement waits in the database, which undoes it when it
+ * finds nobody there.
+ */
+async function untilAsked(
+  server: { stop(): Promise<unknown>; kill(): Promise<void> },
+  leave: () => void,
+): Promise<void> {
   await new Promise<void>((resolve) => {
     let asked = 0;
-    const onSignal = () => void (asked++ === 0 ? server.stop() : server.kill()).then(() => resolve());
+    const onSignal = () => {
+      if (asked++ === 0) return void server.stop().then(() => resolve());
+      void server.kill();
+      leave();
+      process.exit(1);
+    };
     process.on("SIGINT", onSignal);
     process.on("SIGTERM", onSignal);
   });
