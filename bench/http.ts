@@ -90,7 +90,7 @@ function shooter(served: Served): Shoot {
   };
 }
 
-/** Molecules that are nowhere yet and whose stereo is drawn: others are refused, which is another question. */
+/** Molecules of one part that are nowhere yet and whose stereo is drawn: others are refused, which is another question. */
 async function freshMolecules({ context }: Lab, count: number): Promise<string[]> {
   const smiles = drugLikeSmiles(MOLECULES + 2 * count).slice(MOLECULES);
   const known = await context.toolkit.identify(smiles.map((text) => ({ text, format: "smiles" })));
@@ -98,7 +98,7 @@ async function freshMolecules({ context }: Lab, count: number): Promise<string[]
     const one = known[at];
     return one !== undefined && "species" in one && ["none", "defined"].includes(one.species.stereo_status);
   };
-  return smiles.filter((_, at) => isDrawn(at)).slice(0, count);
+  return smiles.filter((text, at) => !text.includes(".") && isDrawn(at)).slice(0, count);
 }
 
 /** Distinct molecules at a steady rate, whether or not the ones before are answered. */
