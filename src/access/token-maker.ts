@@ -17,7 +17,7 @@ type Payload = {
 };
 
 /** What kinds of tokens are given out besides access tokens; what each begins with tells who finds one. */
-export const TOKEN_PREFIXES = { refresh: "alr_", invite: "ali_", reset: "alp_" } as const;
+const TOKEN_PREFIXES = { refresh: "alr_", invite: "ali_", reset: "alp_" } as const;
 export type TokenKind = keyof typeof TOKEN_PREFIXES;
 
 /** The only header of our tokens, compared as text: no other algorithm, type or key can be asked for. */

@@ -30,7 +30,7 @@ export function sessionOf(options: ClientOptions, sender: Sender): Session {
 }
 
 /** New tokens for a refresh token, which is no good any more then. Throws AppError unauthenticated. */
-export async function refreshTokens(sender: Sender, refresh_token: string): Promise<Tokens> {
+async function refreshTokens(sender: Sender, refresh_token: string): Promise<Tokens> {
   // Asked again within a minute, because an answer was lost, it is answered with the same tokens.
   const request = { method: "POST", path: "/auth/refresh", body: { refresh_token }, isSafe: true };
   return (await sender.send(request)) as Tokens;

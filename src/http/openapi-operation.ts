@@ -70,7 +70,7 @@ export function followObject(followed: Follow, named: Named): OperationObject {
 }
 
 /** `job.list` as JobList. */
-export function typeName(name: string): string {
+function typeName(name: string): string {
   return name
     .split(/[._]/)
     .map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`)

@@ -9,12 +9,7 @@ import { HttpError } from "./http-error.ts";
 import { PROBLEM_TYPE, problemOf } from "./problem.ts";
 
 /** Every error becomes a problem, whoever threw it; what is ours is logged with all that is known of it. */
-export function sendProblem(
-  thrown: unknown,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  log: Logger,
-): void {
+function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): void {
   const error = fromFramework(thrown);
   const { status, headers, body } = problemOf(error, request.id);
   if (status >= 500) {

@@ -3,7 +3,7 @@ import { PERMISSIONS } from "../access/permissions.ts";
 import { CREATED_AT, closed, flag, id, integer, list, nullable, text, word } from "../fields.ts";
 import { PageInput } from "../paging.ts";
 
-export const Scope = word([...PERMISSIONS], "A permission, noun:verb.");
+const Scope = word([...PERMISSIONS], "A permission, noun:verb.");
 const KeyName = text("What its owner calls it.", { minLength: 1, maxLength: 200 });
 
 export const KeyCreate = closed({

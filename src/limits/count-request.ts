@@ -7,7 +7,7 @@ import { type Limits, type Taken, takeFrom, WINDOW_MS } from "./take.ts";
 import { takerOf } from "./taker.ts";
 
 /** What nobody may ask in a minute, from one address. */
-export const ADDRESS_PER_MINUTE = 60;
+const ADDRESS_PER_MINUTE = 60;
 
 const DEFAULTS: Limits = {
   each: SETTING_KEYS.rate_limit_per_minute.default,

@@ -7,7 +7,7 @@ import type { HeldRows } from "./export-schema.ts";
 export type EitherTx = MetadataTx | ResultsTx;
 
 /** How columns are called that hold a person's id, besides those that refer to `users`: nothing in an organization's database does. */
-export const PERSON_COLUMNS: readonly string[] = [
+const PERSON_COLUMNS: readonly string[] = [
   "user_id",
   "owner_id",
   "created_by",

@@ -15,7 +15,7 @@ export async function findUser(tx: MetadataTx, text: string): Promise<User> {
 }
 
 /** The same in words that an organization's people are told: a stranger and nobody look the same. */
-export function noMember(text: string): AppError {
+function noMember(text: string): AppError {
   return new AppError("not_found", `no member is called "${text}"`);
 }
 

@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import type { Static, TSchema } from "typebox";
 import { makeOrg, openTestContext, person, withPermissions } from "../../test/support/context.ts";
+import { asker, fails, nobodysName, operatorIn, PASSWORD } from "../../test/support/people.ts";
 import { until } from "../../test/support/worker.ts";
-import { localPrincipal, NOBODY, type OrgPrincipal, type Principal } from "../access/principal.ts";
+import { localPrincipal, NOBODY, type Principal } from "../access/principal.ts";
 import { verifyChain } from "../audit/chain.ts";
-import { AppError } from "../errors.ts";
+import type { AppError } from "../errors.ts";
 import { createKeyOperation } from "../identity/operations.ts";
 import { newId } from "../ids.ts";
-import type { Operation } from "../operation.ts";
-import { configureOrgOperation } from "../orgs/operations.ts";
-import type { Org } from "../orgs/schema.ts";
-import { type PerformOptions, perform } from "../perform.ts";
 import { lockOrganizations } from "./members-store.ts";
 import {
   acceptInvitationOperation,
@@ -20,7 +16,6 @@ import {
   createRoleOperation,
   createServiceOperation,
   deleteRoleOperation,
-  exportUserOperation,
   inviteMemberOperation,
   listInvitations,
   listMembers,
@@ -32,7 +27,6 @@ import {
 import { insertUser } from "./users-store.ts";
 
 const context = await openTestContext({ after });
-const PASSWORD = "a long enough one";
 const org = await makeOrg(context);
 const other = await makeOrg(context);
 const owner = await person(context, org, "owner");
@@ -40,28 +34,10 @@ const admin = await person(context, org, "admin");
 const viewer = await person(context, org, "viewer");
 const foreigner = await person(context, other, "owner");
 
-const ask = <I extends TSchema, O extends TSchema, P>(
-  who: Principal,
-  operation: Operation<I, O, P>,
-  input: Static<I>,
-  options: PerformOptions = {},
-): Promise<Static<O>> => perform(context, operation, who, input, options);
-const operatorIn = async ({ org_id }: Pick<Org, "org_id">): Promise<OrgPrincipal> => ({
-  ...(await localPrincipal(context.metadata, "admin", org_id)),
-  org_id,
-});
-const operator = await operatorIn(org);
-const fails =
-  (kind: string, says = /./) =>
-  (error: unknown) => {
-    assert.ok(error instanceof AppError && error.kind === kind, String(error));
-    assert.match(error.message, says);
-    return true;
-  };
+const ask = asker(context);
+const operator = await operatorIn(context, org);
 const rolesOf = async (who: Principal, in_: Principal = operator) =>
   (await ask(in_, listMembers, { limit: 1000 })).items.find(({ user_id }) => user_id === who.user_id)?.roles;
-let drawn = 0;
-const nobodysName = () => `new-${process.pid}-${++drawn}`;
 
 test("members are told to members, addresses to who manages them, and nothing to anybody else", async () => {
   const seen = await ask(viewer, listMembers, {});
@@ -252,7 +228,7 @@ test("an organization keeps an owner who can act, also where two remove each oth
   for (let round = 0; round < 5; round++) {
     const lab = await makeOrg(context);
     const [one, two] = [await person(context, lab, "owner"), await person(context, lab, "owner")];
-    const boss = await operatorIn(lab);
+    const boss = await operatorIn(context, lab);
     await ask(one, removeMemberOperation, { user: "admin" });
     const user = one.username;
     const hands = [
@@ -287,7 +263,7 @@ test("an organization keeps an owner who can act, also where two remove each oth
 
 test("an owner who is disabled does not count, and a service owns nothing", async () => {
   const lab = await makeOrg(context);
-  const boss = await operatorIn(lab);
+  const boss = await operatorIn(context, lab);
   const asleep = await person(context, lab, "owner");
   await context.superuser("UPDATE users SET enabled = false WHERE user_id = $1", [asleep.user_id]);
   await assert.rejects(ask(boss, removeMemberOperation, { user: "admin" }), fails("conflict", /last owner/));
@@ -456,36 +432,6 @@ test("a secret is in the first answer alone: neither repeated, nor audited, nor 
   assert.ok(!kept.includes(first.token ?? ""));
 });
 
-test("an organization has as many people as its quota says, also of two who join at once; services are none", async () => {
-  const lab = await makeOrg(context);
-  const boss = await operatorIn(lab);
-  await ask(boss, configureOrgOperation, { org: lab.slug, set: { members: 2 } });
-  const invited = await Promise.all(
-    ["a", "b"].map((name) =>
-      ask(boss, inviteMemberOperation, { email: `${name}-${nobodysName()}@example.org`, role: "viewer" }),
-    ),
-  );
-  const ends = await Promise.allSettled(
-    invited.map(({ token }) =>
-      ask(NOBODY, acceptInvitationOperation, {
-        token: token ?? "",
-        username: nobodysName(),
-        password: PASSWORD,
-      }),
-    ),
-  );
-  const refused = ends.flatMap((end) => (end.status === "rejected" ? [end.reason as AppError] : []));
-  assert.deepEqual(
-    refused.map(({ kind }) => kind),
-    ["quota"],
-  );
-  await assert.rejects(
-    ask(boss, addMemberOperation, { user: viewer.username, roles: ["viewer"] }),
-    fails("quota", /may have 2/),
-  );
-  await ask(boss, createServiceOperation, { username: nobodysName() });
-});
-
 test("what was done to members stands in the organization's chain, with ids and no names", async () => {
   const rows = await context.superuser<{ action: string; metadata: object }>(
     "SELECT action, metadata FROM audit_logs WHERE org_id = $1",
@@ -512,38 +458,4 @@ test("what was done to members stands in the organization's chain, with ids and 
   for (const { username, email } of people)
     assert.ok(!told.includes(username) && !told.includes(email), username);
   assert.equal((await context.metadata.system((tx) => verifyChain(tx, org.org_id))).first_bad_seq, null);
-});
-
-test("an address that somebody typed makes nobody a member elsewhere, and tells them nothing of invitations to it", async () => {
-  const email = `${nobodysName()}@example.org`;
-  const { token } = await ask(owner, inviteMemberOperation, { email, role: "viewer" });
-  await ask(foreigner, inviteMemberOperation, { email, role: "admin" });
-  const username = nobodysName();
-  // Whoever invites has the token, and may accept it as anybody.
-  const { user_id } = await ask(NOBODY, acceptInvitationOperation, {
-    token: token ?? "",
-    username,
-    password: PASSWORD,
-  });
-  const there = await operatorIn(other);
-  await assert.rejects(
-    ask(there, addMemberOperation, { user: email, roles: ["admin"] }),
-    fails("usage", /by username or id/),
-  );
-  const held = JSON.stringify(await ask({ ...owner, user_id }, exportUserOperation, { user: "me" }));
-  assert.ok(held.includes(org.org_id) && !held.includes(other.org_id));
-  await ask(there, addMemberOperation, { user: username, roles: ["viewer"] });
-});
-
-test("what a role loses, invitations that its holders sent lose too", async () => {
-  const name = nobodysName();
-  await ask(owner, createRoleOperation, { name, permissions: ["members:manage", "members:read"] });
-  const { username } = await person(context, org, "viewer");
-  await ask(owner, changeRolesOperation, { user: username, roles: [name] });
-  const manager = { ...(await localPrincipal(context.metadata, username, org.org_id)), org_id: org.org_id };
-  const email = `${nobodysName()}@example.org`;
-  const { token } = await ask(manager, inviteMemberOperation, { email, role: name });
-  await ask(owner, updateRoleOperation, { role: name, permissions: ["members:read"] });
-  const late = { token: token ?? "", username: nobodysName(), password: PASSWORD };
-  await assert.rejects(ask(NOBODY, acceptInvitationOperation, late), fails("not_found"));
 });

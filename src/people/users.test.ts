@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import type { Static, TSchema } from "typebox";
+import type { Static } from "typebox";
 import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
-import { localPrincipal, NOBODY, type Principal } from "../access/principal.ts";
+import { asker, fails, PASSWORD } from "../../test/support/people.ts";
+import { localPrincipal, NOBODY } from "../access/principal.ts";
 import { verifyChain } from "../audit/chain.ts";
-import { AppError } from "../errors.ts";
+import type { AppError } from "../errors.ts";
 import { createKeyOperation, login, resetPasswordOperation } from "../identity/operations.ts";
 import { newId } from "../ids.ts";
 import { addMolecules } from "../molecules/operations.ts";
 import type { Operation, OwnTools } from "../operation.ts";
-import { type PerformOptions, perform } from "../perform.ts";
 import type { UserExport } from "./export-schema.ts";
 import { selectPersonTables } from "./export-store.ts";
 import { exportUser } from "./export-user.ts";
@@ -26,24 +26,11 @@ import {
 } from "./operations.ts";
 
 const context = await openTestContext({ after });
-const PASSWORD = "a long enough one";
 const org = await makeOrg(context);
 const operator = context.admin_principal;
 const owner = await person(context, org, "owner");
 
-const ask = <I extends TSchema, O extends TSchema, P>(
-  who: Principal,
-  operation: Operation<I, O, P>,
-  input: Static<I>,
-  options: PerformOptions = {},
-): Promise<Static<O>> => perform(context, operation, who, input, options);
-const fails =
-  (kind: string, says = /./) =>
-  (error: unknown) => {
-    assert.ok(error instanceof AppError && error.kind === kind, String(error));
-    assert.match(error.message, says);
-    return true;
-  };
+const ask = asker(context);
 let drawn = 0;
 const newPerson = (more: object = {}) => {
   const username = `user-${process.pid}-${++drawn}`;
