@@ -1,9 +1,9 @@
 import { submitCalculationsOperation } from "../src/calculations/operations.ts";
 import type { Context } from "../src/context.ts";
 import { newId } from "../src/ids.ts";
-import { submitJobs } from "../src/jobs/submit.ts";
 import { perform } from "../src/perform.ts";
 import { addStructure } from "../src/structures/operations.ts";
+import { submitRequested } from "../test/support/submit-jobs.ts";
 import { type Lab, openLab } from "./lab.ts";
 import { type Benchmark, item, median, percentile } from "./measure.ts";
 import { insertStructure, nothingPipeline, startIdleWorker } from "./nothing.ts";
@@ -106,7 +106,7 @@ async function ask({ context, principal }: Lab, question: string, recipe: number
   const jobs = await context.results.transact(principal, async (scope) => {
     const structure_id = await insertStructure(scope.tx, owner_id);
     const input = { key: "structure", molecule_id: null, structure_id, identity: question };
-    return submitJobs(scope, submission, [{ inputs: [input], params: { question } }]);
+    return submitRequested(scope, submission, [{ inputs: [input], params: { question } }]);
   });
   await context.results.relay(principal.org_id);
   return jobs[0]?.job_id ?? "";

@@ -6,9 +6,10 @@ import type { ResultsTx } from "../src/db/results.ts";
 import type { EngineAdapter, EngineAtHand } from "../src/engines/adapter.ts";
 import type { Executor, RunOutcome } from "../src/executors/executor.ts";
 import { newId, sha256 } from "../src/ids.ts";
-import { type JobRequest, submitJobs } from "../src/jobs/submit.ts";
+import type { JobRequest } from "../src/jobs/submit.ts";
 import { openWakeups } from "../src/queue/wakeups.ts";
 import { runWorker } from "../src/worker/loop.ts";
+import { submitRequested } from "../test/support/submit-jobs.ts";
 
 export const NOTHING = "noop";
 
@@ -48,7 +49,7 @@ export async function submitNothing(
       const identity = newId();
       return { inputs: [{ key: "structure", molecule_id: null, structure_id, identity }], params: {} };
     });
-    return submitJobs(scope, submission, requests);
+    return submitRequested(scope, submission, requests);
   });
   await context.results.relay(principal.org_id);
   return jobs.map(({ job_id }) => job_id);

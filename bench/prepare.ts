@@ -61,8 +61,8 @@ async function prepareAll(toolkit: Toolkit, smiles: string[]) {
     return answer;
   };
   const records = smiles.map((text) => ({ text, format: "smiles" as const }));
-  const { accepted } = await timed("identity", () => identifyRecords(toolkit, records));
-  const { items } = await timed("isomers", () => expandStereo(toolkit, accepted, "enumerate"));
+  const { accepted } = await timed("identity", () => identifyRecords(toolkit, records, {}));
+  const { items } = await timed("isomers", () => expandStereo(toolkit, accepted, "enumerate", {}));
   let failed = 0;
   for (const { chosen } of items) {
     const { smiles: text } = chosen.found.species;

@@ -7,8 +7,9 @@ import { zstdCompress } from "node:zlib";
 import { sql } from "kysely";
 import type { Executor } from "../src/executors/executor.ts";
 import { newId } from "../src/ids.ts";
-import { type JobRequest, submitJobs } from "../src/jobs/submit.ts";
+import type { JobRequest } from "../src/jobs/submit.ts";
 import { runWorker } from "../src/worker/loop.ts";
+import { submitRequested } from "../test/support/submit-jobs.ts";
 import { copyRecordedRows, serverTime } from "./bare-rows.ts";
 import { makeSite } from "./docking.ts";
 import { type Docked, dockedEngine, ENDED, filesOf, POSES, readDocked } from "./finished-docking.ts";
@@ -116,7 +117,9 @@ async function submitDockings({ context, principal }: Lab, target: Target, count
       params: { site_id: target.site_id },
     };
   });
-  const jobs = await context.results.transact(principal, (scope) => submitJobs(scope, submission, requests));
+  const jobs = await context.results.transact(principal, (scope) =>
+    submitRequested(scope, submission, requests),
+  );
   await context.results.relay(principal.org_id);
   return jobs.map(({ job_id }) => job_id);
 }

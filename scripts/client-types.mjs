@@ -33,6 +33,7 @@ const PLAIN = { string: "string", number: "number", integer: "number", boolean: 
 
 /** A JSON schema as TypeScript; what says nothing is unknown. */
 function typeOf(schema, depth) {
+  if (schema.typescript !== undefined) return schema.typescript;
   if ("const" in schema) return JSON.stringify(schema.const);
   if (schema.enum !== undefined) return union(schema.enum.map((value) => JSON.stringify(value)));
   const some = schema.anyOf ?? schema.oneOf;

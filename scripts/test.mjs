@@ -6,9 +6,11 @@ import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { groupsOf, writeGroups } from "./test-groups.ts";
 
 const CLOSING = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /;
 const SKIPPED = /^\s*﹣ .*? \(\S+ms\) # (.+)$/;
+const GROUP = /group-(\d{3})\.test\.mjs/;
 
 const globs = process.argv.slice(2);
 const excluded = globs.filter((glob) => glob.startsWith("!")).map((glob) => glob.slice(1));
@@ -23,14 +25,17 @@ if (files.length === 0) {
 
 const options = [
   "--test",
-  "--test-concurrency=2",
-  "--test-timeout=300000",
+  // One more than the two cores that this is measured on: a third of what tests take, they wait.
+  "--test-concurrency=3",
+  // Of a process; each file in it has half of that.
+  "--test-timeout=600000",
   "--test-reporter=spec",
   "--test-global-setup=test/setup.ts",
 ];
-// Each of some two hundred processes would strip and compile the same sources: 0.7 s of CPU instead of 0.3.
+// Each process would strip and compile the same sources: 0.7 s of CPU instead of 0.3.
 const compiled = mkdtempSync(join(tmpdir(), "aliquot-compiled-"));
-const runner = spawn(process.execPath, [...options, ...files], {
+const groups = groupsOf(files);
+const runner = spawn(process.execPath, [...options, ...writeGroups(groups, compiled)], {
   stdio: ["ignore", "pipe", "inherit"],
   env: { NODE_COMPILE_CACHE: compiled, ...process.env },
 });
@@ -40,15 +45,19 @@ const ended = new Promise((resolve) => runner.once("close", (status) => resolve(
 
 const closing = [];
 const skipped = new Map();
+const named = new Set();
 for await (const line of createInterface({ input: runner.stdout })) {
   const reason = SKIPPED.exec(line)?.[1];
   if (reason !== undefined) skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
+  const group = GROUP.exec(line)?.[1];
+  if (group !== undefined) named.add(Number(group));
   if (CLOSING.test(line)) closing.push(line);
   else console.log(line);
 }
 const code = await ended;
 rmSync(compiled, { recursive: true, force: true });
 
+for (const group of named) console.log(`group ${group} is ${groups[group - 1]?.join(" ")}`);
 for (const [reason, count] of skipped)
   console.log(`skipped ${count}: ${reason.replace(/^SKIP\s*/, "") || "no reason given"}`);
 const ran = Number(closing.find((line) => line.startsWith("ℹ tests "))?.split(" ")[2] ?? 0);

@@ -90,7 +90,14 @@ test("an unknown ALIQUOT_ setting is an error that names the nearest one; others
   assert.match(warnings[0] ?? "", /LEASE_SECOND is set and is not a setting; did you mean LEASE_SECONDS\?/);
   for (const warning of parseConfig({ LOG_LEVELS: "hunter2" }).warnings)
     assert.doesNotMatch(warning, /hunter2/);
-  assert.match(parseConfig({ SUPABASE_KEY: "x" }).warnings.join(), /not used/);
+  const unused = { SUPABASE_KEY: "x", REDIS_URL: "redis://r", CACHE_ENABLED: "true", DEBUG: "1" };
+  assert.deepEqual(parseConfig(unused).warnings, [
+    "REDIS_URL is accepted, not used yet: each process keeps a cache of its own",
+    "CACHE_ENABLED is accepted, not used: what one process keeps in memory is always on",
+    "DEBUG is accepted, not used: LOG_LEVEL=debug logs more",
+    "SUPABASE_KEY is accepted, not used",
+  ]);
+  assert.deepEqual(parseConfig({ DEBUG: "express:*", REDIS_URL: "" }).warnings, []);
 });
 
 test("X_FILE reads X, whatever X is; the variable itself comes first; a missing file is a problem of X_FILE", (t) => {

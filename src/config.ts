@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { closestName } from "./edit-distance.ts";
 import { AppError, type FieldError } from "./errors.ts";
-import { isLoopback } from "./loopback.ts";
-import { SETTINGS, type SettingName } from "./settings.ts";
+import { faultOfUrl } from "./loopback.ts";
+import { SETTINGS, type SettingName, UNUSED } from "./settings.ts";
 
 /** What the environment says, parsed and defaulted. The only reader of the environment. */
 export type Config = {
@@ -173,14 +173,12 @@ function apiConfig(read: Reader): ApiConfig {
   };
 }
 
-/** Plain http only to this machine: a token that is sent in the clear is everybody's. */
 function apiUrl(read: Reader): string | undefined {
   const text = read.text("ALIQUOT_URL");
   if (text === undefined) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname)))
-    return url.href.replace(/\/+$/, "");
-  read.refuse("ALIQUOT_URL", "must be https://…, or http:// to this machine");
+  const fault = faultOfUrl(text);
+  if (fault === undefined) return new URL(text).href.replace(/\/+$/, "");
+  read.refuse("ALIQUOT_URL", fault);
   return undefined;
 }
 
@@ -240,8 +238,13 @@ function warningsOf(env: Env): string[] {
       (name) => !name.startsWith("ALIQUOT_") && closestName(name, Object.keys(SETTINGS), 1) !== undefined,
     )
     .map((name) => `${name} is set and is not a setting${hint(name)}`);
-  if (env["SUPABASE_URL"] || env["SUPABASE_KEY"]) warnings.push("SUPABASE_URL and SUPABASE_KEY are not used");
-  return warnings;
+  return [...warnings, ...unused(env)];
+}
+
+function unused(env: Env): string[] {
+  // Other programs are told by DEBUG what they should tell of: that is none of ours.
+  const isOurs = (name: string) => name !== "DEBUG" || /^(1|true|yes|on)$/i.test(env[name] ?? "");
+  return UNUSED.filter((name) => env[name] && isOurs(name)).map((name) => `${name} is ${SETTINGS[name]}`);
 }
 
 function hint(name: string): string {

@@ -142,7 +142,7 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       objects,
       toolkit,
       cache,
-      pulse: stack.use(new Pulse(results)),
+      pulse: stack.use(new Pulse(results, options.log === undefined ? {} : { log: options.log })),
       access: new AccessMemory(),
       tokens: new TokenMaker(secret, config.api),
       passwords: stack.use(new PasswordGate()),

@@ -30,7 +30,8 @@ export const RETRYABLE_KINDS: readonly string[] = Object.entries(ERROR_KINDS).fl
 );
 
 /** Where in the input a rule was broken: a field path or an input line, and the rule in words. */
-export type FieldError = { path?: string; line?: number; rule: string };
+/** What is wrong with one part of an input; `code` where one record of many has a reason of its own. */
+export type FieldError = { path?: string; line?: number; code?: string; rule: string };
 
 export type AppErrorOptions = {
   cause?: unknown;

@@ -4,6 +4,7 @@ import * as batches from "./batches/operations.ts";
 import * as calculations from "./calculations/operations.ts";
 import * as docking from "./docking/operations.ts";
 import * as events from "./events/operations.ts";
+import * as files from "./files/operations.ts";
 import * as identity from "./identity/operations.ts";
 import * as jobs from "./jobs/operations.ts";
 import * as molecules from "./molecules/operations.ts";
@@ -30,6 +31,7 @@ export const FEATURES = {
   sites,
   pipelines,
   jobs,
+  files,
   calculations,
   docking,
   batches,

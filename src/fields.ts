@@ -1,4 +1,5 @@
 import { type TEnum, type TSchema, type TSchemaOptions, Type } from "typebox";
+import { WORDS_PATTERN } from "./words.ts";
 
 /*
  * What most fields are made of, each with what it is in plain words: the first thing that is said of a field goes into
@@ -7,6 +8,9 @@ import { type TEnum, type TSchema, type TSchemaOptions, Type } from "typebox";
 
 export const UUID_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
 export const SHA256_PATTERN = "^[0-9a-f]{64}$";
+
+/** What ids look like, for examples: a UUIDv7 of nothing. */
+export const EXAMPLE_ID = "01a1fe1e-adee-71d3-b047-cb8dccb58f15";
 
 /** Most ids that a question in a URL names: a thousand would not fit into what proxies let through. */
 export const MOST_IDS_IN_URL = 150;
@@ -25,8 +29,19 @@ export function id(description?: string) {
   return Type.String({ pattern: UUID_PATTERN, ...said(description) });
 }
 
-export function text(description?: string, more: { minLength?: number; maxLength?: number } = {}) {
+export function text(
+  description?: string,
+  more: { minLength?: number; maxLength?: number; examples?: string[] } = {},
+) {
   return Type.String({ ...more, ...said(description) });
+}
+
+/** What somebody calls a thing: one line, which others read on their terminals. */
+export function words(
+  description?: string,
+  more: { minLength?: number; maxLength?: number; examples?: string[] } = {},
+) {
+  return Type.String({ pattern: WORDS_PATTERN, ...more, ...said(description) });
 }
 
 /** A moment as RFC 3339 says it, in UTC. */
@@ -67,7 +82,7 @@ export function nullable<T extends TSchema>(schema: T, description: string) {
 export function list<T extends TSchema>(
   items: T,
   description: string,
-  more: { minItems?: number; maxItems?: number; shape?: string } = {},
+  more: { minItems?: number; maxItems?: number; shape?: string; examples?: unknown[][] } = {},
 ) {
   return Type.Array(items, { ...more, description });
 }
@@ -84,9 +99,15 @@ export function triple(unit: string, description: string, more: { minimum?: numb
   );
 }
 
-/** An object that has these fields and refuses others: every input is one. */
-export function closed<T extends Parameters<typeof Type.Object>[0]>(fields: T) {
-  return Type.Object(fields, { additionalProperties: false });
+/**
+ * An object that has these fields and refuses others: every input is one. With examples of the whole where those of its
+ * fields make none that could be asked.
+ */
+export function closed<T extends Parameters<typeof Type.Object>[0]>(
+  fields: T,
+  more: { examples?: object[] } = {},
+) {
+  return Type.Object(fields, { ...more, additionalProperties: false });
 }
 
 export const NextCursor = nullable(

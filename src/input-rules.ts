@@ -4,6 +4,7 @@ import type { FieldError } from "./errors.ts";
 import { UUID_PATTERN } from "./jobs/schema.ts";
 import { NAME_PATTERN } from "./orgs/schema.ts";
 import { ONE_LINE_PATTERN } from "./sites/schema.ts";
+import { WORDS_PATTERN } from "./words.ts";
 
 /** What the validator says of one place in an input. */
 export type Complaint = {
@@ -22,7 +23,8 @@ const FEW_NAMES = 12;
 /** What a broken pattern means, where no example says it as well. */
 const PATTERN_RULES = new Map<unknown, string>([
   [UUID_PATTERN, "must be an id such as 01a1fe1e-adee-71d3-b047-cb8dccb58f15"],
-  [NAME_PATTERN, "must not begin or end with a blank"],
+  [WORDS_PATTERN, "must be one line, without control characters or ones that nobody sees"],
+  [NAME_PATTERN, "must be one line, which neither begins nor ends with a blank"],
   [ONE_LINE_PATTERN, "must be one line, and more than blanks"],
 ]);
 

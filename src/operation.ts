@@ -28,6 +28,8 @@ export type OwnTools = {
   find(tx: MetadataTx): Promise<KnownAnswer | undefined>;
   keep(tx: MetadataTx, answer: unknown): Promise<void>;
   audit(tx: MetadataTx, told: Told): Promise<void>;
+  /** Between the steps of what only reads, and lasts long. */
+  goOn(): void;
 };
 
 type Common<I extends TSchema, O extends TSchema> = {
@@ -44,34 +46,43 @@ type Common<I extends TSchema, O extends TSchema> = {
   };
   input: I;
   output: O;
-  /** What to record; absent: the operation only reads. */
-  told?: (input: Static<I>, answer: Static<O>) => Told;
   /** What is kept of an answer for a repeated request, where it holds a secret that is shown once. */
   remember?: (answer: Static<O>) => unknown;
   /** Keeps no answer, so that an Idempotency-Key would promise what nobody holds: it is refused. */
   repeats?: false;
+  /** Answers with a file (`FileAnswer`): over HTTP its bytes are the answer, and headers say the rest. */
+  file?: true;
+};
+
+type Changing<I extends TSchema, O extends TSchema> = Common<I, O> & {
+  /** What to record of it, beside what it changed; absent: the operation only reads. */
+  told?: (input: Static<I>, answer: Static<O>) => Told;
 };
 
 /** Everything that people may ask, whatever the door. See design §3.9. */
 export type Operation<I extends TSchema = TSchema, O extends TSchema = TSchema, P = unknown> =
-  | (Common<I, O> & {
+  | (Changing<I, O> & {
       tx: "metadata";
       run(
         call: { tx: MetadataTx; services: Services; principal: Principal },
         input: Static<I>,
       ): Promise<Static<O>>;
     })
-  | (Common<I, O> & {
+  | (Changing<I, O> & {
       tx: "results";
       /** Outside work (chemistry, files) before the transaction opens. */
-      prepare?: (call: { services: Services; principal: OrgPrincipal }, input: Static<I>) => Promise<P>;
+      prepare?: (
+        call: { services: Services; principal: OrgPrincipal; signal?: AbortSignal | undefined },
+        input: Static<I>,
+      ) => Promise<P>;
       run(
         call: { scope: ResultsScope; services: Services; principal: OrgPrincipal; prepared: P },
         input: Static<I>,
       ): Promise<Static<O>>;
       /**
-       * Where the audit entry is all that was told, the answer is given at the commit, and the relay takes the entry
-       * meanwhile: a question that was answered before waits for nothing else.
+       * Where the audit entry is all that was told, or the asker goes ahead of what was told of jobs, the answer is
+       * given at the commit, and the relay takes the facts a moment later: a question that was answered before waits
+       * for nothing else, and many submissions cost one taking.
        */
       auditFollows?: boolean;
       /** What follows the commit and is done again by the reconciler where it is not done now: it never throws. */
@@ -79,6 +90,8 @@ export type Operation<I extends TSchema = TSchema, O extends TSchema = TSchema, 
     })
   | (Common<I, O> & {
       tx: "own";
+      /** It tells the audit log by itself, in its own transaction (`tools.audit`); absent: it only reads. */
+      told?: true;
       run(
         call: { services: Services; principal: Principal; tools: OwnTools },
         input: Static<I>,
@@ -111,6 +124,8 @@ export type FollowCall = {
   signal: AbortSignal;
   /** Who follows, as they stand now. Throws AppError where they may follow no longer. */
   again(): Promise<OrgPrincipal>;
+  /** To be called after a look that refused nothing: before the first one, or a first event, nothing is answered. */
+  looked(): void;
 };
 
 /** Keeps literal types while checking the shape of what may be followed. */

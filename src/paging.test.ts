@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { AppError } from "./errors.ts";
+import { OPERATIONS } from "./features.ts";
 import { newId } from "./ids.ts";
-import { type PlaceKind, pageOf, pageWish } from "./paging.ts";
+import type { Operation } from "./operation.ts";
+import { isPaged, markCursor, openCursor, PageInput, type PlaceKind, pageOf, pageWish } from "./paging.ts";
 
 type Row = { at: string; id: string };
 const rows = (count: number, at: (n: number) => string): Row[] =>
@@ -81,4 +84,36 @@ test("a number that no list could have given is refused", () => {
       JSON.stringify(value),
     );
   }
+});
+
+const list = (name: string) => ({ name, input: PageInput });
+
+test("a cursor goes on with the question that it is of, whatever the page, and with no other", () => {
+  const asked = { tag: "amide", name: "A" };
+  const { next_cursor } = markCursor(list("molecule.list"), asked, { next_cursor: cursorAfter(TIME) });
+  const again = { limit: 7, name: "A", tag: "amide", cursor: next_cursor };
+  assert.equal(pageWish(openCursor(list("molecule.list"), again)).before?.at, TIME);
+  for (const [operation, other] of [
+    ["job.list", asked],
+    ["molecule.list", { tag: "amide" }],
+    ["molecule.list", { ...asked, name: "B" }],
+  ] as const)
+    assert.throws(
+      () => openCursor(list(operation), { ...other, cursor: next_cursor }),
+      (error: AppError) => error.kind === "bad_input" && error.fields[0]?.path === "/cursor",
+    );
+  const bare = { cursor: cursorAfter(TIME) };
+  assert.throws(() => pageWish(openCursor(list("job.list"), bare)), { kind: "bad_input" });
+  assert.deepEqual(markCursor(list("job.list"), {}, { next_cursor: null }), { next_cursor: null });
+});
+
+test("every list that takes a cursor is one of these, but the items of a batch", () => {
+  const taking = (OPERATIONS as unknown as Operation[]).filter((one) =>
+    Object.hasOwn((one.input as { properties?: object }).properties ?? {}, "cursor"),
+  );
+  assert.deepEqual(
+    taking.filter((one) => !isPaged(one)).map(({ name }) => name),
+    ["batch.items"],
+  );
+  assert.ok(taking.length > 10);
 });

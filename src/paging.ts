@@ -1,4 +1,5 @@
-import { type Static, Type } from "typebox";
+import { createHash } from "node:crypto";
+import { type Static, type TSchema, Type } from "typebox";
 import { AppError } from "./errors.ts";
 import { closed, integer, text } from "./fields.ts";
 import { isUuid } from "./ids.ts";
@@ -39,7 +40,50 @@ function decodeCursor(cursor: string | undefined, kind: PlaceKind): { at: string
   } catch {
     // falls through to the one answer below
   }
-  throw new AppError("bad_input", "this cursor is not one that a list gave: start again without it");
+  throw notOurs("this cursor is not one that a list gave: start again without it");
+}
+
+function notOurs(rule: string): AppError {
+  return new AppError("bad_input", rule, { fields: [{ path: "/cursor", rule }] });
+}
+
+/** Which list of what a cursor is of: the same for every page of one question. No secret, and no proof. */
+export function cursorMark(operation: string, asked: object): string {
+  const { limit: _limit, cursor: _cursor, ...filters } = asked as { limit?: unknown; cursor?: unknown };
+  const said = Object.entries(filters).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256")
+    .update(JSON.stringify([operation, said]))
+    .digest("base64url")
+    .slice(0, 10);
+}
+
+type Asked = { name: string; input: TSchema };
+
+/** Whether a list's cursors are made here: items of a batch go on after a number that people may say. */
+export function isPaged({ input }: Asked): boolean {
+  return (input as { properties?: { cursor?: unknown } }).properties?.cursor === PageInput.properties.cursor;
+}
+
+/**
+ * A question with the place that its cursor says. Throws AppError bad_input on the cursor of another list, or of other
+ * filters: it would give a page that looks like the end, or begins in the middle.
+ */
+export function openCursor<I>(operation: Asked, asked: I): I {
+  const { cursor } = (asked ?? {}) as { cursor?: unknown };
+  if (typeof cursor !== "string" || !isPaged(operation)) return asked;
+  const [, mark, place] = /^([^.]*)\.(.*)$/.exec(cursor) ?? [];
+  if (place !== undefined && mark !== cursorMark(operation.name, asked as object))
+    throw notOurs(
+      "this cursor is of another list or of other filters: ask as before, or start again without it",
+    );
+  return { ...asked, cursor: place ?? "" };
+}
+
+/** An answer whose cursor says which question it goes on with. */
+export function markCursor<A>(operation: Asked, asked: unknown, answer: A): A {
+  const { next_cursor } = (answer ?? {}) as { next_cursor?: unknown };
+  if (typeof next_cursor !== "string" || !isPaged(operation)) return answer;
+  return { ...answer, next_cursor: `${cursorMark(operation.name, (asked ?? {}) as object)}.${next_cursor}` };
 }
 
 /** A page as a store reads it: one row more than asked for shows whether there is another page. */

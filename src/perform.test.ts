@@ -103,7 +103,7 @@ for (const one of operations) {
 }
 
 const Named = Type.Object({ name: Type.String() }, { additionalProperties: false });
-type Told = NonNullable<Operation["told"]>;
+type Told = NonNullable<Extract<Operation, { tx: "results" }>["told"]>;
 
 /** An operation of this test: keeps a structure, and may fail after it. */
 function keeping(told: Told, failing = false): Operation<typeof Named, TSchema> {

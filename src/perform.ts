@@ -5,12 +5,15 @@ import { type Principal, viewerOf } from "./access/principal.ts";
 import { type AuditEntry, auditBody, auditEntry } from "./audit/entry.ts";
 import { appendAudit } from "./audit/store.ts";
 import type { MetadataTx } from "./db/metadata.ts";
+import { type ResultsScope, writeTogether } from "./db/results.ts";
 import { AppError, toAppError } from "./errors.ts";
 import { findAnswer, keepAnswer, type Request, requestHash } from "./idempotency.ts";
 import { type Complaint, excessOf, fieldErrors, inWords } from "./input-rules.ts";
 import { makeMonths } from "./jobs/months-store.ts";
+import { LookOutside } from "./look-outside.ts";
 import type { Follow, Followed, Operation, OwnTools, Told } from "./operation.ts";
-import { hasToldOfWork, insertOutbox } from "./outbox.ts";
+import { hasToldOfWork, outboxInsert } from "./outbox.ts";
+import { markCursor, openCursor } from "./paging.ts";
 import type { Services } from "./services.ts";
 
 export type PerformOptions = {
@@ -19,6 +22,8 @@ export type PerformOptions = {
   replayed?: () => void;
   /** Given up where that is whole: before the transaction opens, and before what it wrote is committed. */
   signal?: AbortSignal;
+  /** Answered at the commit where the operation allows it, though what it told of jobs is not taken yet. */
+  ahead?: boolean;
 };
 
 /**
@@ -35,11 +40,13 @@ export async function perform<I extends TSchema, O extends TSchema, P>(
   options: PerformOptions = {},
 ): Promise<Static<O>> {
   require(principal, operation.permission);
-  const input = checked(operation, rawInput);
+  const asked = checked(operation, rawInput);
+  const input = openCursor(operation, asked);
   const request: Asked<O> = {
     replayed: options.replayed ?? (() => {}),
     remember: operation.remember ?? ((answer) => answer),
     signal: options.signal,
+    ahead: options.ahead === true,
     principal_id: principal.user_id,
     operation: operation.name,
     key: options.idempotencyKey,
@@ -49,7 +56,8 @@ export async function perform<I extends TSchema, O extends TSchema, P>(
         ? ""
         : requestHash({ org_id: principal.org_id, input }, services.tokens),
   };
-  const answer = await answerOf(services, operation, principal, input, request);
+  const given = await answerOf(services, operation, principal, input, request);
+  const answer = markCursor(operation, asked, given);
   services.answered?.({ name: operation.name, output: operation.output }, answer);
   return answer;
 }
@@ -78,6 +86,7 @@ function answerOf<I extends TSchema, O extends TSchema, P>(
 /**
  * The same door for what is followed: checks input and permission before anything is looked at, and begins when
  * it is first asked. What goes on for hours asks `again` who its asker is by now; without it they stay who they were.
+ * `looked` hears of each look that was allowed.
  * Throws what `perform` does.
  */
 export function performFollow<I extends TSchema, O extends TSchema>(
@@ -85,7 +94,7 @@ export function performFollow<I extends TSchema, O extends TSchema>(
   followed: Follow<I, O>,
   principal: Principal,
   rawInput: unknown,
-  how: { after?: string; signal: AbortSignal; again?: () => Promise<Principal> },
+  how: { after?: string; signal: AbortSignal; again?: () => Promise<Principal>; looked?: () => void },
 ): AsyncIterable<Followed<Static<O>>> {
   require(principal, followed.permission);
   const input = checked(followed, rawInput);
@@ -96,7 +105,10 @@ export function performFollow<I extends TSchema, O extends TSchema>(
     return { ...now, org_id: asker.org_id };
   };
   const told = followed.run(
-    { services, principal: asker, after: how.after, signal: how.signal, again },
+    {
+      ...{ services, principal: asker, after: how.after, signal: how.signal, again },
+      looked: how.looked ?? (() => {}),
+    },
     input,
   );
   return services.answered === undefined ? told : looked(services.answered, followed, told);
@@ -118,6 +130,7 @@ type Asked<O extends TSchema> = Request & {
   replayed: () => void;
   remember: (answer: Static<O>) => unknown;
   signal: AbortSignal | undefined;
+  ahead: boolean;
 };
 
 async function performResults<I extends TSchema, O extends TSchema, P>(
@@ -129,7 +142,8 @@ async function performResults<I extends TSchema, O extends TSchema, P>(
 ): Promise<Static<O>> {
   const person = inOrganization(principal);
   // Chemistry, files and other outside work, before any transaction is open.
-  const prepared = (await operation.prepare?.({ services, principal: person }, input)) as P;
+  const { signal } = request;
+  const prepared = (await operation.prepare?.({ services, principal: person, signal }, input)) as P;
   request.signal?.throwIfAborted();
   if (!operation.told) {
     return services.results.read(person, (scope) =>
@@ -139,30 +153,43 @@ async function performResults<I extends TSchema, O extends TSchema, P>(
   const told = operation.told;
   await services.results.touch(person.org_id);
   let mayFollow = operation.auditFollows === true;
-  const answer = await services.results.transact(person, (scope) =>
-    answered(scope.tx, request, async () => {
+  const attempt = async (scope: ResultsScope) => {
+    const answer = await answered(scope.tx, request, async () => {
       const result = await operation.run({ scope, services, principal: person, prepared }, input);
       const entry = entryOf(operation.name, principal, told(input, result));
       // Fails here, before the commit, where it could not be written into the chain later.
       auditBody(entry);
-      await insertOutbox(scope.tx, [{ topic: "audit", payload: entry }]);
-      mayFollow &&= !hasToldOfWork(scope.tx);
+      scope.atEnd.push(outboxInsert(scope.tx, [{ topic: "audit", payload: entry }]));
+      mayFollow &&= request.ahead || !hasToldOfWork(scope.tx);
       return result;
-    }),
-  );
+    });
+    await writeTogether(scope.tx, scope.atEnd.splice(0));
+    // As late as can be: who has left by now is not to find it done.
+    signal?.throwIfAborted();
+    return answer;
+  };
+  const answer = await services.results.transact(person, attempt).catch(async (error: unknown) => {
+    if (!(error instanceof LookOutside)) throw error;
+    await error.look();
+    return services.results.transact(person, attempt);
+  });
   // It is committed: an error now must not make the asker ask again. The reconciler takes what waits.
   await operation.after?.({ services, principal: person });
-  const following = lookAfter(services, person.org_id);
-  // The entry is committed beside what it tells of, and nobody can claim it: whether the chain has it a moment
-  // sooner is the same to the asker. Killed now, the reconciler takes it; a context that closes waits for it.
-  if (!mayFollow) await following;
+  // Committed beside what they tell of: killed now, the reconciler takes the facts; a context that closes waits for
+  // them. Nobody claims an audit entry, and who asked over a network does not ask again within milliseconds.
+  if (mayFollow) void lookAfter(services, person.org_id, services.results.relay.soon);
+  else await lookAfter(services, person.org_id, services.results.relay);
   return answer;
 }
 
 /** Never throws: what was not done now waits for the reconciler, which `touch` has told. */
-async function lookAfter({ results, log }: Services, orgId: string): Promise<void> {
+async function lookAfter(
+  { results, log }: Services,
+  orgId: string,
+  relay: (orgId: string) => Promise<void>,
+): Promise<void> {
   try {
-    await results.relay(orgId);
+    await relay(orgId);
     if (results.isFirstWriteToday(orgId)) await results.forMachinery(orgId, ({ tx }) => makeMonths(tx));
   } catch (error) {
     log.warn({ err: toAppError(error).message, org_id: orgId }, "facts wait for the reconciler");
@@ -177,6 +204,7 @@ async function performOwn<I extends TSchema, O extends TSchema, P>(
   request: Asked<O>,
 ): Promise<Static<O>> {
   const tools: OwnTools = {
+    goOn: () => request.signal?.throwIfAborted(),
     audit: async (tx: MetadataTx, told: Told) => {
       await appendAudit(tx, [entryOf(operation.name, principal, told)]);
       request.signal?.throwIfAborted();

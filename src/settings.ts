@@ -47,8 +47,14 @@ export const SETTINGS = {
   ADMIN_PASSWORD: "that person's password; unset: one is drawn and printed once",
   SEED_ORG: "organization that seeding makes (default)",
   LOG_LEVEL: "debug, info, warn or error (info)",
-  SUPABASE_URL: "accepted, unused",
-  SUPABASE_KEY: "accepted, unused",
+  REDIS_URL: "accepted, not used yet: each process keeps a cache of its own",
+  CACHE_ENABLED: "accepted, not used: what one process keeps in memory is always on",
+  DEBUG: "accepted, not used: LOG_LEVEL=debug logs more",
+  SUPABASE_URL: "accepted, not used",
+  SUPABASE_KEY: "accepted, not used",
 } as const;
+
+/** Of these, those that have no effect: who sets one is told so. */
+export const UNUSED = ["REDIS_URL", "CACHE_ENABLED", "DEBUG", "SUPABASE_URL", "SUPABASE_KEY"] as const;
 
 export type SettingName = keyof typeof SETTINGS;

@@ -12,6 +12,7 @@ import type { ResultsScope } from "../src/db/results.ts";
 import { AppError } from "../src/errors.ts";
 import { OPERATIONS } from "../src/features.ts";
 import type { Operation } from "../src/operation.ts";
+import { cursorMark, isPaged } from "../src/paging.ts";
 import { perform } from "../src/perform.ts";
 import type { Services } from "../src/services.ts";
 import { startTasks } from "../src/worker/executions.ts";
@@ -107,6 +108,9 @@ const CASES: Record<string, Case[]> = {
       by: ["jobs_pkey", "tasks_pkey", "job_inputs_pkey", "job_outputs_pkey", "task_results_exec_id_key"],
     },
   ],
+  "job.outputs": [{ input: { job_id: uid("5", 4) }, by: ["job_outputs_pkey"] }],
+  "job.output": [{ input: { job_id: uid("5", 4), key: "none" }, by: ["job_outputs_pkey"], fails: true }],
+  "structure.content": [{ input: { structure_id: uid("3", 5) }, by: ["structures_pkey"], fails: true }],
   "job.logs": [{ input: { job_id: uid("5", 4) }, by: ["jobs_pkey"], fails: true }],
   "calculation.of_jobs": [
     { input: { job_ids: [uid("5", 4)] }, by: ["calculations_job"] },
@@ -117,6 +121,7 @@ const CASES: Record<string, Case[]> = {
     { input: {}, by: ["calculations_created"], page: true },
     { input: { cursor: next(MIDDLE, "7") }, by: ["calculations_created"], page: true },
     { input: { molecule_id: uid("2", 7) }, by: ["calculations_molecule"] },
+    { input: { job_ids: [uid("5", 4)] }, by: ["jobs_pkey", "calculations_job"] },
     { input: { protocol_id: uid("1", 4), max_gap_ev: 0.05 }, by: ["calculations_gap"] },
     // Of ten protocols one is to be chosen: each has three indexes that serve.
     { input: { max_gap_ev: 0.05 }, by: [], fails: true },
@@ -258,11 +263,18 @@ test("every operation that reads an organization's database has a plan here", ()
   assert.deepEqual(Object.keys(CASES).sort(), READS.map(({ name }) => name).sort());
 });
 
+/** The place of a cursor as a page of that list would have given it. */
+function marked(operation: Operation, input: { cursor?: string }): object {
+  const { cursor } = input;
+  if (cursor === undefined || !isPaged(operation)) return input;
+  return { ...input, cursor: `${cursorMark(operation.name, input)}.${cursor}` };
+}
+
 for (const operation of READS)
   for (const { input, by, page, fails } of CASES[operation.name] ?? [])
     test(`${operation.name} ${JSON.stringify(input)} reads by ${by.join(", ") || "an index"}`, async () => {
       const plans = await plansOf(async (services) => {
-        const asked = perform(services, operation, scientist, input);
+        const asked = perform(services, operation, scientist, marked(operation, input));
         if (fails === true) await assert.rejects(asked, (error: unknown) => error instanceof AppError);
         else await asked;
       });

@@ -76,6 +76,6 @@ test("what needs an organization says so where none is named", async () => {
   const operator = await localPrincipal(context.metadata, "admin", null);
   assert.throws(
     () => inOrganization(operator),
-    (error) => kind("usage")(error) && /--org/.test(String(error)),
+    (error) => kind("usage")(error) && /`auth\.switch`/.test(String(error)),
   );
 });

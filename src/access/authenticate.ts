@@ -21,8 +21,11 @@ export type Asking = {
   authorization: string | undefined;
   address: string;
   request_id: string;
-  /** Asked before a credential that this process does not know costs a look at the database; it may throw. */
-  unknown?: () => Promise<void>;
+  /**
+   * Asked before a credential that this process does not know costs a look at the database; it may throw. With a
+   * session where the token is one that we signed: nobody can guess those.
+   */
+  unknown?: (session?: string) => Promise<void>;
 };
 
 type Doors = Pick<Services, "metadata" | "access" | "tokens" | "log">;
@@ -67,7 +70,7 @@ async function ofSession(
   if (typeof claims === "string") throw new Refused(claims);
   const { session_id, user_id, org_id, expires_at } = claims;
   const known = await access.of(`session:${session_id}:${user_id}:${org_id}`, async () => {
-    await unknown?.();
+    await unknown?.(session_id);
     return metadata.system(async (tx) => {
       if (!(await sessionGoesOn(tx, { user_id, session_id }))) throw new Refused("the session ended");
       return sessionPrincipal(await selectOptionalAccess(tx, { user_id, org_id }), claims);
@@ -93,8 +96,10 @@ function usable(access: AccessRow | undefined, orgId: string | null): AccessRow 
 async function ofKey({ access, metadata }: Doors, key: string, { unknown }: Asking): Promise<Principal> {
   const prefix = prefixOf(key);
   if (prefix === undefined) throw new Refused("a mistyped key");
-  const known = await access.of(`key:${credentialOf(key)}`, async () => {
-    await unknown?.();
+  const credential = `key:${credentialOf(key)}`;
+  const isGuess = !access.knew(credential);
+  const known = await access.of(credential, async () => {
+    if (isGuess) await unknown?.();
     // What is written is when it was last used: lost in a crash, nobody misses it.
     return metadata.system(async (tx) => {
       const row = await selectOptionalKeyAccess(tx, prefix);
@@ -125,6 +130,9 @@ function keyPrincipal(owner: AccessRow, row: KeyAccessRow): Principal {
       !IN_PERSON_PERMISSIONS.includes(name) &&
       (scopes === null ? !OPERATOR_PERMISSIONS.includes(name) : scopes.includes(name)),
   );
+  const withheld = [...own.permissions].filter(
+    (name) => !IN_PERSON_PERMISSIONS.includes(name) && !permissions.includes(name),
+  );
   return {
     ...own,
     is_admin: false,
@@ -133,6 +141,7 @@ function keyPrincipal(owner: AccessRow, row: KeyAccessRow): Principal {
     via: "key",
     session_id: null,
     key_id,
+    withheld: new Set(withheld),
     ...(expires_at === null ? {} : { expires_at: new Date(expires_at) }),
   };
 }

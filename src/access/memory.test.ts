@@ -29,6 +29,22 @@ test("a credential is looked up once in ten seconds, also by many at once", asyn
   assert.equal(looked(), 3);
 });
 
+test("a credential that was good is known to have been, until it is refused or forgotten", async () => {
+  const { clock, memory, ask } = make();
+  assert.equal(memory.knew("one"), false);
+  await ask("one");
+  clock.ms += ACCESS_BELIEVED_MS;
+  assert.equal(memory.knew("one"), true);
+  await assert.rejects(
+    memory.of("one", () => Promise.reject(new Error("revoked"))),
+    /revoked/,
+  );
+  assert.equal(memory.knew("one"), false);
+  await ask("one");
+  memory.forget("ann");
+  assert.equal(memory.knew("one"), false);
+});
+
 test("what fails is not remembered", async () => {
   const { memory, ask, looked } = make();
   const broken = () => memory.of("one", () => Promise.reject(new Error("away")));

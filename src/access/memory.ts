@@ -33,6 +33,11 @@ export class AccessMemory {
     return asked;
   }
 
+  /** Whether this credential was good when it was last looked up, as far as that is remembered. */
+  knew(credential: string): boolean {
+    return this.#known.has(credential);
+  }
+
   /** What this person may do is read again, whatever they ask next. */
   forget(userId: string): void {
     this.#forgetWhere(({ user_id }) => user_id === userId);
@@ -49,6 +54,10 @@ export class AccessMemory {
       .then((principal) => {
         if (era === this.#era) this.#keep(credential, principal);
         return principal;
+      })
+      .catch((error: unknown) => {
+        if (era === this.#era) this.#known.delete(credential);
+        throw error;
       })
       .finally(() => {
         if (this.#asked.get(credential) === asked) this.#asked.delete(credential);

@@ -32,8 +32,9 @@ test("Argon2id and bcrypt hashes verify, no hash and a foreign one never do", as
 test("no more than it may are at work; beyond the queue they are told to come again, and who is favoured goes first", async () => {
   const small = new PasswordGate({ atOnce: 1, waiting: 2 });
   const order: string[] = [];
+  const hash = await small.hash(WORD);
   const ask = (name: string, favoured: boolean) =>
-    small.verify("x", null, { favoured }).then(() => order.push(name));
+    small.verify(favoured ? WORD : "x", hash, { favoured }).then(() => order.push(name));
   const asked = [ask("first", false), ask("second", false), ask("third", false)];
   assert.deepEqual(small.load, { busy: 1, waiting: 2 });
   await assert.rejects(
@@ -44,6 +45,42 @@ test("no more than it may are at work; beyond the queue they are told to come ag
   await Promise.all(asked);
   assert.deepEqual(order, ["first", "favoured", "second", "third"]);
   assert.deepEqual(small.load, { busy: 0, waiting: 0 });
+});
+
+test("a wrong password of somebody favoured is told no sooner than a stranger's, a right one at once", async () => {
+  const small = new PasswordGate({ atOnce: 1, waiting: 2 });
+  const hash = await small.hash(WORD);
+  const order: string[] = [];
+  const ask = (name: string, text: string, favoured: boolean) =>
+    small.verify(text, hash, { favoured }).then(() => order.push(name));
+  const asked = [ask("first", "x", false), ask("stranger", "x", false)];
+  asked.push(ask("wrong", "x", true), ask("right", WORD, true));
+  await Promise.all(asked);
+  assert.deepEqual(order, ["first", "right", "stranger", "wrong"]);
+  assert.deepEqual(small.load, { busy: 0, waiting: 0 });
+});
+
+test("where a wrong one can't be told any more, that it was looked at is", async () => {
+  const small = new PasswordGate({ atOnce: 1, waiting: 1 });
+  const hash = await small.hash(WORD);
+  const looked: string[] = [];
+  const ask = (name: string, favoured: boolean, then = () => {}) => {
+    const told = () => {
+      looked.push(name);
+      then();
+    };
+    return small.verify("x", hash, { favoured, looked: told });
+  };
+  const asked = [ask("first", false), ask("second", false)];
+  const full = { kind: "unavailable" };
+  await assert.rejects(ask("third", false), full);
+  // Who comes when it is known takes the place in which it would wait to be told.
+  await assert.rejects(
+    ask("favoured", true, () => void asked.push(ask("fourth", false))),
+    full,
+  );
+  await Promise.all(asked);
+  assert.deepEqual(looked, ["first", "favoured", "second", "fourth"]);
 });
 
 test("what breaks gives its place on", async () => {

@@ -41,14 +41,23 @@ export class PasswordGate {
 
   /**
    * Whether the password has this hash, Argon2id or bcrypt. Without a hash the answer is no, and takes as long. A
-   * hash that is neither is nobody's.
+   * hash that is neither is nobody's. A wrong one of somebody favoured is told when one of the others would be, or
+   * whoever floods the queue would hear who is favoured. `looked` is called when it is known, also where that
+   * can't be told then.
    */
-  verify(text: string, stored: string | null, { favoured = false } = {}): Promise<boolean> {
-    return this.#turn(favoured, async () => {
+  async verify(
+    text: string,
+    stored: string | null,
+    { favoured = false, looked = () => {} }: { favoured?: boolean; looked?: () => void } = {},
+  ): Promise<boolean> {
+    const right = await this.#turn(favoured, async () => {
       if (stored !== null && BCRYPT.test(stored)) return this.#verifyBcrypt(text, stored);
-      const right = await verifyPassword(text, stored ?? NOBODYS_HASH);
-      return right && stored !== null;
+      const same = await verifyPassword(text, stored ?? NOBODYS_HASH);
+      return same && stored !== null;
     });
+    looked();
+    if (!right && favoured) await this.#turn(false, async () => {});
+    return right;
   }
 
   /** How many are at work and how many wait. */

@@ -16,14 +16,16 @@ export function require(principal: Principal, access: Access): void {
     throw new AppError("forbidden", "an API key may not do this: sign in with a password");
   }
   if (principal.permissions.has(access)) return;
+  if (principal.withheld?.has(access) === true)
+    throw new AppError(
+      "forbidden",
+      `the scopes of this API key do not cover it: it needs ${access}, which its owner has; use a key with that scope`,
+    );
   throw new AppError("forbidden", `${principal.username} may not do this: it needs the permission ${access}`);
 }
 
 /** The principal as one that acts in an organization. Throws AppError usage where none is named. */
 export function inOrganization(principal: Principal): OrgPrincipal {
   if (principal.org_id !== null) return { ...principal, org_id: principal.org_id };
-  throw new AppError(
-    "usage",
-    "this needs an organization: name one with --org, or choose one with `aliquot org use`",
-  );
+  throw new AppError("usage", "this needs an organization: act in one with `auth.switch`");
 }

@@ -19,6 +19,8 @@ export type Principal = {
   session_id: string | null;
   /** Of a key: which one. */
   key_id?: string;
+  /** Of a key: what its owner may do and the key may not, because no scope of it says so. */
+  withheld?: ReadonlySet<Permission>;
   /** When the access token or the key ends; absent: never. */
   expires_at?: Date;
   /** Where the asker is, as the API sees it; absent at the operator's own machine. */

@@ -7,9 +7,10 @@ import type { Principal } from "../access/principal.ts";
 import { withClient } from "../db/connect.ts";
 import { AppError } from "../errors.ts";
 import { newId, sha256 } from "../ids.ts";
+import { cursorMark } from "../paging.ts";
 import { perform } from "../perform.ts";
-import { SYSTEM_CHAIN, verifyChain } from "./chain.ts";
-import { type AuditEntry, auditBody, auditEntry } from "./entry.ts";
+import { verifyChain } from "./chain.ts";
+import { type AuditEntry, auditBody, auditEntry, SYSTEM_CHAIN } from "./entry.ts";
 import { listAuditOperation, verifyAuditOperation } from "./operations.ts";
 import { appendAudit } from "./store.ts";
 
@@ -306,7 +307,7 @@ test("each filter leaves what it names, and together they leave what all of them
   const where = (keep: (n: number) => boolean) =>
     Array.from({ length: 40 }, (_, n) => 39 - n).filter((n) => keep(n));
   assert.deepEqual(
-    await of({ user: owner.username }),
+    await of({ user: owner.username.toUpperCase() }),
     where((n) => n % 3 === 0),
   );
   assert.deepEqual(
@@ -335,11 +336,34 @@ test("each filter leaves what it names, and together they leave what all of them
     await of({ pipeline_id: PIPELINE, action: "job" }),
     where((n) => n % 14 === 0),
   );
-  assert.deepEqual(await of({ user: "nobody-such" }), []);
+  assert.deepEqual(await of({ user: owner.username, entity_id: "nothing such" }), []);
   const { items } = await list(owner, { limit: 2 });
   const ts = items[1]?.ts ?? "";
   assert.ok((await of({ since: ts })).includes(38));
   assert.ok(!(await of({ until: ts })).includes(38), "until is before it");
+});
+
+test("a question about what there never is says so, and with what there is", async () => {
+  const refused = (name: string, says: RegExp, path: string) => (error: unknown) =>
+    error instanceof AppError &&
+    error.kind === name &&
+    says.test(error.message) &&
+    error.fields[0]?.path === path;
+  await assert.rejects(list(owner, { user: "nobody-such" }), refused("not_found", /no such user/, "/user"));
+  await assert.rejects(list(owner, { user: newId() }), refused("not_found", /no such user/, "/user"));
+  const foreign = await person(context, other, "owner");
+  await assert.rejects(list(owner, { user: foreign.username }), refused("not_found", /no such/, "/user"));
+  const jobs = /job\.cancel, job\.list/;
+  await assert.rejects(
+    list(owner, { action: "frob" }),
+    refused("bad_input", /batch, calculation/, "/action"),
+  );
+  await assert.rejects(list(owner, { action: "job.frob" }), refused("bad_input", jobs, "/action"));
+  await assert.rejects(list(owner, { entity_type: "foo" }), refused("bad_input", /batch, /, "/entity_type"));
+  const idle = await person(context, org, "viewer");
+  for (const filter of [{ user: idle.username }, { user: idle.user_id }, { action: "cache.prune" }])
+    assert.deepEqual((await list(owner, filter)).items, [], JSON.stringify(filter));
+  assert.ok((await list(operator, { action: "seed" })).items.every(({ action }) => action === "seed"));
 });
 
 test("the log is read by who may, of their own organization; cursors that are made up do no harm", async () => {
@@ -357,8 +381,9 @@ test("the log is read by who may, of their own organization; cursors that are ma
   await assert.rejects(list({ ...owner, org_id: null }), kind("forbidden"));
   await assert.rejects(list(owner, { system: true }), kind("forbidden"));
   for (const number of ["1e+300", "-5", "0.5", "7"]) {
-    const cursor = Buffer.from(JSON.stringify([number, newId()])).toString("base64url");
-    await list(owner, { cursor });
+    const place = Buffer.from(JSON.stringify([number, newId()])).toString("base64url");
+    await list(owner, { cursor: `${cursorMark("audit.list", {})}.${place}` });
+    await assert.rejects(list(owner, { cursor: place }), kind("bad_input"));
   }
   await assert.rejects(list(owner, { cursor: "x" }), kind("bad_input"));
   await assert.rejects(list(owner, { since: "2026-02-30" }), kind("bad_input"));

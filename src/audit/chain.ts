@@ -3,8 +3,6 @@ import { sha256 } from "../ids.ts";
 import { type Link, selectEnd, selectLinks } from "./chain-store.ts";
 import { auditBody } from "./entry.ts";
 
-export { SYSTEM_CHAIN } from "./entry.ts";
-
 const NO_HASH = "0".repeat(64);
 /** Links that are in memory at once. */
 const PAGE = 1000;
@@ -14,11 +12,17 @@ export type ChainReport = { chain_id: string; rows: number; head: string; first_
 /**
  * Walks one chain from its first link and computes every hash anew. `rows` are those that are as they were written,
  * up to the first that is not, or is missing; what is appended meanwhile is walked too. Who could rewrite a chain up to
- * its end, and its head, is found out by a head that was kept elsewhere.
+ * its end, and its head, is found out by a head that was kept elsewhere. `goOn` is asked before each page, and throws
+ * where nobody waits for the report any more.
  */
-export async function verifyChain(tx: MetadataTx, chainId: string): Promise<ChainReport> {
+export async function verifyChain(
+  tx: MetadataTx,
+  chainId: string,
+  goOn: () => void = () => {},
+): Promise<ChainReport> {
   let [seq, hash] = [0, NO_HASH];
   for (;;) {
+    goOn();
     const links = await selectLinks(tx, chainId, { after: seq, limit: PAGE });
     for (const link of links) {
       if (!follows(link, { seq, hash })) return reportOf(tx, chainId, { seq, first_bad_seq: seq + 1 });

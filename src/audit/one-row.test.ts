@@ -10,6 +10,7 @@ import type { Operation } from "../operation.ts";
 import * as orgs from "../orgs/operations.ts";
 import * as people from "../people/operations.ts";
 import { perform } from "../perform.ts";
+import { ENTITY_TYPES } from "./vocabulary.ts";
 
 // Operations that perform audits have one row each by its construction; those that place it themselves are asked here.
 
@@ -119,6 +120,7 @@ test("each request that changes something is one row of the log, without names, 
   await ask(people.eraseUserOperation, operator, { user });
 
   const rows = await log();
+  for (const { entity_type } of rows) assert.ok(ENTITY_TYPES.includes(entity_type), entity_type);
   for (const secret of secrets)
     for (const { action, text } of rows) assert.ok(!text.includes(secret), `${action} tells ${secret}`);
   assert.ok(secrets.size > 10, "answers had no secrets");

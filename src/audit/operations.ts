@@ -1,11 +1,14 @@
 import { viewerOf } from "../access/principal.ts";
+import type { MetadataTx } from "../db/metadata.ts";
+import { AppError } from "../errors.ts";
 import { operation } from "../operation.ts";
 import { pageOf, pageWish } from "../paging.ts";
 import { sinceTime } from "../since.ts";
-import { SYSTEM_CHAIN } from "./chain.ts";
-import { selectAudit } from "./read-store.ts";
-import { AuditPage, ListAudit, VerifiedAudit, VerifyAudit } from "./schema.ts";
+import { SYSTEM_CHAIN } from "./entry.ts";
+import { type AuditFilter, isKnownUser, selectAudit } from "./read-store.ts";
+import { AuditPage, type AuditRow, ListAudit, VerifiedAudit, VerifyAudit } from "./schema.ts";
 import { chainOf, verifyAudit } from "./verify.ts";
+import { refuseUnknownWords } from "./vocabulary.ts";
 
 export const listAuditOperation = operation({
   name: "audit.list",
@@ -26,10 +29,11 @@ export const listAuditOperation = operation({
     };
     // The installation's rows are nobody's organization, which is all that people see by themselves.
     const { metadata } = services;
+    const look = (tx: MetadataTx) => rowsOf(tx, chosen);
     const rows =
       chain_id === SYSTEM_CHAIN
-        ? await metadata.system((tx) => selectAudit(tx, chosen))
-        : await metadata.member(viewerOf(principal), (tx) => selectAudit(tx, chosen));
+        ? await metadata.system(look)
+        : await metadata.member(viewerOf(principal), look);
     return pageOf(wish, rows, (row) => ({ at: String(row.seq), id: row.audit_id }));
   },
 });
@@ -42,5 +46,18 @@ export const verifyAuditOperation = operation({
   tx: "own",
   input: VerifyAudit,
   output: VerifiedAudit,
-  run: ({ services, principal }, input) => verifyAudit(services, principal, input),
+  run: verifyAudit,
 });
+
+/** A first page without a row says so only where there might have been one. Throws AppError bad_input, not_found. */
+async function rowsOf(tx: MetadataTx, filter: AuditFilter): Promise<AuditRow[]> {
+  const rows = await selectAudit(tx, filter);
+  if (rows.length > 0 || filter.before !== undefined) return rows;
+  refuseUnknownWords(filter);
+  const { user, chain_id } = filter;
+  if (user !== undefined && !(await isKnownUser(tx, chain_id, user)))
+    throw new AppError("not_found", "no such user: `member list` shows who is here", {
+      fields: [{ path: "/user", rule: "is nobody here" }],
+    });
+  return rows;
+}

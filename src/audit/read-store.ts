@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
 import { isUuid } from "../ids.ts";
 import type { PageWish } from "../paging.ts";
@@ -18,20 +18,49 @@ export async function selectAudit(tx: MetadataTx, filter: AuditFilter): Promise<
     .limit(filter.limit);
   if (filter.since !== undefined) query = query.where("a.ts", ">=", filter.since);
   if (filter.until !== undefined) query = query.where("a.ts", "<", filter.until);
-  if (filter.user !== undefined)
-    query = isUuid(filter.user)
-      ? query.where("a.user_id", "=", filter.user)
-      : query.where("u.username", "=", filter.user);
+  if (filter.user !== undefined) query = query.where(byUser(filter.user));
   if (filter.action !== undefined)
     query = filter.action.includes(".")
       ? query.where("a.action", "=", filter.action)
-      : query.where(sql<boolean>`starts_with(a.action, ${`${filter.action}.`})`);
+      : query.where(
+          sql<boolean>`(a.action = ${filter.action} OR starts_with(a.action, ${`${filter.action}.`}))`,
+        );
   if (filter.entity_type !== undefined) query = query.where("a.entity_type", "=", filter.entity_type);
   if (filter.entity_id !== undefined) query = query.where("a.entity_id", "=", filter.entity_id);
-  if (filter.job_id !== undefined) query = query.where("a.job_id", "=", filter.job_id);
+  if (filter.job_id !== undefined) query = query.where(ofJob(filter.job_id));
   if (filter.pipeline_id !== undefined) query = query.where("a.pipeline_id", "=", filter.pipeline_id);
   if (filter.before !== undefined) query = query.where("a.seq", "<", placeOf(filter.before.at));
   return (await query.execute()) as AuditRow[];
+}
+
+/** By id, or by name whatever the case. */
+function byUser(text: string): RawBuilder<boolean> {
+  return isUuid(text) ? sql`a.user_id = ${text}` : sql`lower(u.username) = lower(${text.normalize("NFC")})`;
+}
+
+/** The job that it was done to, or one of several that a submission made. */
+function ofJob(jobId: string): RawBuilder<boolean> {
+  const named = JSON.stringify({ job_ids: [jobId.toLowerCase()] });
+  return sql`(a.job_id = ${jobId} OR a.metadata @> ${named}::jsonb)`;
+}
+
+/** Whether the asker can know of such a person: by an account that they see, or by a row of that chain. */
+export async function isKnownUser(tx: MetadataTx, chainId: string, user: string): Promise<boolean> {
+  const found = await tx
+    .selectFrom("users as u")
+    .select("u.user_id")
+    .where(isUuid(user) ? sql<boolean>`u.user_id = ${user}` : byUser(user))
+    .limit(1)
+    .executeTakeFirst();
+  if (found !== undefined || !isUuid(user)) return found !== undefined;
+  const row = await tx
+    .selectFrom("audit_logs as a")
+    .select("a.seq")
+    .where("a.chain_id", "=", chainId)
+    .where("a.user_id", "=", user)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 /** A cursor may be made up: any number there is becomes a place. */

@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import {
+  about,
   closed,
   count,
   document,
@@ -40,7 +41,12 @@ export const ListAudit = closed({
   ),
   entity_type: optional(text("Kind of thing that it was done to.", { minLength: 1, maxLength: 100 })),
   entity_id: optional(text("Which one.", { minLength: 1, maxLength: 200 })),
-  job_id: optional(JobId),
+  job_id: optional(
+    about(
+      JobId,
+      "What was done to this job; also the submission that made it, where that named it: the first 100 of many jobs.",
+    ),
+  ),
   pipeline_id: optional(id("The pipeline concerned.")),
   ...PageInput.properties,
 });

@@ -3,8 +3,9 @@ import { after, test } from "node:test";
 import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
 import { type OrgPrincipal, viewerOf } from "../access/principal.ts";
 import { newId } from "../ids.ts";
-import { SYSTEM_CHAIN, verifyChain } from "./chain.ts";
+import { verifyChain } from "./chain.ts";
 import type { AuditEntry } from "./entry.ts";
+import { SYSTEM_CHAIN } from "./entry.ts";
 import { appendAudit } from "./store.ts";
 
 const context = await openTestContext({ after });

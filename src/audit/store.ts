@@ -2,8 +2,6 @@ import { sql } from "kysely";
 import type { MetadataTx } from "../db/metadata.ts";
 import { type AuditEntry, auditBody, SYSTEM_CHAIN } from "./entry.ts";
 
-export { SYSTEM_CHAIN } from "./entry.ts";
-
 /** Appends entries of one organization (or of the system) to its chain. Returns how many were new. */
 export async function appendAudit(tx: MetadataTx, entries: AuditEntry[]): Promise<number> {
   const first = entries[0];

@@ -3,6 +3,7 @@ import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import { insertSpec } from "../jobs/births-store.ts";
 import { questionSigner, specHash } from "../jobs/question.ts";
+import { allRefused } from "../molecules/identify.ts";
 import type { RejectedRecord } from "../molecules/schema.ts";
 import { runnableNamed } from "../pipelines/recipe.ts";
 import { makeItems, type RequestItem, requestOf } from "../requests/items.ts";
@@ -28,7 +29,7 @@ export async function prepareBatch(call: Call, input: CreateBatch): Promise<Prep
   if (things === null && input.seal !== false)
     throw new AppError(
       "bad_input",
-      "there is nothing to compute: give SMILES, a file, molecules or structures",
+      "there is nothing to compute: give `molecules`, `molecule_ids`, `structure_ids` or `registered`",
     );
   return { plan, things, most_items: (await readLimits(call.services, call.principal.org_id)).batch_items };
 }
@@ -65,6 +66,8 @@ export async function createBatch(call: Doing<PreparedBatch>, input: CreateBatch
   if (input.seal !== false && answer.next_after === null) {
     if (answer.total_items === 0)
       throw new AppError("bad_input", "there is nothing to compute: the organization has no molecule yet");
+    if (answer.added === 0 && answer.rejected.length > 0)
+      throw allRefused(answer.rejected, answer.total_items);
     await updateBatch(scope.tx, batch_id, { sealed_at: new Date().toISOString() });
   }
   return answer;

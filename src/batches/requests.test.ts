@@ -99,10 +99,14 @@ test("a request with a key is answered once; one that is refused leaves nothing"
     create({ molecules: [...chains(1), { text: "C1", format: "smiles" }] }),
     kind("bad_input"),
   );
+  await assert.rejects(
+    create({ molecules: [{ text: "C1", format: "smiles" }], on_reject: "skip" }),
+    kind("bad_input"),
+  );
   await assert.rejects(create({}), kind("bad_input"));
   await assert.rejects(create({ molecules: chains(1), params: { methd: "gfn1" } }), /did you mean method/);
   await assert.rejects(create({ molecules: chains(1), params: { solvent: "beer" } }), kind("bad_input"));
-  await assert.rejects(create({ molecules: chains(1), pipeline: "dock" }), /--site/);
+  await assert.rejects(create({ molecules: chains(1), pipeline: "dock" }), /`site`/);
   assert.deepEqual(await sql("SELECT count(*) AS n FROM batch_jobs"), before);
   await context.superuser("UPDATE organizations SET quotas = '{\"batch_items\": 3}' WHERE org_id = $1", [
     org.org_id,
@@ -164,8 +168,8 @@ test("molecules and structures that a colleague keeps private are in nobody else
       await sql("SELECT FROM batch_items WHERE batch_id = $1 AND molecule_id = ANY ($2)", [batch_id, ids]),
       [],
     );
-  await assert.rejects(asAdmin({ molecule_ids }), /1 more are private.*--private/);
-  await assert.rejects(create({ molecule_ids }), /--private/);
+  await assert.rejects(asAdmin({ molecule_ids }), /1 more are private.*`visibility: private`/);
+  await assert.rejects(create({ molecule_ids }), /`visibility: private`/);
   const mine = await create({ molecule_ids, visibility: "private", on_reject: "skip" });
   assert.equal(mine.added, 2);
   const whole = await create({ registered: {}, visibility: "private", on_reject: "skip" });
@@ -190,9 +194,12 @@ test("molecules and structures that a colleague keeps private are in nobody else
     ...{ file_name: "he.xyz", format: "xyz", content_base64: xyz, visibility: "private" },
   });
   const structure_ids = [structure_id];
-  await assert.rejects(create({ structure_ids }), /--private/);
+  await assert.rejects(create({ structure_ids }), /`visibility: private`/);
   const point = { structure_ids, task: "single_point" as const };
-  await assert.rejects(perform(context, submitCalculationsOperation, scientist, point), /--private/);
+  await assert.rejects(
+    perform(context, submitCalculationsOperation, scientist, point),
+    /`visibility: private`/,
+  );
   assert.equal((await create({ structure_ids, visibility: "private" })).added, 1);
 });
 
@@ -209,7 +216,7 @@ test("a wrong parameter of a later task, a typo and nothing at all are refused b
   );
   await assert.rejects(create({ molecules: chains(1), params: { solvent: "wter" } }), /thf, toluene, water/);
   for (const stereo of ["enumerate", "arbitrary"] as const)
-    await assert.rejects(create({ molecules: chains(1), stereo }), /leave --stereo/);
+    await assert.rejects(create({ molecules: chains(1), stereo }), /leave `stereo`/);
   assert.equal((await create({ molecules: chains(1), stereo: "refuse", version: "1" })).added, 1);
   await assert.rejects(create({ molecules: chains(1), version: "2" }), /no published version 2/);
   const nobody = { registered: { after: "ffffffff-ffff-4fff-bfff-ffffffffffff" } };

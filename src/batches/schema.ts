@@ -5,6 +5,7 @@ import {
   closed,
   count,
   document,
+  EXAMPLE_ID,
   flag,
   id,
   integer,
@@ -15,9 +16,10 @@ import {
   time,
   UPDATED_AT,
   word,
+  words,
 } from "../fields.ts";
 import { Priority, SUBMISSION_CHOICES, Visibility } from "../jobs/schema.ts";
-import { Rejected } from "../molecules/schema.ts";
+import { ASPIRIN, Rejected } from "../molecules/schema.ts";
 import { PageInput } from "../paging.ts";
 import { PipelineText, VersionText } from "../pipelines/schema.ts";
 import { GivenParams, THINGS } from "../requests/schema.ts";
@@ -45,31 +47,37 @@ export const ITEM_STATUSES = ["pending", "queued", "processing", "completed", "f
 export const MOST_ITEMS = 1_000_000;
 const { visibility, priority, reuse, source_file } = SUBMISSION_CHOICES;
 
-export const CreateBatch = closed({
-  pipeline: Type.With(PipelineText, { maxLength: 200 }),
-  version: Type.Optional(VersionText),
-  name: Type.Optional(
-    text("What you call it; named after its file or pipeline where left out.", {
-      minLength: 1,
-      maxLength: 200,
-    }),
-  ),
-  params: Type.Optional(GivenParams),
-  site: Type.Optional(SiteText),
-  stereo: Type.Optional(StereoChoice),
-  ...THINGS,
-  seal: Type.Optional(
-    flag("False: more is added before it is sealed. True, and where left out: these are all its items."),
-  ),
-  visibility,
-  priority,
-  reuse,
-  source_file,
-});
+export const CreateBatch = closed(
+  {
+    pipeline: Type.With(PipelineText, { maxLength: 200 }),
+    version: Type.Optional(VersionText),
+    name: Type.Optional(
+      words("What you call it; named after its file or pipeline where left out.", {
+        minLength: 1,
+        maxLength: 200,
+      }),
+    ),
+    params: Type.Optional(GivenParams),
+    site: Type.Optional(SiteText),
+    stereo: Type.Optional(StereoChoice),
+    ...THINGS,
+    seal: Type.Optional(
+      flag("False: more is added before it is sealed. True, and where left out: these are all its items."),
+    ),
+    visibility,
+    priority,
+    reuse,
+    source_file,
+  },
+  { examples: [{ pipeline: "xtb-optimize", name: "first screen", molecules: [ASPIRIN] }] },
+);
 export type CreateBatch = Static<typeof CreateBatch>;
 
 export const BatchId = id("The batch.");
-export const AddToBatch = closed({ batch_id: BatchId, ...THINGS });
+export const AddToBatch = closed(
+  { batch_id: BatchId, ...THINGS },
+  { examples: [{ batch_id: EXAMPLE_ID, molecules: [ASPIRIN] }] },
+);
 export type AddToBatch = Static<typeof AddToBatch>;
 
 export const ItemCounts = Type.Object({

@@ -14,7 +14,8 @@ export type Cache = {
   delete(key: string): Promise<void>;
   /**
    * Adds a whole number to a counter; the first to add begins its time, which is not prolonged. Never less than what
-   * was added in that time; more where so many keys are counted that some must share.
+   * was added in that time; more where so many keys are counted that some must share. What is taken back (a number
+   * below 0) begins no time, and leaves no counter below 0.
    */
   count(key: string, by: number, ttl_ms: number): Promise<Counted>;
 };

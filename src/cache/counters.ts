@@ -46,12 +46,14 @@ export class Counters {
     const now = this.#now();
     const kept = this.#kept.get(key);
     if (kept !== undefined && kept.ends_at > now) {
-      kept.value += by;
+      kept.value = Math.max(0, kept.value + by);
       return { value: kept.value, ttl_ms: kept.ends_at - now };
     }
     // What was begun in the sketch goes on there: a count of its own would begin at nothing again.
     const shared = this.#overflow(now);
     if (shared !== undefined && shared.estimate(key) > 0) return shared.add(key, by, now);
+    // What is taken back too late was forgotten already; the next window is not to begin below nothing.
+    if (by < 0) return { value: 0, ttl_ms };
     this.#kept.delete(key);
     this.#sweep.some(now);
     if (!this.#hasRoom(now)) {

@@ -2,6 +2,7 @@ import { closed, list, MOST_IDS, pageOfItems, wholeList } from "../fields.ts";
 import { JobId } from "../jobs/schema.ts";
 import { operation } from "../operation.ts";
 import type { PreparedRequests } from "../requests/submit.ts";
+import { toldJobs } from "../requests/told-jobs.ts";
 import { queryCalculations } from "./query.ts";
 import { Calculation, QueryCalculations, SubmitCalculations, SubmittedCalculations } from "./schema.ts";
 import { selectCalculationsOfJobs } from "./store.ts";
@@ -23,16 +24,15 @@ export const submitCalculationsOperation = operation<
   prepare: prepareCalculations,
   run: submitCalculations,
   auditFollows: true,
-  told: (input, answer) => ({
-    entity_type: "job",
-    metadata: {
-      task: input.task,
-      method: input.method ?? "gfn2",
-      jobs: answer.jobs.filter((job) => !job.cached).length,
-      reused: answer.jobs.filter((job) => job.cached).length,
-      rejected: answer.rejected.length,
-    },
-  }),
+  told({ task, method = "gfn2" }, { jobs, rejected }) {
+    const { job, metadata } = toldJobs(jobs);
+    return {
+      entity_type: "job",
+      ...(job.job_id === undefined ? {} : { entity_id: job.job_id }),
+      ...job,
+      metadata: { task, method, ...metadata, rejected: rejected.length },
+    };
+  },
 });
 
 export const listCalculationsOfJobs = operation({
@@ -53,7 +53,7 @@ export const listCalculationsOfJobs = operation({
 
 export const queryCalculationsOperation = operation({
   name: "calculation.query",
-  summary: "Calculations, newest first, by molecule, protocol and ranges",
+  summary: "Calculations, newest first, by molecule, protocol and ranges; or those of jobs",
   permission: "calculations:read",
   http: { method: "GET", path: "/calculations" },
   tx: "results",

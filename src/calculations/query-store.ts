@@ -5,7 +5,7 @@ import type { Protocol } from "../protocols/schema.ts";
 import type { Calculation, QueryCalculations } from "./schema.ts";
 import { COLUMNS } from "./store.ts";
 
-export type CalculationFilter = PageWish & Omit<QueryCalculations, "limit" | "cursor">;
+export type CalculationFilter = PageWish & Omit<QueryCalculations, "job_ids" | "limit" | "cursor">;
 
 /** Calculations, newest first, by keyset; the job of each is the one that computed it. */
 export async function selectCalculations(db: ResultsDb, filter: CalculationFilter): Promise<Calculation[]> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { inResults, makeOrg, openTestContext, person } from "../../test/support/context.ts";
+import { inResults, makeOrg, openTestContext, person, submitSmiles } from "../../test/support/context.ts";
 import { allPages, insertMolecule, MISSING } from "../../test/support/docking.ts";
 import { xtbParams } from "../engines/xtb/schema.ts";
 import { AppError } from "../errors.ts";
@@ -99,7 +99,7 @@ test("pages are all of it, each row once, also where rows of one moment lie on b
 test("numbers are compared within one protocol, and total energies within one molecule", async () => {
   await assert.rejects(query({ max_gap_ev: 13 }), (error) => {
     assert.ok(error instanceof AppError);
-    assert.match(error.message, /^numbers are compared within one protocol: choose with --protocol: /);
+    assert.match(error.message, /^numbers are compared within one protocol: choose with `protocol_id`: /);
     for (const says of [gas, `${wet} (xtb.optimize, xtb 6.5.1, solvent water)`])
       assert.ok(error.message.includes(says), error.message);
     return error.kind === "bad_input";
@@ -144,11 +144,30 @@ test("of one molecule the choice is among its own protocols, and five are named 
     await add([butane, protocol, -14, 8, "organization", true], 81 + at);
   const named = ({ message }: Error) => [...message.matchAll(/\(xtb\.optimize/g)].length;
   await assert.rejects(query({ molecule_id: butane, max_energy_eh: 0 }), (error: Error) => {
-    assert.deepEqual([named(error), /and more: `aliquot protocol list`$/.test(error.message)], [5, true]);
+    assert.deepEqual([named(error), /and more: `protocol\.list`$/.test(error.message)], [5, true]);
     return true;
   });
   await assert.rejects(query({ molecule_id: water, max_energy_eh: 0 }), (error: Error) => {
     assert.deepEqual([named(error), error.message.includes("more:")], [2, false]);
     return true;
   });
+});
+
+test("calculations of jobs are theirs alone, nothing else is asked with them, and jobs that one can't see are missing", async () => {
+  const { jobs } = await submitSmiles(context, ann, "O");
+  const job_id = jobs[0]?.job_id ?? "";
+  assert.deepEqual(await query({ job_ids: [job_id] }), { items: [], next_cursor: null });
+  await context.superuser(
+    "UPDATE calculations SET job_id = $1 WHERE gap_ev = 12",
+    [job_id],
+    org.database_name,
+  );
+  assert.deepEqual(await gaps({ job_ids: [job_id.toUpperCase()] }), [12]);
+  await assert.rejects(query({ job_ids: [job_id] }, eve), refused("not_found", /^no such job$/));
+  await assert.rejects(query({ job_ids: [job_id, MISSING] }), refused("not_found", /one of these jobs/));
+  for (const more of [{ molecule_id: water }, { changed: true }, { limit: 1 }, { cursor: "x" }])
+    await assert.rejects(
+      query({ job_ids: [job_id], ...more }),
+      refused("bad_input", new RegExp(`leave \`${Object.keys(more)}\` out, or ask without \`job_ids\``)),
+    );
 });

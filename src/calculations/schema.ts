@@ -7,16 +7,25 @@ import {
   flag,
   id,
   integer,
+  list,
+  MOST_IDS_IN_URL,
   nullable,
   number,
   OWNER,
   text,
   word,
 } from "../fields.ts";
-import { SUBMISSION_CHOICES, Visibility } from "../jobs/schema.ts";
-import { Rejected } from "../molecules/schema.ts";
+import { JobId, SUBMISSION_CHOICES, Visibility } from "../jobs/schema.ts";
+import { ASPIRIN, Rejected } from "../molecules/schema.ts";
 import { PageInput } from "../paging.ts";
-import { GivenMolecules, GivenStructureIds, NoBatch, RequestedJobs } from "../requests/schema.ts";
+import {
+  GivenMolecules,
+  GivenStructureIds,
+  givenMoleculeIds,
+  MOST_RECORDS,
+  NoBatch,
+  RequestedJobs,
+} from "../requests/schema.ts";
 
 export const CONVERGENCE = ["converged", "not_converged", "unknown"] as const;
 
@@ -66,39 +75,43 @@ export const Calculation = Type.Object({
 export type Calculation = Static<typeof Calculation>;
 
 /** What a person may ask of xtb for molecules and structures. */
-export const SubmitCalculations = closed({
-  molecules: Type.Optional(GivenMolecules),
-  structure_ids: Type.Optional(GivenStructureIds),
-  task: word(["optimize", "single_point"], "`optimize` the geometry, or compute it as it is."),
-  method: Type.Optional(
-    word(XTB_METHODS, "The Hamiltonian, or the force field GFN-FF; `gfn2` where left out."),
-  ),
-  solvent: Type.Optional(word(ALPB_SOLVENTS, "ALPB implicit solvent; gas phase where left out.")),
-  charge: Type.Optional(
-    integer("e", "Net charge; that of the drawing or structure where left out.", {
-      minimum: -100,
-      maximum: 100,
-    }),
-  ),
-  multiplicity: Type.Optional(
-    integer("1", "2S + 1; that of the drawing or structure where left out.", { minimum: 1, maximum: 100 }),
-  ),
-  vertical: Type.Optional(flag("Allow a charge other than the drawn one, at the drawn species' geometry.")),
-  seed: Type.Optional(
-    integer("1", "Of the generator of 3D coordinates; 42 where left out.", {
-      minimum: 1,
-      maximum: 2_147_483_647,
-    }),
-  ),
-  optimization_level: Type.Optional(
-    word(OPTIMIZATION_LEVELS, "How far it is optimised, coarse to fine; `normal` where left out."),
-  ),
-  max_optimization_cycles: Type.Optional(
-    integer("1", "Steps at most; xtb's own limit where left out.", { minimum: 1, maximum: 100_000 }),
-  ),
-  large: Type.Optional(flag("Allow more than 200 atoms.")),
-  ...SUBMISSION_CHOICES,
-});
+export const SubmitCalculations = closed(
+  {
+    molecules: Type.Optional(GivenMolecules),
+    molecule_ids: Type.Optional(givenMoleculeIds(MOST_RECORDS)),
+    structure_ids: Type.Optional(GivenStructureIds),
+    task: word(["optimize", "single_point"], "`optimize` the geometry, or compute it as it is."),
+    method: Type.Optional(
+      word(XTB_METHODS, "The Hamiltonian, or the force field GFN-FF; `gfn2` where left out."),
+    ),
+    solvent: Type.Optional(word(ALPB_SOLVENTS, "ALPB implicit solvent; gas phase where left out.")),
+    charge: Type.Optional(
+      integer("e", "Net charge; that of the drawing or structure where left out.", {
+        minimum: -100,
+        maximum: 100,
+      }),
+    ),
+    multiplicity: Type.Optional(
+      integer("1", "2S + 1; that of the drawing or structure where left out.", { minimum: 1, maximum: 100 }),
+    ),
+    vertical: Type.Optional(flag("Allow a charge other than the drawn one, at the drawn species' geometry.")),
+    seed: Type.Optional(
+      integer("1", "Of the generator of 3D coordinates; 42 where left out.", {
+        minimum: 1,
+        maximum: 2_147_483_647,
+      }),
+    ),
+    optimization_level: Type.Optional(
+      word(OPTIMIZATION_LEVELS, "How far it is optimised, coarse to fine; `normal` where left out."),
+    ),
+    max_optimization_cycles: Type.Optional(
+      integer("1", "Steps at most; xtb's own limit where left out.", { minimum: 1, maximum: 100_000 }),
+    ),
+    large: Type.Optional(flag("Allow more than 200 atoms.")),
+    ...SUBMISSION_CHOICES,
+  },
+  { examples: [{ task: "optimize", solvent: "water", molecules: [ASPIRIN] }] },
+);
 export type SubmitCalculations = Static<typeof SubmitCalculations>;
 
 export const SubmittedCalculations = Type.Object({
@@ -113,6 +126,13 @@ const GAP = { minimum: -1000, maximum: 1000 };
 const ENERGY = { minimum: -1_000_000_000, maximum: 1_000_000_000 };
 
 export const QueryCalculations = closed({
+  job_ids: Type.Optional(
+    list(
+      JobId,
+      "Calculations of these jobs, in the order of the jobs and all on one page, also those with which the cache answered; nothing else is asked with them. Longer lists in parts, or with calculation.of_jobs.",
+      { minItems: 1, maxItems: MOST_IDS_IN_URL },
+    ),
+  ),
   molecule_id: Type.Optional(id("Only calculations of this molecule.")),
   protocol_id: Type.Optional(
     id("Only calculations under this protocol; needed with a range where there are several."),

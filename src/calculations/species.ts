@@ -3,7 +3,8 @@ import { AppError } from "../errors.ts";
 import type { StructureRow } from "../structures/store.ts";
 import type { Identified, Identity } from "../toolkit/toolkit.ts";
 
-export type Refusal = { code: string; message: string };
+/** `cause`: the value that makes it one, where that may have been asked for all. */
+export type Refusal = { code: string; message: string; cause?: string };
 
 export type ElectronsAsked = { charge?: number; multiplicity?: number; vertical?: boolean; large?: boolean };
 
@@ -48,14 +49,15 @@ export function refuseSpecies(found: Identified, asked: ElectronsAsked): Refusal
   if (atoms > MAX_ATOMS && asked.large !== true) {
     return {
       code: "too_large",
-      message: `${atoms} atoms are more than ${MAX_ATOMS}: say --large to run it on purpose`,
+      message: `${atoms} atoms are more than ${MAX_ATOMS}: say \`large\` to run it on purpose`,
     };
   }
   if (asked.charge !== undefined && asked.charge !== species.charge && asked.vertical !== true) {
     const drawn = `charge ${asked.charge} is not the drawn charge ${species.charge}`;
     return {
       code: "electron_parity",
-      message: `${drawn}: draw the ion, or say --vertical to keep the drawn geometry`,
+      message: `${drawn}: draw the ion, or say \`vertical\` to keep the drawn geometry`,
+      cause: "charge",
     };
   }
   return refuseElectrons(counts, speciesElectrons(species, asked));
@@ -70,7 +72,10 @@ function refuseElectrons(
     checkElectrons(elements, electrons.charge, electrons.multiplicity);
     return undefined;
   } catch (error) {
-    if (error instanceof AppError) return { code: error.code, message: error.message };
+    if (error instanceof AppError) {
+      const { code, message, fields } = error;
+      return { code, message, cause: fields[0]?.path?.slice(1) ?? "" };
+    }
     throw error;
   }
 }
@@ -102,18 +107,18 @@ export function checkStructure(
   asked: ElectronsAsked,
 ): void {
   if (elements.length > MAX_ATOMS && asked.large !== true) {
-    const rule = `${elements.length} atoms are more than ${MAX_ATOMS}: say --large to run it on purpose`;
+    const rule = `${elements.length} atoms are more than ${MAX_ATOMS}: say \`large\` to run it on purpose`;
     throw new AppError("engine_refused", rule, {
       code: "too_large",
-      fields: [{ path: "structure_ids", rule }],
+      fields: [{ path: "/structure_ids", rule }],
     });
   }
   const { charge, multiplicity } = structureElectrons(row, asked);
   if (row.charge !== null && charge !== row.charge && asked.vertical !== true) {
-    const rule = `charge ${charge} is not the structure's charge ${row.charge}: say --vertical to keep its geometry`;
+    const rule = `charge ${charge} is not the structure's charge ${row.charge}: say \`vertical\` to keep its geometry`;
     throw new AppError("engine_refused", rule, {
       code: "electron_parity",
-      fields: [{ path: "charge", rule }],
+      fields: [{ path: "/charge", rule }],
     });
   }
   checkElectrons(elements, charge, multiplicity);

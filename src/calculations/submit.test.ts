@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { completeJob } from "../../test/support/complete.ts";
 import { makeOrg, person, submitSmiles } from "../../test/support/context.ts";
-import { openLab } from "../../test/support/worker.ts";
+import { openLab, until } from "../../test/support/worker.ts";
+import { listAuditOperation } from "../audit/operations.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { perform } from "../perform.ts";
+import { runPipelineOperation } from "../pipelines/operations.ts";
 import { addStructure } from "../structures/operations.ts";
 import { submitCalculationsOperation } from "./operations.ts";
 import type { SubmitCalculations } from "./schema.ts";
@@ -64,6 +66,54 @@ test("a submission makes one job each, with its input, task, first event and pla
   assert.equal(queue.length, 2);
 });
 
+test("a job that would answer and has lost its files is none: the question is run again, in one answer", async () => {
+  const { jobs } = await submit("CCCCCBr");
+  const first = jobs[0]?.job_id ?? "";
+  await complete(first);
+  const { uri } = await context.objects.put(org.org_id, Buffer.from("a file of the result"));
+  const keep = (at: string) =>
+    context.superuser(
+      "UPDATE result_cache SET artifact_map = jsonb_build_object('run/file', $2::text), hit_count = 0 WHERE canonical_job_id = $1",
+      [first, at],
+      org.database_name,
+    );
+  await keep(uri);
+  assert.deepEqual((await submit("CCCCCBr")).jobs[0]?.job_id, first);
+  const hits = "SELECT hit_count::integer AS hits FROM result_cache WHERE canonical_job_id = $1";
+  assert.deepEqual(await context.superuser(hits, [first], org.database_name), [{ hits: 1 }], "counted once");
+  await keep(`object:${"0".repeat(64)}`);
+  const [again] = (await submit("CCCCCBr", {}, "lost-files")).jobs;
+  assert.notEqual(again?.job_id, first);
+  assert.equal(again?.status, "queued");
+  assert.deepEqual(await context.superuser(hits, [first], org.database_name), [], "the entry is gone");
+  assert.equal((await submit("CCCCCBr", {}, "lost-files")).jobs[0]?.job_id, again?.job_id);
+});
+
+test("who goes ahead is answered at the commit, and the queue has the job as the relay comes to it", async () => {
+  const { relay } = context.results;
+  const gate = Promise.withResolvers<void>();
+  const asked: string[] = [];
+  const held = async (orgId: string) => {
+    asked.push(orgId);
+    await gate.promise;
+    await relay(orgId);
+  };
+  context.results.relay = Object.assign(relay.bind(null), { soon: held });
+  try {
+    const molecules = [{ text: "CCCCCCl", format: "smiles" as const }];
+    const input = { molecules, task: "optimize" as const };
+    const { jobs } = await perform(context, submitCalculationsOperation, scientist, input, { ahead: true });
+    const job_id = jobs[0]?.job_id;
+    const queued = () => context.superuser("SELECT fence FROM task_queue WHERE job_id = $1", [job_id]);
+    // Answered, though nobody has let the relay on that it asked.
+    assert.deepEqual(asked, [org.org_id]);
+    gate.resolve();
+    await until("the job in the queue", async () => (await queued()).length === 1);
+  } finally {
+    context.results.relay = relay;
+  }
+});
+
 test("the same species twice in one call is one job, and its drawing does not matter", async () => {
   const { jobs } = await submit(["OCCC", "CCCO", "C(CC)O"], { solvent: "water" });
   assert.equal(new Set(jobs.map((job) => job.job_id)).size, 1);
@@ -79,7 +129,7 @@ const BAD: [what: string, input: string, more: Partial<SubmitCalculations>, code
   ["an element that xtb does not know", "C[Fr]", {}, "unsupported_element", /"Fr".*H to Rn/],
   ["a NUL", "C\u0000C", {}, "bad_input", /./],
   ["1,000 atoms", "C".repeat(1000), {}, "too_large", /./],
-  ["300 atoms without --large", "C".repeat(99), {}, "too_large", /299 atoms.*--large/],
+  ["300 atoms without --large", "C".repeat(99), {}, "too_large", /299 atoms.*`large`/],
   ["a long text", "C".repeat(100_000), {}, "too_large", /./],
   ["one undefined centre", "CC(O)CC", {}, "undefined_stereo", /^1 stereocentre .* is not defined/],
   ["two undefined centres", "CC(O)C(C)CC", {}, "undefined_stereo", /^2 stereocentres .* are not defined/],
@@ -92,7 +142,7 @@ const BAD: [what: string, input: string, more: Partial<SubmitCalculations>, code
     /parts|parent/,
   ],
   ["a salt, whose parent is named", "C[NH3+].[Cl-]", {}, "ambiguous_parent", /its parent is/],
-  ["a charge that was not drawn", "CCO", { charge: 1 }, "electron_parity", /--vertical/],
+  ["a charge that was not drawn", "CCO", { charge: 1 }, "electron_parity", /`vertical`/],
   [
     "a singlet with an odd number of electrons",
     "CCO",
@@ -129,7 +179,7 @@ test("one bad record of three refuses all and is named by its line; nothing is w
   await assert.rejects(call, (error: AppError) => {
     assert.deepEqual(
       error.fields.map((field) => [field.line, field.path]),
-      [[2, "molecules/1"]],
+      [[2, "/molecules/1/text"]],
     );
     return error.kind === "bad_input" && error.code === "unparsable_input";
   });
@@ -159,6 +209,23 @@ test("nothing at all, and more than 1,000, are refused", async () => {
   await assert.rejects(
     submitSmiles(context, scientist, Array(600).fill("C"), { structure_ids: ids }),
     refused("bad_input", /1200 inputs are more than 1000/),
+  );
+});
+
+test("molecules that are registered are computed by their ids, as the same question as their drawing", async () => {
+  const { jobs } = await submit(["CCCCF", "C[C@H](F)Cl"]);
+  const molecule_ids = jobs.map((job) => job.molecule_id ?? "");
+  const again = await submit([], { molecule_ids, molecules: [] });
+  assert.deepEqual(
+    again.jobs.map(({ molecule_id, smiles }) => [molecule_id, smiles]).toSorted(),
+    jobs.map(({ molecule_id, smiles }) => [molecule_id, smiles]).toSorted(),
+  );
+  await complete(jobs[0]?.job_id ?? "");
+  const [known] = (await submit([], { molecule_ids: molecule_ids.slice(0, 1) })).jobs;
+  assert.deepEqual([known?.job_id, known?.cached], [jobs[0]?.job_id, true]);
+  await assert.rejects(
+    submit([], { molecule_ids: [newId()] }),
+    (error: AppError) => error.kind === "not_found",
   );
 });
 
@@ -228,6 +295,29 @@ test("a completed job that asked the same is the answer, to whoever may see it",
     assert.equal((await submit("CCCCO", more)).jobs[0]?.cached, false, JSON.stringify(more));
 });
 
+test("what changes nothing is refused at its place, of a submission and of a pipeline's parameters", async () => {
+  const before = await counts();
+  for (const [field, more] of [
+    ["optimization_level", { optimization_level: "tight" }],
+    ["max_optimization_cycles", { max_optimization_cycles: 5 }],
+    ["multiplicity", { task: "optimize", method: "gfnff", multiplicity: 3 }],
+  ] as const) {
+    const at = (path: string) => (error: AppError) =>
+      error.kind === "bad_input" &&
+      error.fields[0]?.path === path &&
+      error.message.includes(`\`${field}\` out`);
+    await assert.rejects(submit("O", { task: "single_point", ...more }), at(`/${field}`));
+    const { task = "single_point", ...params } = { task: undefined, ...more };
+    const run = { pipeline: task === "optimize" ? "xtb-optimize" : "xtb-singlepoint", params };
+    const molecules = [{ text: "O", format: "smiles" as const }];
+    await assert.rejects(
+      perform(context, runPipelineOperation, scientist, { ...run, molecules }),
+      at(`/params/${field}`),
+    );
+  }
+  assert.deepEqual(await counts(), before);
+});
+
 test("another person's private job is no answer, one's own is", async () => {
   const first = await submit("CCCCCO", { visibility: "private" });
   const jobId = first.jobs[0]?.job_id ?? "";
@@ -268,6 +358,48 @@ test("the audit log is told how many and what, never which molecule", async () =
   assert.ok(rows.every((row) => !/CCCC|InChI|C6H13NO/.test(row.text)));
 });
 
+test("every field of a refusal is a pointer to what was given: the value that is at fault, else the record", async () => {
+  const at = async (asked: Promise<unknown>) => {
+    const error = await asked.then(
+      () => undefined,
+      (thrown: AppError) => thrown,
+    );
+    return error?.fields.map(({ path }) => path);
+  };
+  assert.deepEqual(await at(submit("O", { charge: 1 })), ["/charge"]);
+  assert.deepEqual(await at(submit("O", { multiplicity: 2 })), ["/multiplicity"]);
+  const lines = [3, 8].map((line) => ({ text: line === 8 ? "C1CC" : "C", format: "smiles" as const, line }));
+  assert.deepEqual(await at(submit([], { molecules: lines })), ["/molecules/1/text"]);
+  const run = { pipeline: "xtb-singlepoint", molecules: lines.slice(0, 1), params: { charge: 1 } };
+  assert.deepEqual(await at(perform(context, runPipelineOperation, scientist, run)), ["/params/charge"]);
+  const structure_ids = [await addMol(["  1  2  1  0", "  1  3  1  0"])];
+  assert.deepEqual(await at(submit([], { structure_ids, charge: 1 })), ["/charge"]);
+  const secret = await perform(context, addStructure, scientist, {
+    ...{ file_name: "he.xyz", format: "xyz", visibility: "private" },
+    content_base64: Buffer.from("1\n\nHe 0 0 0\n").toString("base64"),
+  });
+  const both = { structure_ids: [...structure_ids, secret.structure_id] };
+  assert.deepEqual(await at(submit([], both)), ["/structure_ids/1"]);
+});
+
+test("the submission that made a job is found in the audit log by it, alone or one of several", async () => {
+  const found = async (job_id: string) =>
+    (await perform(context, listAuditOperation, boss, { job_id })).items.map((row) => [
+      row.action,
+      row.entity_id,
+      row.job_id,
+      (row.metadata as { job_ids?: string[] }).job_ids,
+    ]);
+  const [alone = ""] = (await submit("CCCCCCF")).jobs.map(({ job_id }) => job_id);
+  assert.deepEqual(await found(alone), [["calculation.submit", alone, alone, undefined]]);
+  const several = (await submit(["CCCCCCCF", "CCCCCCCCF"])).jobs.map(({ job_id }) => job_id);
+  for (const id of several) assert.deepEqual(await found(id), [["calculation.submit", null, null, several]]);
+  const smiles = Array.from({ length: 101 }, (_, n) => `${"C".repeat((n % 51) + 1)}${n < 51 ? "Br" : "I"}`);
+  const many = (await submit(smiles)).jobs.map(({ job_id }) => job_id);
+  assert.deepEqual(await found(many[99] ?? ""), [["calculation.submit", null, null, many.slice(0, 100)]]);
+  assert.deepEqual(await found(many[100] ?? ""), []);
+});
+
 const WATER_MOL = (bonds: string[]) =>
   [
     "",
@@ -293,7 +425,7 @@ test("a structure's charge and spin are checked before anything is written", asy
   const before = await counts();
   for (const [more, says] of [
     [{ multiplicity: 2 }, /multiplicity 2 can't have/],
-    [{ charge: 1, multiplicity: 2 }, /--vertical/],
+    [{ charge: 1, multiplicity: 2 }, /`vertical`/],
   ] as const) {
     const call = submitSmiles(context, scientist, [], { structure_ids: [id], ...more });
     await assert.rejects(

@@ -6,7 +6,7 @@ import { chosenAmong } from "../requests/params.ts";
 import { planOwn } from "../requests/plan.ts";
 import { MOST_RECORDS } from "../requests/schema.ts";
 import { type PreparedRequests, prepareRequests, submitRequests } from "../requests/submit.ts";
-import { XTB_CHOICES } from "../requests/xtb.ts";
+import { refuseIdle, XTB_CHOICES } from "../requests/xtb.ts";
 import type { Services } from "../services.ts";
 import type { SubmitCalculations, SubmittedCalculations } from "./schema.ts";
 
@@ -18,15 +18,20 @@ export async function prepareCalculations(
   call: { services: Services; principal: OrgPrincipal },
   input: SubmitCalculations,
 ): Promise<PreparedRequests> {
-  const { molecules = [], structure_ids = [] } = input;
-  const count = molecules.length + structure_ids.length;
+  const { molecules = [], molecule_ids = [], structure_ids = [] } = input;
+  const count = molecules.length + molecule_ids.length + structure_ids.length;
   if (count === 0)
-    throw new AppError("bad_input", "there is nothing to compute: give a SMILES, a file or a structure");
+    throw new AppError(
+      "bad_input",
+      "there is nothing to compute: give `molecules`, `molecule_ids` or `structure_ids`",
+      { fields: [{ path: "/molecules", rule: "is missing, and so are molecule_ids and structure_ids" }] },
+    );
   if (count > MOST_RECORDS)
     throw new AppError(
       "bad_input",
       `${count} inputs are more than ${MOST_RECORDS} in one call: make a batch of them`,
     );
+  refuseIdle(input, input);
   const pipeline = await recipeNamed(call, input.task === "optimize" ? "xtb-optimize" : "xtb-singlepoint");
   const { visibility } = input;
   const asked = {

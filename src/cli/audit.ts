@@ -1,10 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { listAuditOperation, verifyAuditOperation } from "../audit/operations.ts";
 import type { AuditRow, ListAudit, VerifiedAudit, VerifyAudit } from "../audit/schema.ts";
-import { isUuid } from "../ids.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
-import { limit } from "./options.ts";
+import { id, limit } from "./options.ts";
 import { short, table, timeToMs } from "./out.ts";
 import { since } from "./since.ts";
 
@@ -42,7 +41,7 @@ export function register(program: Command, cli: Cli): void {
       const page = await cli.ask(listAuditOperation, wish, filter.system === true ? { outside: true } : {});
       cli.out.result(page, ({ items, next_cursor }) =>
         [
-          table(["no", "when", "who", "did", "to", "more"], items.map(cells), "nothing was done"),
+          table(["no", "when", "who", "did", "to", "more"], items.map(cells), "no row matches"),
           ...(next_cursor === null ? [] : [`more: --cursor ${next_cursor}`]),
         ].join("\n"),
       );
@@ -64,11 +63,6 @@ function entity(text: string): Entity {
   const [, entity_type, entity_id] = /^([^:]+)(?::(.+))?$/s.exec(text) ?? [];
   if (entity_type === undefined) throw new InvalidArgumentError("It must be KIND or KIND:ID.");
   return { entity_type, ...(entity_id === undefined ? {} : { entity_id }) };
-}
-
-function id(text: string): string {
-  if (isUuid(text)) return text;
-  throw new InvalidArgumentError("It must be an id, as lists show it.");
 }
 
 function cells(row: AuditRow): (string | number | null)[] {

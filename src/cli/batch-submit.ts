@@ -1,6 +1,6 @@
 import { type BatchSource, type Filled, fillBatch } from "./batch-fill.ts";
 import { idleEngine, interruptible, watchBatch, wentWell } from "./batch-watch.ts";
-import { describeBatch, describeFilled } from "./batch-words.ts";
+import { describeBatch, describeFilled, leftOut } from "./batch-words.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
 
@@ -35,6 +35,8 @@ export async function printFilled(
   const ended = await interruptible(cli, row.batch_id, () =>
     watchBatch(cli, row.batch_id, { engines: row.engines }),
   );
-  cli.out.result({ ...ended, ...beside, rejected }, describeBatch);
+  cli.out.result({ ...ended, ...beside, rejected }, (done) =>
+    [describeBatch(done), ...leftOut({ row: done, rejected })].join("\n"),
+  );
   if (!wentWell(ended)) throw new ExitWith(1);
 }

@@ -5,7 +5,7 @@ import { BATCH_ENDED, type BatchRow } from "../batches/schema.ts";
 import type { Cli } from "./cli.ts";
 import { Interrupted, onInterrupt } from "./interrupt.ts";
 import { aWorkerWith } from "./job-show.ts";
-import { handsFor, patiently, withoutWorker } from "./wait.ts";
+import { handsFor, patiently, pollMs, withoutWorker } from "./wait.ts";
 
 const POLL_MS = 500;
 /** Who computes it is asked so often. */
@@ -47,7 +47,7 @@ export async function watchBatch(
       }
       if (ended) return row;
       if (signal.aborted) throw new Interrupted();
-      await sleep(POLL_MS, undefined, { signal }).catch(() => {});
+      await sleep(pollMs(cli, POLL_MS), undefined, { signal }).catch(() => {});
     }
   } finally {
     await hands.end(signal.aborted);

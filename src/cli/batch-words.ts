@@ -1,6 +1,7 @@
 import { BATCH_ENDED, type BatchRow } from "../batches/schema.ts";
 import type { Filled } from "./batch-fill.ts";
 import { duration, rateOf } from "./batch-watch.ts";
+import { inFlags } from "./in-flags.ts";
 import { aWorkerWith } from "./job-show.ts";
 import { short, table, time } from "./out.ts";
 
@@ -48,14 +49,22 @@ export function batchTable(rows: BatchRow[]): string {
 
 /** A batch that was just filled: what it left out, and who will compute it (`idle`: an engine that nobody has). */
 export function describeFilled({ row, rejected }: Filled, idle: string | undefined): string {
-  const { batch_id, counts } = row;
-  const lines = [describeBatch(row)];
-  const isFile = row.source_file !== null;
-  for (const { line, name, input, message } of rejected.slice(0, 20))
-    lines.push(`${isFile ? `line ${line}` : (name ?? short(input, 60))} was left out: ${message}`);
-  const more = counts.skipped - Math.min(rejected.length, 20);
-  if (more > 0) lines.push(`${more} more left out: \`aliquot batch items ${batch_id} --status skipped\``);
+  const lines = [describeBatch(row), ...leftOut({ row, rejected })];
+  const { batch_id } = row;
   if (!BATCH_ENDED.includes(row.status)) lines.push(`follow it: \`aliquot batch watch ${batch_id}\``);
   if (idle !== undefined) lines.push(`it waits for ${aWorkerWith(idle)}`);
   return lines.join("\n");
+}
+
+/** What was left out of a batch and why, and how to see the rest of it. */
+export function leftOut({ row, rejected }: Filled): string[] {
+  const { batch_id, counts } = row;
+  const isFile = row.source_file !== null;
+  const lines = rejected.slice(0, 20).map(({ line, name, input, message }) => {
+    const which = isFile ? `line ${line}` : (name ?? short(input, 60));
+    return `${which} was left out: ${inFlags(message)}`;
+  });
+  const more = counts.skipped - Math.min(rejected.length, 20);
+  if (more > 0) lines.push(`${more} more left out: \`aliquot batch items ${batch_id} --status skipped\``);
+  return lines;
 }

@@ -7,6 +7,9 @@ import { COMMANDS, type CommandEntry } from "./index.ts";
 import { type Io, Out } from "./out.ts";
 import { commandWord } from "./words.ts";
 
+const EVERY_COMMAND =
+  "Every command also takes --org ORG, --json, --as USER, --yes, --verbose: `aliquot --help` says what they do";
+
 /** Loads the one module that the words name, lets commander read the rest, maps errors to exit codes. */
 export async function runCommand(argv: string[], io: Io): Promise<number> {
   const globals = readGlobals(argv);
@@ -80,7 +83,8 @@ function newProgram(io: Io): Command {
     .option("--org <org>", "organization by name, slug or id")
     .option("--as <user>", "act as another user")
     .option("--yes", "answer questions with yes")
-    .option("--verbose", "add details to errors");
+    .option("--verbose", "add details to errors")
+    .addHelpText("afterAll", `\n${EVERY_COMMAND}`);
 }
 
 /** Read before commander runs, because errors of usage must already come as JSON where that was asked. */

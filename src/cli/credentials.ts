@@ -3,26 +3,12 @@ import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } f
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../errors.ts";
+import { areCredentials, type Credentials, isRecord } from "./credentials-form.ts";
 
-export type KnownOrg = { org_id: string; slug: string; name: string };
+export type { Credentials, KeptToken, KnownOrg } from "./credentials-form.ts";
 
-/** An access token and the organization that it is for; null: for none. */
-export type KeptToken = { access_token: string; expires_at: string; org: KnownOrg | null };
-
-/** What signing in to one API left here. */
-export type Credentials = {
-  user: { user_id: string; username: string };
-  refresh_token: string;
-  refresh_expires_at: string;
-  /** The organization that commands mean there; null: none was chosen. */
-  chosen: KnownOrg | null;
-  /** Organizations that one may switch to, as the API said last. */
-  orgs: KnownOrg[];
-  /** Tokens by the organization that they are for, `none` for those of no organization. */
-  tokens: Record<string, KeptToken>;
-};
-
-type All = Record<string, Credentials>;
+/** By the address of the API. */
+type All = Record<string, unknown>;
 
 /** Whoever holds the lock asks the API once or twice; who holds it for longer is gone. */
 const STALE_MS = 120_000;
@@ -42,10 +28,24 @@ export class CredentialsFile {
     this.#url = url;
   }
 
-  /** Those of this API; undefined: nobody signed in to it. Throws AppError unavailable. */
+  /** Drops what is kept of every API whose address `isGone`; returns these addresses. Throws AppError unavailable. */
+  static async forget(home: string, isGone: (url: string) => boolean): Promise<string[]> {
+    const urls = Object.keys(new CredentialsFile(home, "").#all() ?? {}).filter(isGone);
+    for (const url of urls) await new CredentialsFile(home, url).locked(async ({ keep }) => keep(undefined));
+    return urls;
+  }
+
+  /**
+   * Those of this API; undefined: nobody signed in to it. Throws AppError unauthenticated where what is there is not
+   * what this program writes, unavailable.
+   */
   read(): Credentials | undefined {
     const all = this.#all();
-    return Object.hasOwn(all, this.#url) ? all[this.#url] : undefined;
+    if (all === undefined) throw this.#unknown();
+    if (!Object.hasOwn(all, this.#url)) return undefined;
+    const own = all[this.#url];
+    if (areCredentials(own)) return own;
+    throw this.#unknown();
   }
 
   /**
@@ -66,7 +66,8 @@ export class CredentialsFile {
     }
   }
 
-  #all(): All {
+  /** What there is; undefined: nothing that can be read as what it should be. Throws AppError unavailable. */
+  #all(): All | undefined {
     let text: string;
     try {
       text = readFileSync(this.#path, "utf8");
@@ -75,24 +76,31 @@ export class CredentialsFile {
       throw this.#broken("can't be read", cause);
     }
     try {
-      return JSON.parse(text) as All;
-    } catch (cause) {
-      throw this.#broken("is damaged", cause);
+      const all: unknown = JSON.parse(text);
+      return isRecord(all) ? all : undefined;
+    } catch {
+      return undefined;
     }
   }
 
-  #broken(what: string, cause: unknown): AppError {
+  /** Half of a file, or another version's. */
+  #unknown(): AppError {
     return new AppError(
-      "unavailable",
-      `${this.#path} ${what}: remove it, and sign in with \`aliquot login\``,
-      {
-        cause,
-      },
+      "unauthenticated",
+      `what ${this.#path} holds of your session can't be used: sign in again with \`aliquot login\``,
     );
   }
 
+  #broken(what: string, cause: unknown): AppError {
+    const { code = "unknown" } = cause as NodeJS.ErrnoException;
+    return new AppError("unavailable", `${this.#path} ${what} (${code}): let yourself read and write it`, {
+      cause,
+    });
+  }
+
+  /** What was there and can't be used goes. */
   #write(credentials: Credentials | undefined): void {
-    const { [this.#url]: _before, ...others } = this.#all();
+    const { [this.#url]: _before, ...others } = this.#all() ?? {};
     const all: All = credentials === undefined ? others : { ...others, [this.#url]: credentials };
     const aside = `${this.#path}.${process.pid}.${randomBytes(4).toString("hex")}`;
     try {
@@ -108,7 +116,11 @@ export class CredentialsFile {
   async #lock(): Promise<() => void> {
     const lock = `${this.#path}.lock`;
     const mark = `${lock}.${process.pid}.${randomBytes(4).toString("hex")}`;
-    writeFileSync(mark, String(process.pid), { mode: 0o600, flag: "wx" });
+    try {
+      writeFileSync(mark, String(process.pid), { mode: 0o600, flag: "wx" });
+    } catch (cause) {
+      throw this.#broken("can't be written", cause);
+    }
     const until = performance.now() + PATIENCE_MS;
     try {
       while (!taken(mark, lock)) {

@@ -1,8 +1,10 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
+import { isLoopback } from "../loopback.ts";
 import { endProcesses, listProcesses, markStopping } from "../processes.ts";
 import type { Cli } from "./cli.ts";
+import { CredentialsFile } from "./credentials.ts";
 
 const PATIENCE_MS = 30_000;
 /** Long enough to end engines and to give their tasks back. */
@@ -40,6 +42,10 @@ async function down(cli: Cli, options: { now?: boolean; purge?: boolean }): Prom
   if (purged)
     for (const name of ["objects", "scratch", "org"])
       rmSync(join(home, name), { recursive: true, force: true });
+  const served = processes.flatMap(({ url }) => url ?? []);
+  const forgotten = purged
+    ? await CredentialsFile.forget(home, isServedHere(served, cli.config.api.port))
+    : [];
   cli.out.result({ ended, killed, database, purged }, () => {
     const server = {
       stopped: "the database is stopped",
@@ -47,6 +53,19 @@ async function down(cli: Cli, options: { now?: boolean; purge?: boolean }): Prom
       absent: "there is no database",
       external: "the external database is left alone",
     };
-    return `${ended + killed} process(es) ended, ${server[database]}${purged ? " and deleted" : ""}`;
+    return `${ended + killed} process(es) ended, ${server[database]}${purged ? " and deleted" : ""}${
+      forgotten.length === 0 ? "" : `; sessions at ${forgotten.join(", ")} are forgotten`
+    }`;
   });
+}
+
+/** Whether an address is that of an API of this home: what its processes served, or would where its settings say. */
+export function isServedHere(served: string[], port: number): (url: string) => boolean {
+  const ports = new Set([String(port), ...served.map(portOf)]);
+  return (url) => URL.canParse(url) && isLoopback(new URL(url).hostname) && ports.has(portOf(url));
+}
+
+function portOf(url: string): string {
+  const { port, protocol } = new URL(url);
+  return port || (protocol === "https:" ? "443" : "80");
 }

@@ -3,6 +3,7 @@ import type { RejectedRecord } from "../molecules/schema.ts";
 import type { RequestedJob } from "../requests/schema.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
+import { inFlags } from "./in-flags.ts";
 import { INTERRUPTED, Interrupted } from "./interrupt.ts";
 import { aWorkerWith } from "./job-show.ts";
 import { short, table } from "./out.ts";
@@ -66,7 +67,7 @@ function withEnd(job: RequestedJob, ended: JobRow | undefined): RequestedJob & {
 }
 
 function leftOut(rejected: RejectedRecord[]): string[] {
-  return rejected.map(({ line, message }) => `line ${line} was left out: ${message}`);
+  return rejected.map(({ line, message }) => `line ${line} was left out: ${inFlags(message)}`);
 }
 
 /** What was asked for privately may be answered by what the organization has computed already. */

@@ -62,12 +62,12 @@ export const COMMANDS: CommandEntry[] = [
   },
   {
     name: "member",
-    summary: "people of an organization: list, add, roles, remove, invite, invitations, revoke, accept",
+    summary: "people of an organization: list, show, add, roles, remove, invite, invitations, revoke, accept",
     load: () => import("./member.ts"),
   },
   {
     name: "role",
-    summary: "what members may do: list, create, update, delete",
+    summary: "what members may do: list, show, create, update, delete",
     load: () => import("./role.ts"),
   },
   { name: "molecule", summary: "molecules: add, import, list, show", load: () => import("./molecule.ts") },

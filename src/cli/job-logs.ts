@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type LogWish, noLog, runsAskedFor } from "../jobs/logs.ts";
+import { LOG_MIB, type LogWish, noLog, runsAskedFor } from "../jobs/logs.ts";
 import { jobEvents, jobLogs, showJob } from "../jobs/operations.ts";
 import { type JobDetail, TERMINAL } from "../jobs/schema.ts";
 import type { Cli } from "./cli.ts";
@@ -23,6 +23,7 @@ export async function printLogs(cli: Cli, id: string, { follow, ...wish }: Print
   if (follow === true) return followLogs(cli, id, wish);
   const shown = await cli.ask(jobLogs, { job_id: id, ...wish });
   cli.out.result(shown, ({ log }) => log.trimEnd());
+  sayCut(cli, shown);
 }
 
 async function followLogs(cli: Cli, id: string, wish: LogWish): Promise<void> {
@@ -57,7 +58,12 @@ async function printFresh(
     printed.add(exec_id);
     const shown = await patiently(cli, () => cli.ask(jobLogs, { job_id, task, attempt }));
     cli.out.line(shown, ({ log }) => `==> ${task}, attempt ${attempt} <==\n${log.trimEnd()}`);
+    sayCut(cli, shown);
   }
+}
+
+function sayCut(cli: Cli, { cut }: { cut: boolean }): void {
+  if (cut) cli.out.say(`the program printed more than that: the first ${LOG_MIB} MiB are shown`);
 }
 
 /** What following ends with. A job that did not complete ends it with 1, also where it had no log: that is said. */

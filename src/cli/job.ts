@@ -4,6 +4,7 @@ import { AppError } from "../errors.ts";
 import { cancelJobOperation, retryJobOperation, showJob, submitJobFrom } from "../jobs/operations.ts";
 import type { JobDetail, JobStatus } from "../jobs/schema.ts";
 import type { Cli } from "./cli.ts";
+import { registerJobFiles } from "./job-files.ts";
 import { registerJobList } from "./job-list.ts";
 import { type PrintWish, printLogs } from "./job-logs.ts";
 import { describeJob, waitingFor } from "./job-show.ts";
@@ -32,6 +33,7 @@ export function register(program: Command, cli: Cli): void {
     .option("--attempt <n>", "of this attempt", ranged(1, 1_000_000))
     .option("--follow", "the log of each attempt as it ends, until the job has ended")
     .action((job_id: string, which: PrintWish) => printLogs(cli, job_id, which));
+  registerJobFiles(job, cli);
   registerChanges(job, cli);
 }
 

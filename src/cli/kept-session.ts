@@ -14,12 +14,15 @@ export function named(org: KnownOrg, text: string): boolean {
 
 /**
  * What signing in or refreshing gave, beside what was kept before. Where a session acts follows every switch, so what
- * commands mean is kept here: what was chosen, else where the session acted when it began.
+ * commands mean is kept here: where signing in says that it acts, and what was `chosen` when it is refreshed.
  */
-export function keep(before: Credentials | undefined, session: SignedIn): Credentials {
+export function keep(
+  before: Credentials | undefined,
+  session: SignedIn,
+  chosen: KnownOrg | null = session.org,
+): Credentials {
   const same = before?.user.user_id === session.user.user_id ? before : undefined;
   const { user, refresh_token, refresh_expires_at } = session;
-  const chosen = same === undefined ? session.org : same.chosen;
   const tokens = same?.tokens ?? {};
   return withToken({ user, refresh_token, refresh_expires_at, chosen, orgs: [], tokens }, session);
 }
@@ -86,16 +89,18 @@ export class KeptSession implements Session {
       let base = refused === undefined ? Object.values(known.tokens).find(isGood) : undefined;
       if (base === undefined) {
         const session = await this.#refreshed(known.refresh_token);
-        known = keep({ ...known, tokens: {} }, session);
+        known = keep({ ...known, tokens: {} }, session, known.chosen);
         write(known);
         const fresh = found(known, this.#text);
         if (fresh !== undefined) return fresh;
         base = Object.values(known.tokens)[0] as KeptToken;
       }
-      const org = this.#text ?? known.chosen?.org_id ?? "";
+      const org = this.#text ?? known.chosen?.org_id;
+      if (org === undefined) return { ...base, org: null };
       const switched = await this.#with(base.access_token).call(switchOrganization, { org });
-      write(withToken(known, switched));
-      return { access_token: switched.access_token, expires_at: "", org: switched.org };
+      const kept = withToken(known, switched);
+      write(kept);
+      return kept.tokens[keyOf(switched.org)] as KeptToken;
     });
   }
 

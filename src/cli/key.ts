@@ -4,6 +4,8 @@ import { closestName } from "../edit-distance.ts";
 import { AppError } from "../errors.ts";
 import type { ApiKey, MadeKey } from "../identity/key-schema.ts";
 import { createKeyOperation, listKeysOperation, revokeKeyOperation } from "../identity/operations.ts";
+import { isUuid } from "../ids.ts";
+import { showMember } from "../people/member-operations.ts";
 import type { Cli } from "./cli.ts";
 import { id, limit, ranged } from "./options.ts";
 import { table, time } from "./out.ts";
@@ -21,7 +23,7 @@ export function register(program: Command, cli: Cli): void {
     .option("--scope <permission>", "limit it to this permission; may be said again", scope)
     .option("--days <n>", "it ends in so many days", ranged(1, 3650))
     .option("--until <time>", "it ends then, such as 2030-01-31 or 2030-01-31T12:00:00Z", moment)
-    .option("--for <user-id>", "a service account that it acts as (needs keys:manage)", id)
+    .option("--for <user>", "a service account that it acts as, by name or id (needs keys:manage)")
     .action((name: string, options: CreateOptions) => create(cli, name, options));
   key
     .command("list")
@@ -32,9 +34,10 @@ export function register(program: Command, cli: Cli): void {
     .option("--cursor <cursor>", "go on after an earlier page")
     .action((options: ListOptions) => list(cli, options));
   key
-    .command("revoke <key-id>")
+    .command("revoke")
+    .argument("<key-id>", "the key", id)
     .description("refuse a key from now on, for good (asks first)")
-    .action((text: string) => revoke(cli, id(text)));
+    .action((key_id: string) => revoke(cli, key_id));
 }
 
 async function create(cli: Cli, name: string, options: CreateOptions): Promise<void> {
@@ -45,7 +48,7 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<v
     ...(options.scope === undefined ? {} : { scopes: options.scope }),
     ...(options.days === undefined ? {} : { days: options.days }),
     ...(options.until === undefined ? {} : { expires_at: options.until }),
-    ...(options.for === undefined ? {} : { user_id: options.for }),
+    ...(options.for === undefined ? {} : { user_id: await accountOf(cli, options.for) }),
   };
   const made = await cli.ask(createKeyOperation, input, { once: true });
   if (made.key === null)
@@ -55,6 +58,13 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<v
     );
   cli.out.result(made, described);
   cli.out.say("keep it now, where only the program reads it: it can't be shown again");
+}
+
+/** Id of a service account of the organization, by id or name. Throws AppError not_found. */
+async function accountOf(cli: Cli, text: string): Promise<string> {
+  if (isUuid(text)) return text;
+  const { user_id } = await cli.ask(showMember, { user: text });
+  return user_id;
 }
 
 function described(made: MadeKey): string {

@@ -29,10 +29,15 @@ async function login(cli: Cli, options: { username?: string }): Promise<void> {
   );
 }
 
+const MOST_NAMES = 10;
+
 function describe({ user, org, orgs }: Session, url: string): string {
   const signed = `signed in to ${url} as ${user.username}`;
-  if (org !== null) return `${signed}: commands mean ${org.name}, unless --org names another`;
-  if (orgs.length === 0) return `${signed}, who is in no organization`;
-  const names = orgs.slice(0, 10).map(({ slug }) => slug);
-  return `${signed}: choose an organization with \`aliquot org use\`: ${names.join(", ")}`;
+  const others = orgs.filter(({ org_id }) => org_id !== org?.org_id).map(({ slug }) => slug);
+  const names = `${others.slice(0, MOST_NAMES).join(", ")}${others.length > MOST_NAMES ? " …" : ""}`;
+  if (org === null && others.length === 0) return `${signed}, who is in no organization`;
+  if (org === null) return `${signed}: choose an organization with \`aliquot org use\`: ${names}`;
+  const means = `${signed}: commands mean ${org.name} (${org.slug})`;
+  if (others.length === 0) return means;
+  return `${means}\nyou may also act in ${names}: \`aliquot org use ORG\` chooses one, --org ORG names one for a command`;
 }

@@ -12,6 +12,7 @@ import {
   listMembers,
   removeMemberOperation,
   revokeInvitationOperation,
+  showMember,
 } from "../people/operations.ts";
 import { USER_KINDS, type UserKind } from "../people/schema.ts";
 import type { Cli } from "./cli.ts";
@@ -33,6 +34,10 @@ export function register(program: Command, cli: Cli): void {
     .option("--limit <n>", "how many (50)", limit)
     .option("--cursor <cursor>", "go on after an earlier page")
     .action((options: Page & { role?: string; kind?: UserKind }) => list(cli, options));
+  member
+    .command("show <user>")
+    .description("one member, by name or id, with their roles")
+    .action(async (text: string) => cli.out.result(await cli.ask(showMember, { user: text }), whole));
   member
     .command("add <user>")
     .description("make a user, by name or id, a member at once (operator; others invite)")
@@ -64,10 +69,11 @@ export function register(program: Command, cli: Cli): void {
     .option("--cursor <cursor>", "go on after an earlier page")
     .action((options: Page) => invitations(cli, options));
   member
-    .command("revoke <invitation-id>")
+    .command("revoke")
+    .argument("<invitation-id>", "the invitation", id)
     .description("take an open invitation back")
-    .action(async (text: string) => {
-      const gone = await cli.ask(revokeInvitationOperation, { invitation_id: id(text) });
+    .action(async (invitation_id: string) => {
+      const gone = await cli.ask(revokeInvitationOperation, { invitation_id });
       cli.out.result(gone, ({ email }) => `the invitation of ${email} is taken back`);
     });
   member
@@ -90,7 +96,7 @@ async function list(cli: Cli, options: Page & { role?: string; kind?: UserKind }
           one.kind,
           one.roles.join(", "),
           one.enabled ? "enabled" : "disabled",
-          one.email,
+          addressOf(one),
           one.last_login_at === null ? null : time(one.last_login_at),
           time(one.joined_at),
         ]),
@@ -103,6 +109,25 @@ async function list(cli: Cli, options: Page & { role?: string; kind?: UserKind }
 
 function described({ username, roles }: Member_): string {
   return `${username} is a member: ${roles.join(", ")}`;
+}
+
+function whole(member: Member_): string {
+  const { user_id, kind, enabled, last_login_at, joined_at, updated_at } = member;
+  const address = addressOf(member);
+  return [
+    described(member),
+    `  id              ${user_id}`,
+    `  kind            ${kind}, ${enabled ? "enabled" : "disabled"}`,
+    ...(address === null ? [] : [`  e-mail          ${address}`]),
+    ...(last_login_at === null ? [] : [`  last signed in  ${time(last_login_at)}`]),
+    `  since           ${time(joined_at)}`,
+    `  roles changed   ${time(updated_at)}`,
+  ].join("\n");
+}
+
+/** An address that somebody typed says of nobody who they are. */
+function addressOf({ email, email_confirmed }: Member_): string | null {
+  return email !== null && email_confirmed === false ? `${email} (unconfirmed)` : email;
 }
 
 async function remove(cli: Cli, user: string): Promise<void> {

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import type { Static } from "typebox";
 import { AppError } from "../errors.ts";
+import { rejectedRecord } from "../molecules/identify.ts";
 import { addMolecules, deleteMolecule, listMolecules, showMolecule } from "../molecules/operations.ts";
 import { readMoleculeFile } from "../molecules/read-file.ts";
 import type { AddedMolecules, ListMolecules, MoleculeRecord } from "../molecules/schema.ts";
@@ -107,15 +108,31 @@ async function addAll(
   const all = await addInChunks(
     records,
     (chunk) =>
-      cli.ask(addMolecules, {
-        records: chunk,
-        visibility: isPrivate ? "private" : "organization",
-        ...(source === undefined ? {} : { source_file: source }),
-      }),
+      cli
+        .ask(addMolecules, {
+          records: chunk,
+          visibility: isPrivate ? "private" : "organization",
+          ...(source === undefined ? {} : { source_file: source }),
+        })
+        .catch((error: unknown) => asRejected(chunk, error)),
     (done) => cli.out.progress(done, records.length, "records"),
   );
   cli.out.result(all, describe);
   if (all.items.length === 0) throw new ExitWith(1);
+}
+
+/** A call of which every record is refused is an error; of a file it is a part, and others go on. */
+function asRejected(chunk: MoleculeRecord[], error: unknown): AddedMolecules {
+  const fields = error instanceof AppError && error.kind === "bad_input" ? error.fields : [];
+  const codes = fields.flatMap(({ code }) => code ?? []);
+  if (codes.length === 0 || codes.length !== chunk.length) throw error;
+  const byLine = new Map(fields.map((field) => [field.line, field]));
+  const rejected = chunk.flatMap((record, index) => {
+    const line = record.line ?? index + 1;
+    const { code = "", rule = "" } = byLine.get(line) ?? {};
+    return rejectedRecord(record, line, code, rule);
+  });
+  return { items: [], rejected };
 }
 
 function describe({ items, rejected }: AddedMolecules): string {

@@ -48,6 +48,7 @@ async function create(cli: Cli, name: string): Promise<void> {
 }
 
 async function use(cli: Cli, text: string): Promise<void> {
+  if (cli.isRemote) await (await cli.there()).refuseChoice();
   const found = await cli.ask(showOrgOperation, { org: text }, { of: text });
   if (found.status !== "active" && found.status !== "suspended")
     throw new AppError("conflict", `organization ${found.name} is ${found.status}: it can't be chosen`);

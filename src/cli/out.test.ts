@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Readable, Writable } from "node:stream";
 import { test } from "node:test";
 import { AppError } from "../errors.ts";
-import { fixed, Out, table } from "./out.ts";
+import { fixed, Out, table, wrapped } from "./out.ts";
 
 class Screen extends Writable {
   text = "";
@@ -18,9 +18,11 @@ class Screen extends Writable {
   }
 }
 
-function open(options: { json?: boolean; verbose?: boolean; tty?: boolean; answer?: string } = {}) {
-  const { json = false, verbose = false, tty = false, answer } = options;
-  const [stdout, stderr] = [new Screen(false), new Screen(tty)];
+function open(
+  options: { json?: boolean; verbose?: boolean; tty?: boolean; wide?: boolean; answer?: string } = {},
+) {
+  const { json = false, verbose = false, tty = false, wide = false, answer } = options;
+  const [stdout, stderr] = [new Screen(wide), new Screen(tty)];
   const stdin = Object.assign(Readable.from(answer === undefined ? [] : [`${answer}\n`]), {
     isTTY: answer !== undefined,
   });
@@ -35,6 +37,44 @@ test("a table aligns names to the left and numbers to the right, and shows null 
   assert.equal(table(["name", "n", "x"], rows), "name    n    x\nwater   4    –\nü      12  1.5");
   assert.equal(table(["name"], [], "nobody"), "nobody");
   assert.deepEqual([fixed(1.23456, 2), fixed(null, 2), fixed(undefined, 2)], ["1.23", null, null]);
+});
+
+test("a table shows what would act on the terminal, and leaves every other script as it is", () => {
+  const rows = [
+    ["\x1b[2Jgone\r\n\u202etxt.exe", "Ἑλένη 水 ✓"],
+    ["ad\u200bmin\u3164\u{e0041}", "x"],
+  ];
+  assert.deepEqual(
+    table(["name", "x"], rows)
+      .split("\n")
+      .slice(1)
+      .map((line) => line.replace(/ +/, "  ")),
+    ["\\u001b[2Jgone\\u000d\\u000a\\u202etxt.exe  Ἑλένη 水 ✓", "ad\\u200bmin\\u3164\\u{e0041}  x"],
+  );
+});
+
+test("an error shows what would act on the terminal, and a file does where it is one", () => {
+  const { out, stderr, stdout } = open();
+  const fields = ["a", "b"].map((path) => ({ path, rule: `\x1b[31m${path}` }));
+  out.error(new AppError("bad_input", "no member x\x1b[31m\r", { fields }));
+  assert.equal(stderr.text, "aliquot: no member x\\u001b[31m\\u000d\n  a: \\u001b[31ma\n  b: \\u001b[31mb\n");
+  const file = "3\r\nname\x1b[2J\tx\nC\r0";
+  assert.equal(out.content(file), file);
+  const screen = Object.assign(stdout, { isTTY: true });
+  assert.equal(screen.isTTY, true);
+  assert.equal(out.content(file), "3\r\nname\\u001b[2J\tx\nC\\u000d0");
+});
+
+test("many words go on in lines below, as wide as what shows them", () => {
+  const may = ["jobs:read", "jobs:submit", "molecules:read", "molecules:write"].join(" ");
+  assert.equal(wrapped(may, 2, 24), "jobs:read jobs:submit\n  molecules:read\n  molecules:write");
+  assert.equal(wrapped(may, 2, 24, 14), "jobs:read\n  jobs:submit\n  molecules:read\n  molecules:write");
+  assert.equal(
+    table(["role", "may"], [["viewer", may]], "nobody", 34),
+    "role    may\nviewer  jobs:read jobs:submit\n        molecules:read\n        molecules:write",
+  );
+  assert.equal(table(["role", "may"], [["viewer", may]]).split("\n").length, 2);
+  assert.deepEqual([open().out.width, open({ wide: true }).out.width], [100, 40]);
 });
 
 test("a result is JSON where that was asked, else what a person reads", () => {
@@ -96,6 +136,20 @@ test("an error is a line; its fields follow where the message does not hold them
   assert.deepEqual(JSON.parse(verbose.stdout.text), {
     error: { code: "internal", message: "broke", fields: [] },
   });
+});
+
+test("what a message calls a field in backticks is said as a flag, and what is none stays", () => {
+  const said = open();
+  said.out.error(
+    new AppError(
+      "bad_input",
+      "leave `limit` out, or ask without `job_ids`; not limit, `aliquot up` or `smiles`",
+    ),
+  );
+  assert.match(
+    said.stderr.text,
+    /leave --limit out, or ask without --job; not limit, `aliquot up` or `smiles`/,
+  );
 });
 
 test("a question is answered by --yes, by a person, or is an error of usage", async () => {

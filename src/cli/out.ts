@@ -1,16 +1,21 @@
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
+import { visible, visibleLines } from "../words.ts";
+import { inFlags } from "./in-flags.ts";
 
 /** What a command may touch of the process. */
 export type Io = {
   env: Record<string, string | undefined>;
   cwd: string;
-  stdout: NodeJS.WritableStream & { isTTY?: boolean };
+  stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
   stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
   stdin: NodeJS.ReadableStream & { isTTY?: boolean; unref?: () => void };
   /** Test only: one that is open already, so that a hundred commands need not open one each; its opener closes it. */
   context?: Context;
 };
+
+/** Where lines are broken that no terminal shows. */
+const WIDTH = 100;
 
 /** Without a terminal a line of progress is enough so often. */
 const TELL_MS = 10_000;
@@ -30,11 +35,21 @@ export class Out {
     this.verbose = options.verbose;
   }
 
+  /** Signs in a line of what a person reads. */
+  get width(): number {
+    return (this.#io.stdout.isTTY === true && this.#io.stdout.columns) || WIDTH;
+  }
+
   /** The result: one JSON document with --json, else what `human` makes of it. */
   result<T>(value: T, human: (value: T) => string): void {
     this.#clear();
     const text = this.json ? JSON.stringify(value) : human(value);
     if (text !== "") this.#io.stdout.write(`${text}\n`);
+  }
+
+  /** What a file holds: as it is for programs and files, and on a terminal without what would act on it. */
+  content(text: string): string {
+    return this.#io.stdout.isTTY === true ? visibleLines(text) : text;
   }
 
   /** One of many results, as they come (watch, follow). */
@@ -74,18 +89,22 @@ export class Out {
   /** An error as one line, or as JSON; more with --verbose. */
   error(error: AppError): void {
     this.#clear();
+    const message = inFlags(error.message);
+    // What was typed, or what others wrote, comes back in it.
+    const shown = visible(message);
     if (this.json) {
-      const { code, message, fields } = error;
+      const { code, fields } = error;
       this.#io.stdout.write(`${JSON.stringify({ error: { code, message, fields } })}\n`);
     }
-    this.#io.stderr.write(`aliquot: ${error.message}\n`);
+    this.#io.stderr.write(`aliquot: ${shown}\n`);
     // The message often holds them all already (settings), or the only one.
     const more = error.fields.filter(({ rule }) => !error.message.includes(rule)).length > 0;
     for (const field of more ? error.fields.slice(0, this.verbose ? 100 : 10) : []) {
       const place = field.line === undefined ? (field.path ?? "") : `line ${field.line}`;
-      if (error.fields.length > 1) this.#io.stderr.write(`  ${place}: ${field.rule}\n`);
+      if (error.fields.length > 1)
+        this.#io.stderr.write(`  ${visible(`${place}: ${inFlags(field.rule)}`)}\n`);
     }
-    if (this.verbose && error.detail !== undefined) this.#io.stderr.write(`${error.detail}\n`);
+    if (this.verbose && error.detail !== undefined) this.#io.stderr.write(`${visibleLines(error.detail)}\n`);
   }
 
   /** Asks before destruction. Throws AppError usage where nobody can answer. */
@@ -110,17 +129,40 @@ export class Out {
   }
 }
 
-/** A table with aligned columns; numbers to the right. Empty: what `none` says. */
-export function table(headers: string[], rows: (string | number | null)[][], none = "nothing"): string {
+/** Words in lines of at most `width` signs, those after the first one indented; a word is never cut. */
+export function wrapped(text: string, indent: number, width: number, start = indent): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    const taken = lines.length === 1 ? start : indent;
+    if (last !== undefined && taken + last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
+}
+
+/**
+ * A table with aligned columns; numbers to the right. Empty: what `none` says. The words of the last column go on in
+ * lines below where a `width` is given.
+ */
+export function table(
+  headers: string[],
+  rows: (string | number | null)[][],
+  none = "nothing",
+  width = Number.POSITIVE_INFINITY,
+): string {
   if (rows.length === 0) return none;
-  const cells = rows.map((row) => row.map((cell) => (cell === null ? "–" : String(cell))));
+  const cells = rows.map((row) => row.map((cell) => (cell === null ? "–" : visible(String(cell)))));
   const widths = headers.map((header, column) =>
     Math.max(header.length, ...cells.map((row) => [...(row[column] ?? "")].length)),
   );
   const right = headers.map((_, column) => rows.every((row) => isNumber(row[column])));
+  const before = widths.slice(0, -1).reduce((sum, one) => sum + one + 2, 0);
   const line = (row: string[]) =>
     row
       .map((cell, column) => {
+        if (column === headers.length - 1 && Number.isFinite(width)) return wrapped(cell, before, width);
         const gap = " ".repeat(Math.max(0, (widths[column] ?? 0) - [...cell].length));
         return right[column] ? gap + cell : cell + gap;
       })

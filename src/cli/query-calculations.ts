@@ -2,10 +2,11 @@ import type { Command } from "commander";
 import { queryCalculationsOperation } from "../calculations/operations.ts";
 import type { Calculation, QueryCalculations } from "../calculations/schema.ts";
 import type { Cli } from "./cli.ts";
-import { id, limit, real } from "./options.ts";
+import { id, ids, limit, real } from "./options.ts";
 import { fixed, short, table } from "./out.ts";
 
 type Options = {
+  job?: string[];
   molecule?: string;
   protocol?: string;
   minGap?: number;
@@ -21,6 +22,7 @@ export function registerCalculations(query: Command, cli: Cli): void {
   query
     .command("calculations")
     .description("calculations that you may see, newest first")
+    .option("--job <id...>", "of these jobs, in their order, and of nothing else", ids)
     .option("--molecule <id>", "of this molecule only", id)
     .option("--protocol <id>", "of this one only; needed with a range where there are several", id)
     .option("--min-gap <eV>", "gap of this or more", real)
@@ -34,8 +36,9 @@ export function registerCalculations(query: Command, cli: Cli): void {
 }
 
 async function queryCalculations(cli: Cli, options: Options): Promise<void> {
-  const { molecule, protocol, minGap, maxGap, minEnergy, maxEnergy, changed, limit, cursor } = options;
+  const { job, molecule, protocol, minGap, maxGap, minEnergy, maxEnergy, changed, limit, cursor } = options;
   const given = {
+    job_ids: job,
     molecule_id: molecule,
     protocol_id: protocol,
     min_gap_ev: minGap,

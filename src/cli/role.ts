@@ -6,11 +6,12 @@ import {
   createRoleOperation,
   deleteRoleOperation,
   listRoles,
+  showRole,
   updateRoleOperation,
 } from "../people/operations.ts";
 import { GRANTABLE, type Role } from "../people/role-schema.ts";
 import type { Cli } from "./cli.ts";
-import { table } from "./out.ts";
+import { table, time, wrapped } from "./out.ts";
 
 export function register(program: Command, cli: Cli): void {
   const role = program.command("role").description("what members of an organization may do");
@@ -18,6 +19,20 @@ export function register(program: Command, cli: Cli): void {
     .command("list")
     .description("the system's roles, then the organization's own, with what each may do")
     .action(() => list(cli));
+  role
+    .command("show <role>")
+    .description("one role, by name or id, with what it may do")
+    .action(async (text: string) =>
+      cli.out.result(await cli.ask(showRole, { role: text }), (found) =>
+        [
+          described(found, cli.out.width),
+          `  id       ${found.role_id}`,
+          `  of       ${ownerOf(found)}`,
+          `  members  ${found.members}`,
+          `  changed  ${time(found.updated_at)}`,
+        ].join("\n"),
+      ),
+    );
   role
     .command("create <name>")
     .description("make a role of permissions that you have yourself")
@@ -28,7 +43,7 @@ export function register(program: Command, cli: Cli): void {
     )
     .action(async (name: string, { permission }: { permission: Permission[] }) => {
       const made = await cli.ask(createRoleOperation, { name, permissions: permission }, { once: true });
-      cli.out.result(made, described);
+      cli.out.result(made, (role) => described(role, cli.out.width));
     });
   role
     .command("update <role>")
@@ -42,7 +57,7 @@ export function register(program: Command, cli: Cli): void {
         ...(name === undefined ? {} : { name }),
         ...(permission === undefined ? {} : { permissions: permission }),
       });
-      cli.out.result(changed, described);
+      cli.out.result(changed, (role) => described(role, cli.out.width));
     });
   role
     .command("delete <role>")
@@ -68,18 +83,19 @@ async function list(cli: Cli): Promise<void> {
   cli.out.result(found, ({ items }) =>
     table(
       ["role", "of", "members", "may"],
-      items.map((one) => [
-        one.name,
-        one.system ? "the system" : "this organization",
-        one.members,
-        one.permissions.join(" "),
-      ]),
+      items.map((one) => [one.name, ownerOf(one), one.members, one.permissions.join(" ")]),
+      "nothing",
+      cli.out.width,
     ),
   );
 }
 
-function described({ name, permissions: may }: Role): string {
-  return `the role ${name} may: ${may.join(" ")}`;
+function ownerOf({ system }: Role): string {
+  return system ? "the system" : "this organization";
+}
+
+function described({ name, permissions: may }: Role, width: number): string {
+  return wrapped(`the role ${name} may: ${may.join(" ")}`, 2, width, 0);
 }
 
 async function remove(cli: Cli, text: string): Promise<void> {

@@ -11,7 +11,7 @@ import { perform } from "../perform.ts";
 import { readSeeds } from "../seeds/files.ts";
 import type { SeedChange } from "../seeds/report.ts";
 import { Cli } from "./cli.ts";
-import { seedForUp } from "./seed.ts";
+import { howAdminSignsIn, seedForUp } from "./seed.ts";
 import { seedOrganization } from "./seed-organization.ts";
 
 const context = await openTestContext({ after });
@@ -104,6 +104,7 @@ test("again nothing changes, no password is told, and one in the environment doe
   assert.equal(forced["sample_molecules"], 0);
   const told = await seed([], { ADMIN_PASSWORD: "another password" });
   assert.match(told.stderr, /^ADMIN_PASSWORD is not the password of admin, who has one already: it stays\n$/);
+  assert.equal(howAdminSignsIn(`up\n${told.stderr}more`, true), told.stderr.trim());
   assert.deepEqual([await samplesIn("default"), await hash(), await organizations()], before);
 });
 
@@ -236,7 +237,9 @@ test("up goes on where the default organization can't be had now, says so, and d
     await cli[Symbol.asyncDispose]();
     await context.superuser(`ALTER DATABASE ${database_name} ALLOW_CONNECTIONS true`);
   }
-  const [about, password, ...more] = String(said.read()).trimEnd().split("\n");
+  const log = String(said.read());
+  assert.match(howAdminSignsIn(log, false), /no password yet: `aliquot seed` draws one/);
+  const [about, password, ...more] = log.trimEnd().split("\n");
   assert.match(about ?? "", /^the default organization is not ready: \S/);
   assert.match(password ?? "", /^the user admin has no password yet: `aliquot seed` draws one/);
   assert.deepEqual([more, await hash()], [[], null]);

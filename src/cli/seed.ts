@@ -75,8 +75,16 @@ export async function seedForUp(cli: Cli): Promise<void> {
     cli.out.say(`made the organization ${organization.name} with its own database`);
   const first = await firstPassword(cli, given, cli.io.stderr.isTTY === true);
   if (first.state === "drawn") sayPassword(cli, first.password.reveal());
-  if (first.state === "none")
-    cli.out.say("the user admin has no password yet: `aliquot seed` draws one, or set ADMIN_PASSWORD");
+  if (first.state === "none") cli.out.say(NO_PASSWORD);
+}
+
+const NO_PASSWORD = "the user admin has no password yet: `aliquot seed` draws one, or set ADMIN_PASSWORD";
+const OTHER_PASSWORD = "ADMIN_PASSWORD is not the password of admin, who has one already: it stays";
+
+/** How admin signs in over HTTP after an `up` that nobody watched, by what it said in its log. */
+export function howAdminSignsIn(log: string, given: boolean): string {
+  const said = [NO_PASSWORD, OTHER_PASSWORD].find((line) => log.includes(line));
+  return said ?? `over HTTP the user admin signs in with ${given ? "ADMIN_PASSWORD" : "the password it has"}`;
 }
 
 async function seedOrg(
@@ -93,8 +101,7 @@ async function seedOrg(
 async function firstPassword(cli: Cli, given: Secret | undefined, draw: boolean): Promise<FirstPassword> {
   const { setFirstPassword } = await import("../seeds/admin.ts");
   const first = await setFirstPassword((await cli.context()).metadata, { given, draw });
-  if (first.state === "kept" && first.other)
-    cli.out.say("ADMIN_PASSWORD is not the password of admin, who has one already: it stays");
+  if (first.state === "kept" && first.other) cli.out.say(OTHER_PASSWORD);
   return first;
 }
 

@@ -40,9 +40,26 @@ export function addressOf({ config }: Cli, { host, port }: Address): { host: str
   return { host: host ?? config.api.host, port: port ?? config.api.port };
 }
 
+/** An address that can be typed on this machine: one that stands for all of them is none. */
+function typable(url: string): string {
+  return url
+    .replace(/^http:\/\/0\.0\.0\.0(?=:|$)/, "http://127.0.0.1")
+    .replace(/^http:\/\/\[::\](?=:|$)/, "http://[::1]");
+}
+
+/** Where the API is, and where to find it where that is every address. */
+export function inWords(url: string): string {
+  return typable(url) === url ? url : `${url}, here ${typable(url)}`;
+}
+
 /** The address, for people and programs that started us; and a word where others can read what is sent. */
 export function tellAddress(cli: Cli, url: string): void {
-  cli.out.line({ url, pid: process.pid }, () => `the API is at ${url}/v1, its reference at ${url}/docs`);
+  const base = typable(url);
+  const everywhere = base === url ? "" : ` (it listens at ${url}, which is every address of this machine)`;
+  cli.out.line(
+    { url, pid: process.pid },
+    () => `the API is at ${base}/v1, its reference at ${base}/docs${everywhere}`,
+  );
   if (!isLoopback(new URL(url).hostname))
     cli.out.say("others can reach it: put a proxy with TLS before it, and name that in API_TRUSTED_PROXIES");
 }

@@ -67,6 +67,6 @@ export function register(program: Command, cli: Cli): void {
     .description("one structure; without --json its bytes as they are")
     .action(async (id: string) => {
       const found = await cli.ask(showStructure, { structure_id: id });
-      cli.out.result(found, ({ content }) => content.trimEnd());
+      cli.out.result(found, ({ content }) => cli.out.content(content.trimEnd()));
     });
 }

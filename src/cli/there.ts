@@ -1,5 +1,11 @@
 import type { Static, TSchema } from "typebox";
-import { type Client, createClient, type Session } from "../client/index.ts";
+import {
+  type Client,
+  createClient,
+  type FollowOptions,
+  type Follows,
+  type Session,
+} from "../client/index.ts";
 import { AppError } from "../errors.ts";
 import { login, logoutSession, whoAmI } from "../identity/operations.ts";
 import type { Logout, Session as SignedIn, SignIn } from "../identity/schema.ts";
@@ -7,7 +13,7 @@ import { newId } from "../ids.ts";
 import type { Operation } from "../operation.ts";
 import { apiKey } from "../secrets.ts";
 import type { AskOptions, Cli } from "./cli.ts";
-import { CredentialsFile, type KnownOrg } from "./credentials.ts";
+import { type Credentials, CredentialsFile, type KnownOrg } from "./credentials.ts";
 import { KeptSession, keep, named } from "./kept-session.ts";
 
 /** More than the API itself takes before it gives up. */
@@ -57,6 +63,15 @@ export class There {
     return client.call(operation, input, how);
   }
 
+  /** What goes on, in the organization that commands mean. Throws AppError, and the signal's reason. */
+  async *follow<N extends keyof Follows>(
+    name: N,
+    input: Follows[N]["input"],
+    options: FollowOptions,
+  ): AsyncGenerator<{ id: string; event: string; data: Follows[N]["data"] }, void> {
+    yield* (await this.#clientFor(undefined)).follow(name, input, options);
+  }
+
   /** The organization that commands mean. Throws AppError usage where there is none, or a choice to make. */
   async organization(): Promise<KnownOrg> {
     const text = this.#named();
@@ -81,13 +96,14 @@ export class There {
     return org?.org_id;
   }
 
-  /** Throws AppError usage: a key has the organization that it was made in. */
+  /** Throws AppError usage where a key says who asks: it has the organization that it was made in. */
+  async refuseChoice(): Promise<void> {
+    if (this.#key !== undefined) throw ofOneAlone((await this.#client(undefined).call(whoAmI, {})).org);
+  }
+
+  /** Throws AppError usage, as `refuseChoice`. */
   async choose(org: KnownOrg): Promise<void> {
-    if (this.#key !== undefined)
-      throw new AppError(
-        "usage",
-        "an API key is of one organization: sign in with `aliquot login` to choose",
-      );
+    await this.refuseChoice();
     await this.#credentials().locked(async ({ now, keep: write }) => {
       const known = now();
       if (known !== undefined)
@@ -104,7 +120,7 @@ export class There {
   /** Signs in, and keeps what that gave. Throws AppError unauthenticated. */
   async login(input: Static<typeof SignIn>): Promise<SignedIn> {
     const session = await this.#nobody.call(login, input);
-    await this.#credentials().locked(async ({ now, keep: write }) => write(keep(now(), session)));
+    await this.#credentials().locked(async ({ now, keep: write }) => write(keep(usable(now), session)));
     return session;
   }
 
@@ -159,7 +175,7 @@ export class There {
     const client = this.#client(undefined);
     const { org } = await client.call(whoAmI, {});
     if (org !== null && named(org, text)) return client;
-    throw new AppError("usage", `this API key is of ${org?.name ?? "no organization"}, and not of ${text}`);
+    throw ofOneAlone(org);
   }
 
   #client(text: string | undefined): Client {
@@ -190,6 +206,24 @@ export class There {
     this.#file ??= new CredentialsFile(this.#cli.home(), this.url);
     return this.#file;
   }
+}
+
+/** What was kept before; what can't be used any more is why somebody signs in again. */
+function usable(now: () => Credentials | undefined): Credentials | undefined {
+  try {
+    return now();
+  } catch (error) {
+    if (error instanceof AppError && error.kind === "unauthenticated") return undefined;
+    throw error;
+  }
+}
+
+function ofOneAlone(org: KnownOrg | null): AppError {
+  const owner = org === null ? "no organization" : `${org.name} alone`;
+  return new AppError(
+    "usage",
+    `this API key is of ${owner}: for another organization unset it and sign in with \`aliquot login\``,
+  );
 }
 
 function whichOrganization(orgs: KnownOrg[]): AppError {

@@ -16,10 +16,11 @@ import { AppError, toAppError } from "../errors.ts";
 import { openLogger } from "../log.ts";
 import { enrol, listProcesses, NODE_FLAGS } from "../processes.ts";
 import { runReconciler, runSweeper } from "../relay/reconcile.ts";
+import { adminPassword } from "../secrets.ts";
 import type { Cli } from "./cli.ts";
 import { portNumber, slotCount, whole } from "./options.ts";
-import { seedForUp } from "./seed.ts";
-import { type Address, addressOf, tellAddress } from "./serve.ts";
+import { howAdminSignsIn, seedForUp } from "./seed.ts";
+import { type Address, addressOf, inWords, tellAddress } from "./serve.ts";
 
 const LOG_BYTES = 10 * 1024 * 1024;
 const LOGS_KEPT = 3;
@@ -172,15 +173,22 @@ async function detach(cli: Cli, options: Options): Promise<void> {
       child.unref();
       cli.out.result(
         { pid: child.pid, home: cli.home(), log: path, url: listed.url ?? null },
-        () => `aliquot is up (process ${child.pid}) at ${listed.url}; its log is ${path}`,
+        () => `aliquot is up (process ${child.pid}) at ${inWords(listed.url ?? "")}; its log is ${path}`,
       );
+      const given = adminPassword(cli.io.env) !== undefined;
+      cli.out.say(howAdminSignsIn(saidSince(path, begins), given));
       return;
     }
     await sleep(100);
   }
-  const said = existsSync(path) ? readFileSync(path, "utf8").slice(begins).trim().split("\n").at(-1) : "";
+  const said = existsSync(path) ? saidSince(path, begins).trim().split("\n").at(-1) : "";
   if (!exited) child.kill("SIGTERM");
   throw new AppError("unavailable", `aliquot did not come up: ${said || "it said nothing"} (log: ${path})`);
+}
+
+/** What a log holds from a byte on. */
+function saidSince(path: string, begins: number): string {
+  return readFileSync(path).subarray(begins).toString();
 }
 
 /** up.log → up.log.1 → … when it has grown; the oldest goes. */

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { assertRefused, type Refusal, type Runner, runHere } from "../../test/cli/home.ts";
+import { howAdminSignsIn } from "./seed.ts";
+import { inWords } from "./serve.ts";
 
 /** Command lines in this process: what ends before a database is asked for costs a millisecond here. */
 const folder = mkdtempSync(join(tmpdir(), "aliquot-usage-"));
@@ -59,6 +61,40 @@ test("words that are wrong are usage errors that say what is right", async () =>
   ])
     await assertRefused(run, refusal);
   assert.equal(existsSync(join(folder, "home", "state.json")), false, "a usage error started a server");
+});
+
+test("an address that is no API's says why", async () => {
+  for (const [url, says] of [
+    ["http://127.0.0.1:8000/v1", /ALIQUOT_URL .*leave \/v1 out$/],
+    ["http://example.org", /ALIQUOT_URL must be https.*passwords and keys would travel readable$/],
+    ["example.org", /ALIQUOT_URL must be https:.*this machine$/],
+  ] as const) {
+    const { code, stderr } = await run(["whoami"], { ALIQUOT_URL: url });
+    assert.deepEqual([code, says.test(stderr.trim())], [2, true], stderr);
+  }
+});
+
+test("an API that listens everywhere is told with an address that can be typed", () => {
+  assert.equal(inWords("http://127.0.0.1:8000"), "http://127.0.0.1:8000");
+  assert.equal(inWords("http://0.0.0.0:8000"), "http://0.0.0.0:8000, here http://127.0.0.1:8000");
+  assert.equal(inWords("http://[::]:80"), "http://[::]:80, here http://[::1]:80");
+});
+
+test("who starts everything in the background is told how admin signs in", () => {
+  assert.match(howAdminSignsIn("", true), /signs in with ADMIN_PASSWORD$/);
+  assert.match(howAdminSignsIn("", false), /signs in with the password it has$/);
+});
+
+test("the help of a command names the options of every command", async () => {
+  for (const words of [
+    ["xtb", "--help"],
+    ["job", "list", "--help"],
+    ["help", "job"],
+  ]) {
+    const { code, stdout } = await run(words);
+    assert.equal(code, 0);
+    assert.match(stdout, /\n\nEvery command also takes --org ORG, --json, --as USER.*aliquot --help/);
+  }
 });
 
 /** An id that nothing needs to have: what is wrong here is seen before it is looked up. */

@@ -94,7 +94,7 @@ async function service(cli: Cli, username: string, options: Options): Promise<vo
     [
       `${username} is a service here: ${roles.join(", ")}`,
       `  id  ${user_id}`,
-      `make a key for it: \`aliquot key create NAME --for ${user_id}\``,
+      `make a key for it: \`aliquot key create NAME --for ${username}\``,
     ].join("\n"),
   );
 }

@@ -67,7 +67,9 @@ export function register(program: Command, cli: Cli): void {
     .command("password")
     .description("choose another password with the one that holds; both typed, or lines of standard input")
     .option("--token", "with a token from `user reset` or `user create`, instead of the password that holds")
-    .action(({ token }: { token?: true }) => password(cli, token === true));
+    .option("--revoke-keys", "revoke your API keys too; with --token they always are")
+    .option("--keep-keys", "with --token: keep your API keys")
+    .action((options: PasswordOptions) => password(cli, options));
   user
     .command("erase <user>")
     .description("replace somebody's identity by a tombstone, for good (asks first)")
@@ -147,14 +149,28 @@ async function reset(cli: Cli, text: string): Promise<void> {
   );
 }
 
-async function password(cli: Cli, byToken: boolean): Promise<void> {
+type PasswordOptions = { token?: true; revokeKeys?: true; keepKeys?: true };
+
+async function password(cli: Cli, options: PasswordOptions): Promise<void> {
+  const { token: byToken = false, revokeKeys = false, keepKeys = false } = options;
+  if (keepKeys && (revokeKeys || !byToken))
+    throw new AppError("usage", "--keep-keys goes with --token, and not with --revoke-keys");
   const { proof, password: new_password } = await provenPassword(cli, byToken ? "token" : "present password");
   const done = byToken
-    ? await cli.ask(resetPasswordOperation, { token: proof, new_password }, { stranger: true })
-    : await cli.ask(changePasswordOperation, { password: proof, new_password }, { outside: true });
-  cli.out.result(done, ({ user, ended }) => {
+    ? await cli.ask(
+        resetPasswordOperation,
+        { token: proof, new_password, keep_keys: keepKeys },
+        { stranger: true },
+      )
+    : await cli.ask(
+        changePasswordOperation,
+        { password: proof, new_password, revoke_keys: revokeKeys },
+        { outside: true },
+      );
+  cli.out.result(done, ({ user, ended, keys }) => {
     const sessions = ended === 0 ? "" : `; ${many(ended, "session")} ended`;
-    return `${user.username} has another password now${sessions}`;
+    const revoked = keys === 0 ? "" : `; ${many(keys, "API key")} revoked`;
+    return `${user.username} has another password now${sessions}${revoked}`;
   });
 }
 

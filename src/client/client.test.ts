@@ -5,8 +5,10 @@ import type { AddressInfo } from "node:net";
 import { after, beforeEach, test } from "node:test";
 import { Type } from "typebox";
 import type { AppError } from "../errors.ts";
+import { GRACE_SECONDS } from "../identity/refresh.ts";
 import { type ClientOptions, createClient } from "./index.ts";
-import { requestOf } from "./request.ts";
+import { REFRESH_HASTE, requestOf } from "./request.ts";
+import { Sender } from "./send.ts";
 import type { Nameless } from "./types.ts";
 
 /** An API that answers as each test says; what it was asked is kept. */
@@ -241,6 +243,61 @@ test("a token that is refused is renewed once for all who wait, and its successo
   await assert.rejects(async () => client({ token: "a", key: "b" }), is("usage", /in one way/));
 });
 
+test("a refresh whose answer is lost is asked again while it is given the same, and no longer", async () => {
+  assert.ok(
+    REFRESH_HASTE.patience_ms < GRACE_SECONDS * 1000 &&
+      REFRESH_HASTE.timeout_ms * 2 < REFRESH_HASTE.patience_ms,
+  );
+  const silent = () => {};
+  const done = (response: ServerResponse) =>
+    json(response, {
+      access_token: "a1",
+      expires_in: 900,
+      refresh_token: "r1",
+      items: [],
+      next_cursor: null,
+    });
+  // As `login` keeps a session, and as a program has one.
+  const route = { method: "POST", path: "/auth/refresh", repeats: false } as const;
+  const asOperation = () =>
+    createClient({ url, timeout_ms: 40 }).call(
+      { name: "auth.refresh", http: route, input: Type.Object({}), output: Type.Object({}) },
+      {},
+    );
+  const asSession = () => createClient({ url, refresh: "r0", timeout_ms: 40 }).ask("job.list", {});
+  for (const refresh of [asOperation, asSession]) {
+    asked = [];
+    answer = inTurn(silent, done);
+    await refresh();
+    assert.deepEqual(
+      asked.slice(0, 2).map(({ path, body }) => [path, body]),
+      [
+        ["/auth/refresh", asked[0]?.body],
+        ["/auth/refresh", asked[0]?.body],
+      ],
+    );
+  }
+  assert.deepEqual(requestOf("auth.refresh", route, {}).haste, REFRESH_HASTE);
+  assert.equal(requestOf("auth.switch", route, {}).haste, undefined);
+  // Its own times hold where the client is more patient, and the client's where it is less.
+  const sender = new Sender(url, { timeout_ms: 60_000, patience_ms: 60_000 });
+  const request = { method: "POST", path: "/auth/refresh", isSafe: true };
+  answer = inTurn(silent, done);
+  await sender.send({ ...request, haste: { timeout_ms: 40, patience_ms: 9_000 } });
+  asked = [];
+  answer = silent;
+  await assert.rejects(
+    sender.send({ ...request, haste: { timeout_ms: 40, patience_ms: 100 } }),
+    is("unavailable", /no answer within/),
+  );
+  assert.equal(asked.length, 1);
+  // Anything else that is late is not asked again: whoever waits has waited long.
+  const short = new Sender(url, { timeout_ms: 40, patience_ms: 9_000 });
+  asked = [];
+  await assert.rejects(short.send(request), is("unavailable"));
+  assert.equal(asked.length, 1);
+});
+
 test("pages come one after the other until the last", async () => {
   const pages = [
     { items: [1, 2], next_cursor: "c1" },
@@ -341,7 +398,9 @@ test("a stream that tells of an error is the error: what may pass is away, what 
     refused,
     ends,
   );
-  assert.equal((await ask().next()).value?.id, "1");
+  const left = ask();
+  assert.equal((await left.next()).value?.id, "1");
+  await left.return();
   assert.deepEqual(renewed, ["t0", "t1"], "each time it was over, where it lived between");
   answer = inTurn(tells(401, "unauthenticated"));
   asked = [];
@@ -405,6 +464,12 @@ test("a signal ends what waits, and nobody is waited for without end", async () 
 test("a token never goes out in the clear, but to this machine", () => {
   for (const bad of ["http://lab.example.org", "http://127.0.0.1.example.org", "ftp://localhost", "lab", ""])
     assert.throws(() => createClient({ url: bad }), is("usage", /https/), bad);
+  assert.throws(
+    () => createClient({ url: "http://lab.example.org" }),
+    is("usage", /passwords and keys would travel readable$/),
+  );
+  for (const url of ["http://localhost:8000/v1", "https://lab.example.org/aliquot/v1/"])
+    assert.throws(() => createClient({ url }), is("usage", /leave \/v1 out$/), url);
   for (const good of [
     "https://lab.example.org/aliquot/",
     "http://localhost:8000",

@@ -1,6 +1,7 @@
 import type { Static, TSchema } from "typebox";
 import { AppError } from "../errors.ts";
-import { isLoopback } from "../loopback.ts";
+import { faultOfUrl } from "../loopback.ts";
+import { fetchFile } from "./file.ts";
 import { type FollowOptions, followed } from "./follow.ts";
 import { type Route, requestOf } from "./request.ts";
 import { Sender } from "./send.ts";
@@ -37,6 +38,7 @@ export type Callable<I extends TSchema, O extends TSchema> = {
   name: string;
   http: Route;
   repeats?: false;
+  file?: true;
   input: I;
   output: O;
 };
@@ -90,7 +92,7 @@ export type Client = {
 /**
  * A client of one API. It opens nothing before it is asked. Every method rejects with AppError: the API's own, with
  * kind, code and fields, or `unavailable` where nobody answers in time; with the signal's reason where that ended it.
- * Throws AppError usage for a URL that is neither https nor this machine.
+ * Throws AppError usage for a URL that is neither https nor this machine, or has /v1 in it.
  */
 export function createClient(options: ClientOptions): Client {
   const sender = new Sender(baseOf(options.url), {
@@ -106,8 +108,16 @@ export function createClient(options: ClientOptions): Client {
     });
     return known;
   };
-  const call = (name: string, route: Route, input: object, { idempotencyKey, signal }: CallOptions = {}) =>
-    sender.send(requestOf(name, route, input, idempotencyKey), session, signal);
+  const call = async (
+    name: string,
+    route: Route,
+    input: object,
+    { idempotencyKey, signal }: CallOptions = {},
+  ): Promise<unknown> => {
+    const request = requestOf(name, route, input, idempotencyKey);
+    if (route.file === true) return fetchFile(sender, session, request, signal);
+    return sender.send(request, session, signal);
+  };
   const routeOf = async (name: string, of: "operations" | "follows" = "operations"): Promise<Route> => {
     const { version, [of]: routes } = await index();
     if (Object.hasOwn(routes, name)) return routes[name] as Route;
@@ -138,16 +148,17 @@ export function createClient(options: ClientOptions): Client {
   } as unknown as Client;
 }
 
-function routeOfOperation({ http, repeats }: Callable<TSchema, TSchema>): Route {
-  return repeats === undefined ? http : { ...http, repeats };
+function routeOfOperation({ http, repeats, file }: Callable<TSchema, TSchema>): Route {
+  return {
+    ...http,
+    ...(repeats === undefined ? {} : { repeats }),
+    ...(file === undefined ? {} : { file }),
+  };
 }
 
-/** A token that is sent in the clear is everybody's. */
 function baseOf(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isSafe =
-    url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url.hostname)) || false;
-  if (url === undefined || !isSafe)
-    throw new AppError("usage", "the API's URL must be https://…, or http:// to this machine");
+  const fault = faultOfUrl(text);
+  if (fault !== undefined) throw new AppError("usage", `the API's URL ${fault}`);
+  const url = new URL(text);
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
 }

@@ -5,6 +5,7 @@ import { errorOf } from "./problem.ts";
 import type { WireRequest } from "./request.ts";
 import type { Sender } from "./send.ts";
 import type { Session } from "./session.ts";
+import { Silence } from "./silence.ts";
 
 export type FollowOptions = {
   /** The last event that is known. */
@@ -14,6 +15,8 @@ export type FollowOptions = {
   away_ms?: number;
   /** How soon a lost connection is made again the first time; a second unless said. */
   retry_ms?: number;
+  /** Called when anything comes, were it a beat: behind a proxy that keeps streams back nothing does. */
+  heard?: () => void;
 };
 
 export type FollowedEvent = { id: string; event: string; data: unknown };
@@ -31,7 +34,7 @@ export async function* followed(
   sender: Sender,
   session: Session,
   request: WireRequest,
-  { after, signal, away_ms = 60_000, retry_ms = 1000 }: FollowOptions,
+  { after, signal, away_ms = 60_000, retry_ms = 1000, heard = () => {} }: FollowOptions,
 ): AsyncGenerator<FollowedEvent, void> {
   let last = after;
   let wait = retry_ms;
@@ -42,7 +45,7 @@ export async function* followed(
   };
   for (;;) {
     signal?.throwIfAborted();
-    const silence = new Silence(signal);
+    const silence = new Silence(signal, SILENCE_MS);
     let why: unknown;
     let told: AppError | undefined;
     try {
@@ -52,7 +55,11 @@ export async function* followed(
         headers,
         signal: silence.signal,
       });
-      for await (const message of messages(opened.response, silence, alive)) {
+      const came = () => {
+        silence.broken();
+        heard();
+      };
+      for await (const message of messages(opened.response, came, alive)) {
         if (message.event === "error") {
           told = problemOf(message.data, sender.url);
           throw told;
@@ -95,38 +102,15 @@ function problemOf(data: string, url: string): AppError {
 /** Messages of one connection; comments say only that it lives. */
 async function* messages(
   response: Response,
-  silence: Silence,
+  came: () => void,
   alive: () => void,
 ): AsyncGenerator<EventSourceMessage, void> {
   const ready: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (message) => void ready.push(message), onComment: alive });
   const decoder = new TextDecoder();
   for await (const bytes of response.body ?? []) {
-    silence.broken();
+    came();
     parser.feed(decoder.decode(bytes, { stream: true }));
     yield* ready.splice(0);
-  }
-}
-
-/** Ends a connection on which nothing comes any more, as after a cable was pulled. */
-class Silence {
-  readonly #controller = new AbortController();
-  readonly signal: AbortSignal;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(outer: AbortSignal | undefined) {
-    const { signal } = this.#controller;
-    this.signal = outer === undefined ? signal : AbortSignal.any([outer, signal]);
-    this.broken();
-  }
-
-  broken(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#controller.abort(), SILENCE_MS);
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#controller.abort();
   }
 }

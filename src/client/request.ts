@@ -1,7 +1,10 @@
 import { AppError } from "../errors.ts";
 
-/** Where an operation is asked. Names in braces are fields of its input. `repeats: false`: it takes no key. */
-export type Route = { method: string; path: string; reads?: boolean; repeats?: boolean };
+/**
+ * Where an operation is asked. Names in braces are fields of its input. `repeats: false`: it takes no key; `file`: its
+ * answer is bytes.
+ */
+export type Route = { method: string; path: string; reads?: boolean; repeats?: boolean; file?: boolean };
 
 /** A request as it goes out, below /v1. */
 export type WireRequest = {
@@ -11,7 +14,18 @@ export type WireRequest = {
   idempotencyKey?: string;
   /** It may be sent again: it changes nothing, or is done once however often it comes. */
   isSafe?: boolean;
+  /** Where it must not wait as long as others: for one answer, after which it is sent again, and for all tries. */
+  haste?: Haste;
 };
+
+export type Haste = { timeout_ms: number; patience_ms: number };
+
+/**
+ * A refresh token that is used up is good for ten seconds more, where the answer was lost. A dead connection says
+ * nothing, so it is asked again while that holds: later it would look stolen, and the session would end.
+ */
+export const REFRESH_HASTE: Haste = { timeout_ms: 4_000, patience_ms: 9_000 };
+const REFRESH = "auth.refresh";
 
 /**
  * Input as a request: fields that the path names stand there, the rest of a GET or DELETE in the query (lists
@@ -27,8 +41,13 @@ export function requestOf(name: string, route: Route, input: object, key?: strin
     return segment(name, field, value);
   });
   const method = route.method;
-  const isSafe = method === "GET" || route.reads === true || idempotencyKey !== undefined;
-  const given = { method, isSafe, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
+  const isRefresh = name === REFRESH;
+  const isSafe = method === "GET" || route.reads === true || idempotencyKey !== undefined || isRefresh;
+  const given = {
+    ...{ method, isSafe },
+    ...(isRefresh ? { haste: REFRESH_HASTE } : {}),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  };
   if (method !== "GET" && method !== "DELETE") return { ...given, path, body: rest };
   const query = queryOf(rest);
   return { ...given, path: query === "" ? path : `${path}?${query}` };

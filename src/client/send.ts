@@ -37,7 +37,8 @@ export class Sender {
     session: Session | undefined,
     how: { signal?: AbortSignal; stream?: boolean; headers?: Record<string, string> } = {},
   ): Promise<{ json: unknown; response: Response }> {
-    const until = performance.now() + this.#patienceMs;
+    const patience_ms = Math.min(this.#patienceMs, request.haste?.patience_ms ?? this.#patienceMs);
+    const until = performance.now() + patience_ms;
     let token = await session?.token();
     let renewed = false;
     for (let tries = 1; ; tries++) {
@@ -68,7 +69,8 @@ export class Sender {
     }: { signal?: AbortSignal; stream?: boolean; headers?: Record<string, string> },
   ): Promise<{ json: unknown; response: Response } | Refused> {
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), this.#timeoutMs);
+    const timeout_ms = Math.min(this.#timeoutMs, request.haste?.timeout_ms ?? this.#timeoutMs);
+    const timer = setTimeout(() => late.abort(), timeout_ms);
     try {
       const response = await fetch(`${this.url}/v1${request.path}`, {
         method: request.method,
@@ -91,7 +93,7 @@ export class Sender {
     } catch (cause) {
       if (signal?.aborted) throw signal.reason;
       if (cause instanceof AppError) throw cause;
-      return this.#lost(cause, late.signal.aborted, request.isSafe === true);
+      return this.#lost(cause, request, late.signal.aborted ? timeout_ms : undefined);
     } finally {
       clearTimeout(timer);
     }
@@ -123,10 +125,12 @@ export class Sender {
     return { error, mayPass, after_ms };
   }
 
-  #lost(cause: unknown, isLate: boolean, isSafe: boolean): Refused {
-    const why = isLate ? `no answer within ${Math.round(this.#timeoutMs / 1000)} s` : reasonOf(cause);
+  #lost(cause: unknown, { isSafe, haste }: WireRequest, waited_ms: number | undefined): Refused {
+    const isLate = waited_ms !== undefined;
+    const why = isLate ? `no answer within ${Math.round(waited_ms / 1000)} s` : reasonOf(cause);
     const error = new AppError("unavailable", `can't reach ${this.url}: ${why}`, { cause });
-    return { error, mayPass: isSafe && !isLate && why !== REASONS["ECONNREFUSED"], after_ms: undefined };
+    const isOver = why === REASONS["ECONNREFUSED"] || (isLate && haste === undefined);
+    return { error, mayPass: isSafe === true && !isOver, after_ms: undefined };
   }
 }
 

@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { ClientOptions } from "./client.ts";
+import { requestOf } from "./request.ts";
 import type { Sender } from "./send.ts";
 
 /** Who asks, as every request has it. */
@@ -31,8 +32,7 @@ export function sessionOf(options: ClientOptions, sender: Sender): Session {
 
 /** New tokens for a refresh token, which is no good any more then. Throws AppError unauthenticated. */
 async function refreshTokens(sender: Sender, refresh_token: string): Promise<Tokens> {
-  // Asked again within a minute, because an answer was lost, it is answered with the same tokens.
-  const request = { method: "POST", path: "/auth/refresh", body: { refresh_token }, isSafe: true };
+  const request = requestOf("auth.refresh", { method: "POST", path: "/auth/refresh" }, { refresh_token });
   return (await sender.send(request)) as Tokens;
 }
 

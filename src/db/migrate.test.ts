@@ -66,6 +66,41 @@ for (const branch of BRANCHES) {
   });
 }
 
+test("addresses of who joined by an invitation before are confirmed to be nobody's; others stay theirs", async (t) => {
+  const migrations = await readMigrations("metadata");
+  const database = await emptyDatabase(t);
+  const { superuser } = await testServer();
+  await on(database, (client) => migrateUp(client, roles, migrations, { to: 15 }));
+  const people = "operator told kept older".split(" ");
+  await ask(
+    superuser,
+    database,
+    `INSERT INTO users (username, email, created_at) SELECT name, name || '@example.org', '2026-01-02'
+       FROM unnest(string_to_array('${people.join(" ")}', ' ')) AS name;
+     UPDATE users SET created_at = '2026-01-01' WHERE username = 'older';
+     INSERT INTO audit_logs (chain_id, seq, user_id, action, entity_type, metadata, ts, source_id, prev_hash, hash)
+       SELECT '00000000-0000-0000-0000-000000000000', row_number() OVER (), user_id, 'member.accept', 'member',
+         jsonb_build_object('new', username = 'told'), now(), new_id(), repeat('0', 64), repeat('0', 64)
+       FROM users WHERE username IN ('told', 'older');
+     WITH made AS (INSERT INTO organizations (name, slug) VALUES ('Lab', 'lab') RETURNING org_id),
+       gives AS (INSERT INTO roles (name) VALUES ('anybody') RETURNING role_id)
+     INSERT INTO tokens (kind, org_id, email, role_id, token_hash, expires_at, used_at)
+       SELECT 'invite', org_id, upper(username) || '@example.org', role_id, md5(username) || md5(username), now() + interval '1 day',
+         '2026-01-02'
+       FROM users, made, gives WHERE username IN ('kept', 'older')`,
+  );
+  await on(database, (client) => migrateUp(client, roles, migrations));
+  const rows = await ask<{ username: string }>(
+    superuser,
+    database,
+    "SELECT username FROM users WHERE NOT email_confirmed ORDER BY username",
+  );
+  assert.deepEqual(
+    rows.map(({ username }) => username),
+    ["kept", "told"],
+  );
+});
+
 test("the ledger says what was applied, and steps and targets are kept to", async (t) => {
   const migrations = await migrationsOf(t, TWO);
   const database = await emptyDatabase(t);

@@ -25,6 +25,8 @@ export type ResultsScope = {
   tx: ResultsTx;
   /** Tasks that may wait or run at once, as the directory said within 5 s; null: as many as there are. */
   queued_tasks: number | null;
+  /** What is written last, in one statement, before the commit: nothing in the transaction reads it. */
+  atEnd: Writing[];
 };
 
 export function resultsKysely(pool: PostgresPool, log: LogConfig = []): ResultsDb {
@@ -54,14 +56,15 @@ export type Writing = RawBuilder<unknown> | undefined;
 /**
  * Does several writings in one statement, and so in one message: none of them sees what the others wrote, so they
  * are of different tables. The server does them in an order of its own: of locks that others wait for too, it may
- * take one kind only.
+ * take one kind only. Returns what the last one returns.
  */
-export async function writeTogether(tx: ResultsTx, writings: Writing[]): Promise<void> {
+export async function writeTogether<R = never>(tx: ResultsTx, writings: Writing[]): Promise<R[]> {
   const given = writings.filter((one) => one !== undefined);
   const last = given.pop();
-  if (last === undefined) return;
+  if (last === undefined) return [];
   const named = given.map((one, index) => sql`${sql.raw(`w${index}`)} AS (${one})`);
-  await (named.length === 0 ? last : sql`WITH ${sql.join(named)} ${last}`).execute(tx);
+  const { rows } = await (named.length === 0 ? last : sql`WITH ${sql.join(named)} ${last}`).execute(tx);
+  return rows as R[];
 }
 
 /** A value for a JSONB column; the driver alone would send a JavaScript array as a PostgreSQL array. */

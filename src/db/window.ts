@@ -21,7 +21,7 @@ export type SchemaVerdict = "ok" | "org_upgrading" | "app_too_old";
  * The oldest schema of each branch that this program still works with. Raise it in the change in which code
  * first needs what a migration made; until then databases that wait for that migration are served.
  */
-export const SCHEMA_MIN: Readonly<Record<Branch, number>> = { metadata: 14, results: 24 };
+export const SCHEMA_MIN: Readonly<Record<Branch, number>> = { metadata: 16, results: 24 };
 
 /** The window of a branch: from what the code needs to the last migration that it brings. */
 export function windowOf(branch: Branch, migrations: { length: number }): SchemaWindow {

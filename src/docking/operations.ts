@@ -2,6 +2,7 @@ import { inOrganization } from "../access/policy.ts";
 import { viewerOf } from "../access/principal.ts";
 import { operation } from "../operation.ts";
 import type { PreparedRequests } from "../requests/submit.ts";
+import { toldJobs } from "../requests/told-jobs.ts";
 import { exportPoses } from "./export.ts";
 import { queryDocking } from "./query.ts";
 import {
@@ -30,15 +31,15 @@ export const submitDockingOperation = operation<
   prepare: prepareDocking,
   run: submitDocking,
   auditFollows: true,
-  told: (_input, answer) => ({
-    entity_type: "job",
-    metadata: {
-      site_id: answer.site_id,
-      jobs: answer.jobs.filter((job) => !job.cached).length,
-      reused: answer.jobs.filter((job) => job.cached).length,
-      rejected: answer.rejected.length,
-    },
-  }),
+  told(_input, { site_id, jobs, rejected }) {
+    const { job, metadata } = toldJobs(jobs);
+    return {
+      entity_type: "job",
+      ...(job.job_id === undefined ? {} : { entity_id: job.job_id }),
+      ...job,
+      metadata: { site_id, ...metadata, rejected: rejected.length },
+    };
+  },
 });
 
 export const queryDockingOperation = operation({
@@ -63,7 +64,7 @@ export const exportPosesOperation = operation({
   repeats: false,
   input: ExportPoses,
   output: ExportedPoses,
-  told: (_input, { records }) => ({ entity_type: "docking", metadata: { records } }),
+  told: true,
   async run({ services, principal, tools }, { result_ids }) {
     const person = inOrganization(principal);
     const made = await exportPoses({ services, principal: person }, result_ids);

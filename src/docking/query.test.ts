@@ -169,11 +169,11 @@ test("a cursor of another list is refused", async () => {
   const { next_cursor } = await perform(context, listJobs, scientist, { limit: 1 });
   assert.ok(next_cursor !== null);
   const wrong = query({ site: "tied", cursor: next_cursor });
-  await assert.rejects(wrong, refused("bad_input", /not one that a list gave/));
+  await assert.rejects(wrong, refused("bad_input", /of another list/));
   const { next_cursor: ranked } = await query({ site: "main", limit: 1 });
   await assert.rejects(
     perform(context, listJobs, scientist, { cursor: ranked ?? "" }),
-    refused("bad_input", /not one that a list gave/),
+    refused("bad_input", /of another list/),
   );
 });
 
@@ -181,7 +181,7 @@ test("where a site has two protocols the question is answered with both, and eac
   await add(two, neutral, [-8]);
   await add(two, neutral, [-11, -10], { protocol_id: thorough });
   await assert.rejects(query({ site: "two protocols" }), (error: unknown) => {
-    refused("bad_input", /one protocol: choose with --protocol/)(error);
+    refused("bad_input", /one protocol: choose with `protocol_id`/)(error);
     const { message } = error as AppError;
     assert.ok(message.includes(`${usual} (vina 1.2.3, exhaustiveness 8, 1 poses)`), message);
     assert.ok(message.includes(`${thorough} (vina 1.2.3, exhaustiveness 32, 2 poses)`), message);
@@ -232,7 +232,7 @@ test("protocols are told apart by every parameter that differs, and by no other"
 
 test("where several sites have results the question is answered with their names", async () => {
   await assert.rejects(query(), (error: unknown) => {
-    refused("bad_input", /one site: choose with --site/)(error);
+    refused("bad_input", /one site: choose with `site`/)(error);
     for (const one of [site, tied, two])
       assert.ok((error as AppError).message.includes(`${one?.name}@1 (${one?.site_id})`));
     return true;

@@ -68,7 +68,7 @@ export async function queryDocking(db: ResultsDb, input: QueryDocking): Promise<
 function refuseBesideJobs({ job_ids: _jobs, per: _per, ...others }: QueryDocking): void {
   const [name] = Object.keys(others);
   if (name === undefined) return;
-  const rule = `a list by job has all poses of those jobs: leave ${name} out, or ask by site`;
+  const rule = `a list by job has all poses of those jobs: leave \`${name}\` out, or ask by \`site\``;
   throw new AppError("bad_input", rule, { fields: [{ path: name, rule }] });
 }
 
@@ -88,14 +88,14 @@ async function oneSite(db: ResultsDb, text: string | undefined): Promise<string>
   const sites = await selectSitesWithResults(db, CHOICES + 1);
   const [only, ...more] = sites;
   if (only === undefined)
-    throw new AppError("not_found", "nothing was docked here yet: `aliquot dock --help`");
+    throw new AppError("not_found", "nothing was docked here yet: `docking.submit` does that");
   if (more.length === 0) return only.site_id;
   const names = sites
     .slice(0, CHOICES)
     .map(({ name, version, site_id }) => `${name}@${version} (${site_id})`);
   throw new AppError(
     "bad_input",
-    `scores are compared within one site: choose with --site: ${names.join(", ")}`,
+    `scores are compared within one site: choose with \`site\`: ${names.join(", ")}`,
   );
 }
 
@@ -115,7 +115,7 @@ async function oneProtocol(db: ResultsDb, asked: OfSite, wanted: string | undefi
     .map((protocol) => describe(protocol, differing, poses.get(protocol.protocol_id) ?? 0));
   throw new AppError(
     "bad_input",
-    `scores are compared within one protocol: choose with --protocol: ${choices.join("; ")}${protocols.length > CHOICES ? "; and more: `aliquot protocol list`" : ""}`,
+    `scores are compared within one protocol: choose with \`protocol_id\`: ${choices.join("; ")}${protocols.length > CHOICES ? "; and more: `protocol.list`" : ""}`,
   );
 }
 

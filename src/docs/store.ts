@@ -97,7 +97,8 @@ const GRANTS = `
   ORDER BY g.of, r.rolname, g.privilege_type, g.attname IS NULL DESC`;
 
 const ROUTINES = `
-  SELECT p.proname AS name, pg_get_function_arguments(p.oid) AS arguments, p.prosecdef AS definer, p.prosrc AS body,
+  SELECT p.proname AS name, pg_get_function_arguments(p.oid) AS arguments, p.prosecdef AS definer,
+    coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) AS body,
     coalesce(p.proconfig, '{}') AS settings,
     CASE WHEN p.prorettype = 'trigger'::regtype THEN 'trigger' WHEN p.prokind = 'p' THEN 'procedure' ELSE 'function' END AS kind,
     pg_get_function_result(p.oid) AS returns,

@@ -1,4 +1,5 @@
 import type { ResultsScope, ResultsTx } from "../db/results.ts";
+import type { RunOutcome } from "../executors/executor.ts";
 import type { StoredObject } from "../objects/store.ts";
 import type { TaskOutputs } from "../pipelines/schema.ts";
 import type { Services } from "../services.ts";
@@ -65,6 +66,8 @@ export type EngineAdapter<P, I, R, L> = EngineProgram<P, I, R> & {
   load(scope: ResultsScope, task: TaskContext): Promise<L>;
   prepare(services: Services, lend: Lend, task: TaskContext, loaded: L): Promise<Prepared<P, I>>;
   outputs(result: R): OutputFile[];
+  /** What a run that gave no result leaves for who goes on from it; absent: nothing. */
+  left?(params: P, run: RunOutcome): Promise<OutputFile[]>;
   /** The program's own output, kept compressed. */
   log(result: R): string;
   /** Writes the rows of several finished tasks, each table in one statement. One answer an item, in order. */

@@ -19,11 +19,11 @@ const SURE_MS = 100;
 
 /**
  * Tells of a thing as `read` finds it, and reads again when it changed. Before each read, and before what is told later,
- * the follower is asked for again. It holds one page at most, however slowly it is listened to, and ends with the
+ * the follower is asked for again; `looked` hears of each. It holds one page at most, however slowly it is listened to, and ends with the
  * signal. Throws what `read` and `again` do.
  */
 export async function* followThing<T>(
-  { services, signal, again, principal }: FollowCall,
+  { services, signal, again, principal, looked }: FollowCall,
   { id, marks, read }: { id: string; marks: Marks; read: (who: OrgPrincipal) => Promise<Seen<T>> },
 ): AsyncGenerator<Followed<T>, void> {
   using watch = services.pulse.watch(principal.org_id, marks, id, signal);
@@ -37,7 +37,9 @@ export async function* followThing<T>(
   while (!watch.closed) {
     const before = watch.mark;
     await ask();
-    const seen = await read(who);
+    const seen = await watch.read(() => read(who));
+    if (seen === undefined) return;
+    looked();
     for (const one of seen.told) {
       await ask();
       if (watch.closed) return;

@@ -1,7 +1,12 @@
 import type { ResultsDb } from "../db/results.ts";
+import { toAppError } from "../errors.ts";
+import { type Logger, SILENT } from "../log.ts";
 import type { ResultsDoor } from "../orgs/door.ts";
+import { Turns } from "./turns.ts";
 
 const LOOK_MS = 1000;
+/** Of an organization's few connections, so many are for those who follow: what else is asked there must not wait. */
+const READS_AT_ONCE = 2;
 
 /** How things stand, each in a short text that changes whenever they do; what is not there is left out. */
 export type Marks = (db: ResultsDb, ids: string[]) => Promise<Map<string, string>>;
@@ -14,7 +19,11 @@ export type Watch = Disposable & {
   readonly closed: boolean;
   /** Resolves when it was looked at once more, or nobody will any more. Never rejects. */
   looked(): Promise<void>;
+  /** A read of one's own, in its turn: all who follow are woken at once. Undefined where it was closed meanwhile. */
+  read<T>(work: () => Promise<T>): Promise<T | undefined>;
 };
+
+type Options = { look_ms?: number; log?: Logger };
 
 /**
  * Whether anything that is followed changed: one look a second into an organization's database for all that this
@@ -24,20 +33,23 @@ export type Watch = Disposable & {
 export class Pulse implements AsyncDisposable {
   readonly #results: Pick<ResultsDoor, "forMachinery">;
   readonly #lookMs: number;
+  readonly #log: Logger;
   readonly #beats = new Map<string, Beat>();
+  /** Looks that failed, by organization: an outage is said once, however many come and go meanwhile. */
+  readonly #missed = new Map<string, number>();
   #closed = false;
 
   /** Another pace is for tests. */
-  constructor(results: Pick<ResultsDoor, "forMachinery">, { look_ms = LOOK_MS }: { look_ms?: number } = {}) {
+  constructor(results: Pick<ResultsDoor, "forMachinery">, { look_ms = LOOK_MS, log = SILENT }: Options = {}) {
     this.#results = results;
     this.#lookMs = look_ms;
+    this.#log = log;
   }
 
   /** Watches one thing until it is disposed or `signal` aborts; `marks` says how such things stand. */
   watch(orgId: string, marks: Marks, id: string, signal: AbortSignal): Watch {
-    const beat =
-      this.#beats.get(orgId) ?? new Beat((work) => this.#results.forMachinery(orgId, work), this.#lookMs);
-    const watch = new Watcher(marks, id, () => {
+    const beat = this.#beats.get(orgId) ?? new Beat((work) => this.#ask(orgId, work), this.#lookMs);
+    const watch = new Watcher(marks, id, beat.turns, () => {
       signal.removeEventListener("abort", close);
       beat.remove(watch);
       if (beat.size === 0) this.#beats.delete(orgId);
@@ -51,6 +63,23 @@ export class Pulse implements AsyncDisposable {
     this.#beats.set(orgId, beat);
     beat.add(watch);
     return watch;
+  }
+
+  /** Asks an organization's database. Never throws: one that is away is looked at again. */
+  async #ask(orgId: string, work: Work): Promise<void> {
+    const missed = this.#missed.get(orgId) ?? 0;
+    try {
+      await this.#results.forMachinery(orgId, work);
+      this.#missed.delete(orgId);
+      if (missed > 0) this.#log.info({ org_id: orgId, missed }, "what is followed there is looked at again");
+    } catch (error) {
+      this.#missed.set(orgId, missed + 1);
+      if (missed === 0)
+        this.#log.warn(
+          { org_id: orgId, err: toAppError(error).message },
+          "what is followed there can't be looked at: it is tried again until it can",
+        );
+    }
   }
 
   /** How many things are followed, and in how many organizations. */
@@ -68,17 +97,21 @@ export class Pulse implements AsyncDisposable {
   }
 }
 
+type Work = (scope: { tx: ResultsDb }) => Promise<void>;
+
 class Watcher implements Watch {
   readonly marks: Marks;
   readonly id: string;
+  readonly #turns: Turns;
   mark: string | undefined;
   readonly #left: () => void;
   closed = false;
   #waiting: PromiseWithResolvers<void> | undefined;
 
-  constructor(marks: Marks, id: string, left: () => void) {
+  constructor(marks: Marks, id: string, turns: Turns, left: () => void) {
     this.marks = marks;
     this.id = id;
+    this.#turns = turns;
     this.#left = left;
   }
 
@@ -86,6 +119,10 @@ class Watcher implements Watch {
     if (this.closed) return Promise.resolve();
     this.#waiting ??= Promise.withResolvers<void>();
     return this.#waiting.promise;
+  }
+
+  async read<T>(work: () => Promise<T>): Promise<T | undefined> {
+    return this.#turns.take(async () => (this.closed ? undefined : work()));
   }
 
   ring(): void {
@@ -104,12 +141,13 @@ class Watcher implements Watch {
 /** One organization's. */
 class Beat {
   readonly #watchers = new Set<Watcher>();
-  readonly #ask: (work: (scope: { tx: ResultsDb }) => Promise<void>) => Promise<void>;
+  readonly turns = new Turns(READS_AT_ONCE);
+  readonly #ask: (work: Work) => Promise<void>;
   readonly #lookMs: number;
   #timer: NodeJS.Timeout | undefined;
   looking: Promise<void> | undefined;
 
-  constructor(ask: (work: (scope: { tx: ResultsDb }) => Promise<void>) => Promise<void>, lookMs: number) {
+  constructor(ask: (work: Work) => Promise<void>, lookMs: number) {
     this.#ask = ask;
     this.#lookMs = lookMs;
   }
@@ -136,8 +174,8 @@ class Beat {
 
   async #look(): Promise<void> {
     this.#timer = undefined;
-    // A database that is away is looked at again: who reads it meanwhile is told why they can't.
-    this.looking = this.#ask(({ tx }) => this.#mark(tx)).catch(() => {});
+    // Where it failed they are woken too: who reads is told why they can't.
+    this.looking = this.#ask(({ tx }) => this.#mark(tx));
     await this.looking;
     this.looking = undefined;
     for (const watcher of [...this.#watchers]) watcher.ring();

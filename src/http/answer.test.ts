@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Type } from "typebox";
+import { submitSmiles } from "../../test/support/context.ts";
 import { assertProblem, openHttpLab } from "../../test/support/http.ts";
 import { operation } from "../operation.ts";
 
@@ -56,10 +57,10 @@ const change = operation({
     given.push(input);
     return { updated_at: "2026-01-31T09:30:00.000Z", name: input.name };
   },
-  told: () => ({ entity_type: "thing" }),
+  told: true,
 });
 
-const { ask } = await openHttpLab({ after }, { operations: [listRows, change] });
+const { ask, context, org, scientist } = await openHttpLab({ after }, { operations: [listRows, change] });
 
 test("a list comes as JSON a page at a time with a link to the next, and as rows of all pages", async () => {
   const first = await ask({ url: "/v1/test/rows?limit=1" });
@@ -94,6 +95,43 @@ test("a list comes as JSON a page at a time with a link to the next, and as rows
   assert.equal(one.headers["link"], '<?limit=1&cursor=2>; rel="next"');
   const empty = await ask({ url: "/v1/molecules?name=nothing", headers: { accept: "text/csv" } });
   assert.match(empty.body, /^molecule_id,.*\r\n$/, "the head line comes without rows too");
+});
+
+test("a list by job comes as rows too, all of them, and takes no limit beside its jobs", async () => {
+  const { jobs } = await submitSmiles(context, scientist, "O");
+  const csv = { accept: "text/csv" };
+  for (const list of ["dockings", "calculations"]) {
+    const of = `/v1/${list}?job_ids=${jobs[0]?.job_id}`;
+    const rows = await ask({ url: of, headers: csv });
+    assert.deepEqual([rows.statusCode, rows.body.split("\r\n").length], [200, 2], rows.body);
+    for (const headers of [csv, {}])
+      assertProblem(await ask({ url: `${of}&limit=1`, headers }), 422, "bad_input");
+  }
+});
+
+test("rows of a whole list are told to the audit log, by the names of what was asked; a page or a head is not", async () => {
+  const entries = () =>
+    context.superuser<{ action: string; user_id: string; metadata: object }>(
+      "SELECT action, user_id, metadata FROM audit_logs WHERE entity_type = 'export' AND org_id = $1 ORDER BY seq",
+      [org.org_id],
+    );
+  const before = (await entries()).length;
+  const csv = { accept: "text/csv" };
+  await ask({ url: "/v1/molecules?name=secret-name", headers: { accept: "application/x-ndjson" } });
+  await ask({ url: "/v1/test/rows", headers: csv });
+  await ask({ url: "/v1/test/rows?limit=1", headers: csv });
+  await ask({ url: "/v1/test/rows" });
+  await ask({ method: "HEAD", url: "/v1/test/rows", headers: csv });
+  assertProblem(await ask({ url: "/v1/molecules?nothing=1", headers: csv }), 422);
+  const of = { user_id: scientist.user_id };
+  assert.deepEqual((await entries()).slice(before), [
+    {
+      ...of,
+      action: "molecule.list",
+      metadata: { format: "ndjson", rows: 0, complete: true, filters: ["name"] },
+    },
+    { ...of, action: "test.rows", metadata: { format: "csv", rows: 3, complete: true, filters: [] } },
+  ]);
 });
 
 test("an answer has a tag, and who has it already gets no body; HEAD gets the same headers", async () => {

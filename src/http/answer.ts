@@ -1,25 +1,30 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Principal } from "../access/principal.ts";
+import { recordExport } from "../audit/record-export.ts";
 import { AppError } from "../errors.ts";
+import type { FileAnswer } from "../files/schema.ts";
 import type { Operation } from "../operation.ts";
 import { perform } from "../perform.ts";
 import type { Services } from "../services.ts";
 import { askerOf, noOrganization } from "./asker.ts";
 import { etagOf, isKnown } from "./etag.ts";
+import { toldOf } from "./exports.ts";
+import { sendFile } from "./file.ts";
 import { HttpError } from "./http-error.ts";
 import { inputOf, shapeOf } from "./input.ts";
+import type { Life } from "./life.ts";
 import { FORMS, type Form, formOf } from "./negotiate.ts";
 import { nextLink } from "./page-link.ts";
 import { csv, isList, ndjson, type Page, pagesFrom } from "./rows.ts";
 import { fieldsOf } from "./shape.ts";
-import { leftSignal, within } from "./within.ts";
+import { leftSignal, whenClosed, within } from "./within.ts";
 
 /** What routes need of the server that they belong to. */
-export type Answering = { services: Services; timeout_seconds: number };
+export type Answering = { services: Services; timeout_seconds: number; life: Life };
 
 /** Performs an operation for a request, and answers in the form that is wished for. */
 export async function answer(
-  { services, timeout_seconds }: Answering,
+  { services, timeout_seconds, life }: Answering,
   operation: Operation,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -33,6 +38,7 @@ export async function answer(
     within(timeout_seconds, left, (signal) =>
       perform(services, operation, who, what, {
         signal,
+        ahead: true,
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         replayed: () => void reply.header("idempotency-replayed", "true"),
       }).catch((error: unknown) => {
@@ -40,8 +46,21 @@ export async function answer(
       }),
     );
   reply.header("vary", "accept, authorization, x-api-key");
+  if (form !== "json") {
+    // Before anything is read: what nobody takes from us stays with us.
+    const place = life.openExport(principal.user_id, principal.org_id);
+    whenClosed(reply, () => place[Symbol.dispose]());
+  }
+  if (form === "bytes")
+    return sendFile((await ask(principal, input)) as FileAnswer, request, reply, {
+      within: (work) => within(timeout_seconds, left, work),
+      failed: (error) =>
+        services.log.warn({ request_id: request.id, err: error, operation: operation.name }, "a file broke"),
+    });
   if (form === "json") return sendJson(operation, await ask(principal, input), request, reply);
-  const wanted = input["limit"] === undefined ? { ...input, ...mostRows(operation) } : input;
+  // Of a list by job there is one page, which takes no limit.
+  const isOpen = input["limit"] === undefined && input["job_ids"] === undefined;
+  const wanted = isOpen ? { ...input, ...mostRows(operation) } : input;
   const first = (await ask(principal, wanted)) as Page;
   reply.type(`${FORMS[form]}; charset=utf-8`);
   if (request.method === "HEAD") return reply.send();
@@ -52,11 +71,20 @@ export async function answer(
   });
   const link = whole ? undefined : nextLink(request, first);
   if (link !== undefined) reply.header("link", link);
-  return reply.send(form === "csv" ? csv(pages, operation.output) : ndjson(pages));
+  const of = { operation: operation.name, format: form, filters: Object.keys(input) };
+  const rows = whole
+    ? toldOf(
+        pages,
+        (given) => recordExport(services, principal, { ...of, ...given }),
+        (err) => services.log.error({ request_id: request.id, err, ...of }, "an export was not told of"),
+      )
+    : pages;
+  return reply.send(form === "csv" ? csv(rows, operation.output) : ndjson(rows));
 }
 
 /** Forms that an operation's answer may have. */
-export function formsOf(operation: Pick<Operation, "output" | "http" | "told">): [Form, ...Form[]] {
+export function formsOf(operation: Pick<Operation, "output" | "http" | "told" | "file">): [Form, ...Form[]] {
+  if (operation.file === true) return ["bytes"];
   const asks = operation.http.method === "GET" || operation.http.reads === true;
   return asks && isList(operation.output) ? ["json", "csv", "ndjson"] : ["json"];
 }

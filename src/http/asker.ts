@@ -1,22 +1,16 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Asking } from "../access/authenticate.ts";
 import { type Access, CIRCUMSTANCES, OPERATOR_PERMISSIONS } from "../access/permissions.ts";
 import { require } from "../access/policy.ts";
 import { NOBODY, type Principal } from "../access/principal.ts";
 import { AppError } from "../errors.ts";
 import { countRequest, giveBack } from "../limits/count-request.ts";
+import { type Wish, wishOf } from "../limits/taker.ts";
 import type { Services } from "../services.ts";
 import { HttpError } from "./http-error.ts";
 
-/** How a request says who asks. */
-export type Credentials = {
-  authorization: string | undefined;
-  address: string;
-  request_id: string;
-  unknown?: () => Promise<void>;
-};
-
 /** Who asks; throws AppError unauthenticated. Asked again of what lasts long. */
-export type PrincipalOf = (services: Services, credentials: Credentials) => Promise<Principal>;
+export type PrincipalOf = (services: Services, asking: Asking) => Promise<Principal>;
 
 /** What is known of a request's asker before its body is read. */
 export type Asker = { principal: Principal; again(): Promise<Principal> };
@@ -52,18 +46,19 @@ export async function admit(
     request_id: request.id,
   };
   const again = () => principalOf(services, credentials);
-  // Who guesses at tokens has the limit of somebody without one, and is counted before a guess costs a transaction.
-  let charged = false;
-  const unknown = () => {
-    charged = true;
-    return count(services, NOBODY, request, reply);
+  // Who guesses at keys has a limit of their own, and is counted before a guess costs a transaction. A token that we
+  // signed counts for its session: others' guesses from the same address must not keep it out.
+  let charged: [place: string, wish: Wish] | undefined;
+  const unknown = (session?: string) => {
+    charged = session === undefined ? [request.ip, "guess"] : [session, "session"];
+    return count(services, NOBODY, reply, ...charged);
   };
   const principal = await principalOf(services, { ...credentials, unknown }).catch(async (error: unknown) => {
-    if (!charged) await unknown();
+    if (charged === undefined) await unknown();
     throw error;
   });
-  if (charged) await giveBack(services, request.ip);
-  await count(services, principal, request, reply);
+  if (charged !== undefined) await giveBack(services, ...charged);
+  await countAsker(services, principal, request, reply);
   // Who is in no organization may do nothing in one: what they lack is that, and no permission.
   if (principal.org_id === null && isOfOrganizations(principal, access)) throw noOrganization();
   require(principal, access);
@@ -92,13 +87,25 @@ function authorizationOf({ headers }: FastifyRequest): string | undefined {
   throw new HttpError("malformed", "Authorization and X-API-Key are both given: say who asks once");
 }
 
-async function count(
-  services: Services,
+/** Counts a request before it is answered, for its asker; nobody's for where they are and what they want. */
+export function countAsker(
+  services: Pick<Services, "cache" | "metadata">,
   principal: Principal,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const taken = await countRequest(services, principal, request.ip);
+  const config = request.routeOptions.config as { operation?: string } | undefined;
+  return count(services, principal, reply, request.ip, wishOf(config?.operation));
+}
+
+async function count(
+  services: Pick<Services, "cache" | "metadata">,
+  principal: Principal,
+  reply: FastifyReply,
+  place: string,
+  wish: Wish,
+): Promise<void> {
+  const taken = await countRequest(services, principal, place, wish);
   reply.header("ratelimit-policy", taken.policy);
   reply.header("ratelimit", taken.limit);
   if (taken.allowed) return;

@@ -10,6 +10,11 @@ export function etagOf(answer: unknown, text: string): string {
   return typeof changed === "string" && /^[\w:.+-]+$/.test(changed) ? `"${changed};${hash}"` : `"${hash}"`;
 }
 
+/** The tag of a file: what its bytes are. */
+export function etagOfFile(checksum: string): string {
+  return `"${checksum}"`;
+}
+
 /** Whether the asker has this very answer already (If-None-Match). */
 export function isKnown(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;

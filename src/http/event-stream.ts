@@ -26,12 +26,15 @@ export type Begun = { events: AsyncIterator<Followed>; first: Promise<IteratorRe
  */
 export async function* eventText({ events, first }: Begun, how: Following): AsyncGenerator<string> {
   const beat_ms = how.beat_ms ?? BEAT_MS;
-  let next = first;
+  const coming = new Coming<IteratorResult<Followed>>();
+  const stop = () => coming.wake();
+  how.signal.addEventListener("abort", stop, { once: true });
+  coming.listen(first);
   let asked = performance.now();
   try {
     yield `retry: ${RETRY_MS}\n\n`;
     while (!how.signal.aborted) {
-      const result = await orBeat(next, beat_ms, how.signal);
+      const result = await coming.within(beat_ms);
       if (how.signal.aborted) return;
       if (performance.now() - asked >= beat_ms || result === undefined) {
         await how.again();
@@ -41,14 +44,14 @@ export async function* eventText({ events, first }: Begun, how: Following): Asyn
       else if (result.done === true) return yield "event: end\ndata: {}\n\n";
       else {
         yield textOf(result.value);
-        next = events.next();
+        coming.listen(events.next());
       }
     }
   } catch (error) {
     how.failed(error);
     yield `event: error\ndata: ${JSON.stringify(problemOf(error, how.request_id).body)}\n\n`;
   } finally {
-    next.catch(() => {});
+    how.signal.removeEventListener("abort", stop);
     void events.return?.()?.catch(() => {});
   }
 }
@@ -57,19 +60,43 @@ function textOf({ id, event, data }: Followed): string {
   return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** The result, or undefined where it does not come in time or nobody wants it any more. */
-async function orBeat<T>(result: Promise<T>, ms: number, signal: AbortSignal): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  let stop = () => {};
-  const beat = new Promise<undefined>((resolve) => {
-    stop = () => resolve(undefined);
-    timer = setTimeout(stop, ms);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([result, beat]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
+/**
+ * What comes, waited for again and again: each promise is listened to once, where a race at each beat would leave
+ * something behind for as long as nothing happens.
+ */
+class Coming<T> {
+  #came: PromiseSettledResult<T> | undefined;
+  #wake = () => {};
+
+  listen(promise: Promise<T>): void {
+    this.#came = undefined;
+    promise.then(
+      (value) => this.#put({ status: "fulfilled", value }),
+      (reason: unknown) => this.#put({ status: "rejected", reason }),
+    );
+  }
+
+  /** Lets who waits go on with nothing. */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** What came, or undefined where it does not come in time; throws what it was refused with. */
+  async within(ms: number): Promise<T | undefined> {
+    if (this.#came === undefined) {
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, ms);
+        this.#wake = resolve;
+      });
+      clearTimeout(timer);
+    }
+    if (this.#came?.status === "rejected") throw this.#came.reason;
+    return this.#came?.value;
+  }
+
+  #put(came: PromiseSettledResult<T>): void {
+    this.#came = came;
+    this.#wake();
   }
 }

@@ -1,4 +1,4 @@
-import type { FastifyError } from "fastify";
+import type { FastifyError, FastifyRequest } from "fastify";
 import { AppError } from "../errors.ts";
 import { HttpError } from "./http-error.ts";
 
@@ -9,7 +9,7 @@ const KNOWN: Record<string, Maker> = {
   FST_ERR_BAD_URL: () => new HttpError("malformed", "the path is not well encoded: % needs two hex digits"),
   FST_ERR_INVALID_URL: () => new HttpError("malformed", "the address can't be read"),
   FST_ERR_MAX_PARAM_LENGTH: () => new HttpError("uri_too_long", "a part of the path is too long"),
-  FST_ERR_NOT_FOUND: () => new HttpError("unknown_route", "nothing is at this path: GET /v1 lists what is"),
+  FST_ERR_NOT_FOUND: () => unknownRoute(),
   FST_ERR_CTP_BODY_TOO_LARGE: () =>
     new HttpError("body_too_large", "the body is larger than is taken here: send less at once"),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () => mediaType(),
@@ -18,6 +18,11 @@ const KNOWN: Record<string, Maker> = {
   FST_ERR_CTP_INVALID_JSON_BODY: () => new HttpError("malformed", "the body is no JSON"),
 };
 
+/** What is said where nothing is. */
+export function unknownRoute(): HttpError {
+  return new HttpError("unknown_route", "nothing is at this path: GET /v1 lists what is");
+}
+
 /** What a body of another type gets. */
 export function mediaType(): HttpError {
   return new HttpError("unsupported_media_type", "send the body as application/json, in UTF-8", {
@@ -25,9 +30,29 @@ export function mediaType(): HttpError {
   });
 }
 
-/** An error of the framework as one of ours; anything else as it is. */
-export function fromFramework(thrown: unknown): unknown {
+/** What a body gets that is packed. */
+export function contentCoding(): HttpError {
+  return new HttpError("unsupported_media_type", "send the body as it is, without a Content-Encoding", {
+    headers: { "accept-encoding": "identity", connection: "close" },
+  });
+}
+
+/** Throws HttpError unknown_coding where the bytes of a body come in a way that we don't unpack (RFC 9112, 6.1). */
+export function assertCoding({ headers }: Pick<FastifyRequest, "headers">): void {
+  const { "transfer-encoding": coding = "chunked" } = headers;
+  if (coding.trim().toLowerCase() === "chunked") return;
+  throw new HttpError("unknown_coding", "of transfer codings there is chunked alone: send the body so", {
+    headers: { connection: "close" },
+  });
+}
+
+/**
+ * An error of the framework as one of ours; anything else as it is. `cut`: the request's own connection broke before
+ * it was whole, which is nobody's fault of ours.
+ */
+export function fromFramework(thrown: unknown, cut = false): unknown {
   if (thrown instanceof AppError) return thrown;
+  if (cut) return new HttpError("asker_left", "the connection broke before the request was whole");
   const code = (thrown as { code?: unknown } | null)?.code;
   const make = typeof code === "string" && Object.hasOwn(KNOWN, code) ? KNOWN[code] : undefined;
   return make === undefined ? thrown : make(thrown as FastifyError);

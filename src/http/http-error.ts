@@ -15,8 +15,12 @@ export const HTTP_CODES = {
   uri_too_long: { status: 414, kind: "usage", title: "The address is too long" },
   unsupported_media_type: { status: 415, kind: "usage", title: "Not a body of this type" },
   headers_too_large: { status: 431, kind: "usage", title: "The headers are too large" },
+  too_many_exports: { status: 429, kind: "quota", title: "Too many exports" },
   too_many_streams: { status: 429, kind: "quota", title: "Too many streams" },
+  too_many_bodies: { status: 429, kind: "quota", title: "Too much at once" },
   asker_left: { status: 499, kind: "usage", title: "The asker has left" },
+  unknown_coding: { status: 501, kind: "usage", title: "Not a coding of this server" },
+  busy: { status: 503, kind: "unavailable", title: "This server is busy" },
   stopping: { status: 503, kind: "unavailable", title: "This server is stopping" },
   took_too_long: { status: 503, kind: "unavailable", title: "It took too long" },
 } as const satisfies Record<string, { status: number; kind: ErrorKind; title: string }>;

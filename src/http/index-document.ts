@@ -1,7 +1,7 @@
 import type { Follow, Operation } from "../operation.ts";
 import { version } from "../version.ts";
 
-type Entry = { method: string; path: string; permission: string; reads?: true; repeats?: false };
+type Entry = { method: string; path: string; permission: string; reads?: true; repeats?: false; file?: true };
 
 /** `GET /v1`: what may be asked and followed, by name, and where below `base`. The typed client is made from it. */
 export type IndexDocument = {
@@ -35,6 +35,7 @@ function entryOf(one: Operation | Follow): Entry {
     path: http.path,
     permission,
     ...("reads" in http && http.reads === true ? { reads: true } : {}),
+    ...("file" in one && one.file === true ? { file: true } : {}),
     ...("repeats" in one && one.repeats === false ? { repeats: false } : {}),
   };
 }

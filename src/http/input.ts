@@ -40,7 +40,7 @@ export function inputOf(asked: Asked, request: FastifyRequest): Record<string, u
         fields: [{ path: `/${name}`, rule: "must stand in the path alone" }],
       });
   }
-  const input = [...rest, ...names.map((name): [string, unknown] => [name, params[name]])];
+  const input = [...rest, ...names.map((name): [string, unknown] => [name, params[name] ?? params["*"]])];
   const match = ifMatch(asked, request);
   if (match !== undefined) input.push(["if_match", match]);
   return Object.fromEntries(input);

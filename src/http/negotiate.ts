@@ -6,6 +6,7 @@ export const FORMS = {
   csv: "text/csv",
   ndjson: "application/x-ndjson",
   events: "text/event-stream",
+  bytes: "application/octet-stream",
 } as const;
 export type Form = keyof typeof FORMS;
 

@@ -23,6 +23,7 @@ const SENTENCES: Record<number, string> = {
   429: "A limit is reached: `Retry-After` and `RateLimit` say when there is more.",
   431: "Address and headers together are too large.",
   500: "Something of ours broke: our log has it under `request_id`.",
+  501: "The bytes of the body are in a transfer coding other than `chunked`.",
   503: "A part is away, or it took too long: ask again after `Retry-After`.",
 };
 
@@ -38,7 +39,9 @@ export function errorStatuses(asked: Operation | Follow): number[] {
     ...(hasBody(asked) || told ? [413] : []),
     ...(pathNames(asked.http.path).length > 0 ? [414] : []),
     ...(hasBody(asked) ? [415] : []),
-    ...[422, 429, 431, 500, 503],
+    ...[422, 429, 431, 500],
+    ...(hasBody(asked) ? [501] : []),
+    503,
   ];
 }
 
@@ -119,6 +122,7 @@ export const PROBLEM_SCHEMA: SchemaObject = {
         properties: {
           path: { type: "string", description: "The field, as a JSON pointer." },
           line: { type: "integer", description: "The line of a text or file.", "x-unit": "1" },
+          code: { type: "string", description: "Of one record of many: its own reason." },
           rule: { type: "string", description: "What it must be." },
         },
       },

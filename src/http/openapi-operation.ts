@@ -38,10 +38,21 @@ export function operationObject(operation: Operation, named: Named): OperationOb
       ? {}
       : { requestBody: requestBody(body, named(`${name}Request`, published(body))) }),
     responses: {
-      ...success(operation, named(`${name}Answer`, published(operation.output))),
+      ...(operation.file === true
+        ? fileSuccess()
+        : success(operation, named(`${name}Answer`, published(operation.output)))),
       ...errors(operation),
     },
   };
+}
+
+/** An input that could be asked: what must be given, and what has an example of its own. Pure. */
+export function exampleInput(operation: Operation): Record<string, unknown> {
+  const input = shapeOf(operation.input);
+  const whole = exampleOf(input) as Record<string, unknown>;
+  // In an address what may be left out is: fields of a query say each something else.
+  const names = hasBody(operation) ? Object.keys(whole) : [...requiredOf(input)];
+  return Object.fromEntries(names.map((name) => [name, whole[name]]));
 }
 
 /** Something to follow: server-sent events. */
@@ -158,6 +169,25 @@ function success(operation: Operation, schema: Reference): Record<string, Respon
   return {
     [status]: { description: status === 201 ? "Made." : "Done.", headers, content },
     ...(isGet ? { "304": { description: "It is what `If-None-Match` names." } } : {}),
+  };
+}
+
+function fileSuccess(): Record<string, ResponseObject> {
+  const schema = {
+    type: "string",
+    format: "binary",
+    description: "The bytes. A connection that ends before `Content-Length` of them ends what is not whole.",
+  };
+  const headers = headersNamed(
+    "X-Request-Id",
+    "RateLimit",
+    "RateLimit-Policy",
+    "ETag",
+    "Content-Disposition",
+  );
+  return {
+    "200": { description: "The file.", headers, content: { [FORMS.bytes]: { schema } } },
+    "304": { description: "It is what `If-None-Match` names." },
   };
 }
 

@@ -58,7 +58,11 @@ export const HEADERS: Components["headers"] = {
   "X-Request-Id": { description: "What our log calls this request.", schema: { type: "string" } },
   ETag: {
     description:
-      "The tag of this answer. Where it begins with a time, that is what `If-Match` is held against.",
+      "The tag of this answer. Where it begins with a time, that is what `If-Match` is held against; of a file it is the checksum.",
+    schema: { type: "string" },
+  },
+  "Content-Disposition": {
+    description: "That it is a file to keep, and what it may be called.",
     schema: { type: "string" },
   },
   Link: { description: 'The next page: `<?cursor=…>; rel="next"` (RFC 8288).', schema: { type: "string" } },

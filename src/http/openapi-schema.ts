@@ -1,4 +1,5 @@
 import type { TSchema } from "typebox";
+import { EXAMPLE_ID } from "../fields.ts";
 import type { SchemaObject } from "./openapi-types.ts";
 import { choicesOf, fieldsOf, type Shape } from "./shape.ts";
 
@@ -61,6 +62,13 @@ export function withoutFields(schema: Shape, names: readonly string[]): Shape {
     if (required.length > 0) out.required = required;
     else delete out.required;
   }
+  const { examples } = schema as { examples?: object[] };
+  if (examples !== undefined)
+    Object.assign(out, {
+      examples: examples.map((one) =>
+        Object.fromEntries(Object.entries(one).filter(([name]) => !names.includes(name))),
+      ),
+    });
   for (const key of ["allOf", "anyOf", "oneOf"] as const)
     if (schema[key] !== undefined) out[key] = schema[key].map((part) => withoutFields(part, names));
   return out;
@@ -75,8 +83,6 @@ export function requiredOf(schema: Shape): Set<string> {
     ...[...(first ?? [])].filter((name) => others.every((other) => other.has(name))),
   ]);
 }
-
-const ID = "01a1fe1e-adee-71d3-b047-cb8dccb58f15";
 
 /** A value that the schema may have, made of the examples in it; for the reader, not for a test. Pure. */
 export function exampleOf(schema: Shape & { [key: string]: unknown }): unknown {
@@ -117,7 +123,7 @@ type TextRules = { format?: string; pattern?: string; minLength?: number };
 
 function textExample({ format, pattern, minLength = 0 }: TextRules): string {
   if (format === "date-time") return "2026-01-31T09:30:00.000Z";
-  if (pattern?.includes("{8}-") === true) return ID;
+  if (pattern?.includes("{8}-") === true) return EXAMPLE_ID;
   if (pattern?.includes("{64}") === true)
     return "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
   return "text".padEnd(minLength, " and more of it");

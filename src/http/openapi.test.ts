@@ -10,7 +10,7 @@ import { FOLLOWS, OPERATIONS } from "../features.ts";
 import type { Operation } from "../operation.ts";
 import { HTTP_CODES } from "./http-error.ts";
 import { pathNames } from "./input.ts";
-import { openApi } from "./openapi.ts";
+import { openApi, TAGS } from "./openapi.ts";
 import type { OperationObject, SchemaObject } from "./openapi-types.ts";
 import { referencePage } from "./reference.ts";
 import { errorsPage } from "./reference-errors.ts";
@@ -138,6 +138,20 @@ test("the reference page holds every operation and field, links that lead somewh
   }
   assert.doesNotMatch(STYLE, /url\(|@import/);
   assert.match(page, /energy_eh<\/code>.*?<td>Eh<\/td>/);
+});
+
+test("the page begins with an index by noun, in the order of TAGS, that leads to every operation", () => {
+  assert.deepEqual(
+    raw.tags.map(({ name }) => name),
+    Object.keys(TAGS),
+    "every noun says what it is, and none is left over",
+  );
+  const page = referencePage(document);
+  const index = page.slice(page.indexOf('id="operations"'), page.indexOf("<article"));
+  assert.equal(index.match(/<details>/g)?.length, raw.tags.length);
+  for (const { object } of asked) assert.ok(index.includes(`<a href="#${object.operationId}">`));
+  assert.match(page, /curl &quot;\$ALIQUOT_URL\/v1\/jobs\/01a1fe1e-[0-9a-f-]+&quot;/);
+  assert.match(page, /outputs\/optimize%2Fxtbopt\.xyz&quot; \\\n.* \\\n {2}-OJ/);
 });
 
 test("what stands in a schema is text on the page, never a part of it", () => {

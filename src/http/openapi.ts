@@ -10,28 +10,32 @@ const ABOUT = `Data platform of a computational-chemistry group: molecules in, d
 
 Units stand in the names of fields (\`energy_eh\`, \`gap_ev\`) and in \`x-unit\`. Times are RFC 3339 in UTC. Lists come in pages: \`next_cursor\` is the \`cursor\` of the next one, and \`Accept: text/csv\` or \`application/x-ndjson\` gives the rows of all. What another organization owns, what is private and what does not exist look the same: 404.`;
 
-const TAGS: Record<string, string> = {
-  api: "The API itself",
-  audit: "What was done, by whom, in a chain that shows every change",
+/** Nouns in the order in which a newcomer meets them. */
+export const TAGS: Record<string, string> = {
   auth: "Signing in and out",
-  batch: "Many jobs from one request",
-  cache: "Results that answer again",
-  calculation: "Quantum chemistry with xTB",
-  docking: "Docking with AutoDock Vina",
-  event: "What happened",
-  failure: "What failed, by reason",
-  job: "Runs of a pipeline",
-  key: "API keys",
-  member: "People of the organization",
+  key: "API keys of programs",
   molecule: "Molecules, by what they are",
-  org: "Organizations",
-  pipeline: "Graphs of tasks",
-  protocol: "What makes numbers comparable",
-  receptor: "Proteins, prepared for docking",
-  role: "Roles and their permissions",
-  site: "Places to dock at",
   structure: "Coordinates",
+  calculation: "Quantum chemistry with xTB",
+  receptor: "Proteins, prepared for docking",
+  site: "Places to dock at",
+  docking: "Docking with AutoDock Vina",
+  job: "Runs of a pipeline, what happened to them and what they left",
+  batch: "Many jobs from one request",
+  failure: "What failed, by reason",
+  pipeline: "Graphs of tasks",
+  engine: "Programs that compute, and who runs them",
+  cache: "Results that answer again",
+  protocol: "What makes numbers comparable",
+  event: "What happened",
+  org: "Organizations",
+  member: "People of the organization",
+  invitation: "Who was asked to join it",
+  role: "Roles and their permissions",
+  service: "Accounts of programs",
   user: "People of the installation",
+  audit: "What was done, by whom, in a chain that shows every change",
+  api: "The API itself",
 };
 
 /** The OpenAPI 3.1 document of what may be asked and followed. Pure. */
@@ -60,7 +64,7 @@ export function openApi(operations: readonly Operation[], follows: readonly Foll
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/", description: "Where this document is served" }],
-    tags: [...tags].toSorted().map((name) => ({ name, description: TAGS[name] ?? name })),
+    tags: inOrder(tags).map((name) => ({ name, description: TAGS[name] ?? name })),
     paths,
     components: {
       securitySchemes: SECURITY_SCHEMES,
@@ -70,4 +74,10 @@ export function openApi(operations: readonly Operation[], follows: readonly Foll
       responses: problemResponses(),
     },
   };
+}
+
+/** What nobody has put in order comes last. */
+function inOrder(tags: ReadonlySet<string>): string[] {
+  const known = Object.keys(TAGS).filter((name) => tags.has(name));
+  return [...known, ...[...tags].filter((name) => !known.includes(name)).toSorted()];
 }

@@ -1,15 +1,25 @@
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
 import { test } from "node:test";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { Type } from "typebox";
+import { VALID } from "../../test/support/valid-inputs.ts";
 import { AppError, ERROR_KINDS, type ErrorKind } from "../errors.ts";
+import { OPERATIONS } from "../features.ts";
+import type { Operation } from "../operation.ts";
+import { BodyBudget, type BodyRoom, type Sender } from "./body-budget.ts";
+import { bodyLimitOf, LARGEST_BODY_BYTES, mostBytes, STRANGERS_BODY_BYTES } from "./body-limit.ts";
 import { etagOf, isKnown } from "./etag.ts";
 import { HTTP_CODES, type HttpCode, HttpError } from "./http-error.ts";
-import { shapeOf } from "./input.ts";
+import { hasBody, shapeOf } from "./input.ts";
 import { parseBody } from "./json-body.ts";
 import { formOf } from "./negotiate.ts";
+import { type Coding, codingOf, Packed } from "./packed.ts";
 import { problemOf } from "./problem.ts";
 import { pairsOf, queryInput } from "./query.ts";
+import { readBody } from "./read-body.ts";
+import { csv } from "./rows.ts";
 import { runPhases } from "./shutdown.ts";
 
 const coded = (code: string) => (error: unknown) => error instanceof HttpError && error.http_code === code;
@@ -47,6 +57,199 @@ test("every JSON document without names twice is read as JSON.parse reads it", (
       assert.deepEqual(body(text), JSON.parse(text));
     }),
   );
+});
+
+test("no text of a cell is computed by a spreadsheet, nor begins a row, whatever unseen stands before it", async () => {
+  const Rows = Type.Object({
+    items: Type.Array(Type.Object({ name: Type.String() })),
+    next_cursor: Type.Null(),
+  });
+  const texts = ["=", "+", "-", "@", "\uff1d"].flatMap((sign) =>
+    ["", " ", "\t", "\r", "\n", "\r\n", "\u00a0", "\u200b", "\0", " \t"].map(
+      (before) => `${before}${sign}1+1`,
+    ),
+  );
+  const cells = [...texts, "\tx", "\rx", "\nx", "x\n=1", "x\r=1"];
+  for (const name of cells) {
+    const rows = csv(
+      (async function* () {
+        yield { items: [{ name }] };
+      })(),
+      Rows,
+    );
+    const [, cell = ""] = /^name\r\n(.*)\r\n$/s.exec(Buffer.concat(await rows.toArray()).toString()) ?? [];
+    const [, quoted] = /^"(.*)"$/s.exec(cell) ?? [];
+    assert.match(quoted ?? cell, /^['x]/, JSON.stringify(name));
+    assert.ok(quoted !== undefined || !/[\r\n]/.test(cell), JSON.stringify(name));
+  }
+  const plain = csv(
+    (async function* () {
+      yield { items: [{ name: "CC=O" }, { name: " x" }, { name: -1.5 }] };
+    })(),
+    Rows,
+  );
+  assert.equal(Buffer.concat(await plain.toArray()).toString(), "name\r\nCC=O\r\n x\r\n-1.5\r\n");
+});
+
+test("a body limit is what an operation's input can need, and no more for what takes names alone", () => {
+  const operations = OPERATIONS as unknown as Operation[];
+  const large = operations.filter((one) => bodyLimitOf(one) > 2 ** 20 + 2 ** 16).map(({ name }) => name);
+  assert.deepEqual(large.toSorted(), [
+    "batch.add",
+    "batch.create",
+    "calculation.submit",
+    "docking.submit",
+    "molecule.add",
+    "pipeline.run",
+    "receptor.prepare",
+    "site.create",
+    "structure.add",
+  ]);
+  for (const one of operations) {
+    const limit = bodyLimitOf(one);
+    assert.ok(JSON.stringify(VALID[one.name] ?? {}).length < limit / 10, one.name);
+    assert.ok(limit <= LARGEST_BODY_BYTES && limit >= STRANGERS_BODY_BYTES, one.name);
+    assert.equal(limit === STRANGERS_BODY_BYTES, one.permission === "anyone" || !hasBody(one), one.name);
+    assert.ok(bodyLimitOf(one, 1000) === 1000);
+  }
+});
+
+test("the most bytes of a shape hold any value of it, however its JSON is written", () => {
+  const schema = Type.Object({
+    a: Type.String({ maxLength: 5 }),
+    b: Type.Array(Type.Union([Type.Number(), Type.Null()]), { maxItems: 3 }),
+    c: Type.Record(Type.String({ maxLength: 2 }), Type.Boolean(), { maxProperties: 2 }),
+    d: Type.Optional(Type.Literal("word")),
+  });
+  const escaped = (text: string) =>
+    text.replaceAll(/[^\0]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const text = (length: number) =>
+    fc.string({ unit: "grapheme", maxLength: length }).map((word) => [...word].slice(0, length).join(""));
+  fc.assert(
+    fc.property(text(5), fc.array(fc.double({ noNaN: true }), { maxLength: 3 }), text(2), (a, b, name) => {
+      const bytes =
+        JSON.stringify({ a: "", b, c: { "": true }, d: "word" }).length +
+        escaped(a).length +
+        escaped(name).length;
+      assert.ok(bytes <= mostBytes(shapeOf(schema)));
+    }),
+  );
+  assert.equal(mostBytes(shapeOf(Type.Object({ free: Type.Unknown() }))), 2 ** 20 + 10);
+  assert.equal(mostBytes(shapeOf(Type.Array(Type.String({ maxLength: 1 })))), Infinity);
+});
+
+test("of a packed page each form has its tag and its own bytes, and the asker's weights decide", async () => {
+  const page = new Packed("<p>again and again</p>".repeat(500));
+  const whole = await page.bytes("identity");
+  assert.deepEqual(brotliDecompressSync(await page.bytes("br")), whole);
+  assert.deepEqual(gunzipSync(await page.bytes("gzip")), whole);
+  assert.equal(await page.bytes("br"), await page.bytes("br"), "packed once");
+  assert.equal(new Set((["br", "gzip", "identity"] as const).map((coding) => page.etag(coding))).size, 3);
+  const cases: [string | undefined, Coding][] = [
+    [undefined, "identity"],
+    ["", "identity"],
+    ["gzip, deflate, br", "br"],
+    ["gzip;q=1.0, br;q=0", "gzip"],
+    ["X-GZIP", "gzip"],
+    ["*", "br"],
+    ["*;q=0", "identity"],
+    ["deflate", "identity"],
+    ["br;q=nonsense", "identity"],
+    ["identity, br;q=0.1", "identity"],
+    ["br;q=0.2, gzip;q=0.8", "gzip"],
+    ["br;q=0.5, gzip;q=0.5", "br"],
+    ["gzip;q=0.1", "gzip"],
+    ["br;q=0.5, *;q=0.8", "gzip"],
+    ["identity;q=0, br;q=0.1", "br"],
+    ["br;q=0, gzip;q=0", "identity"],
+  ];
+  for (const [accept, coding] of cases) assert.equal(codingOf(accept), coding, accept);
+});
+
+/** Room for a body of somebody that has taken so many bytes. */
+function took(bodies: BodyBudget, sender: Sender, bytes: number): BodyRoom {
+  const room = bodies.open(sender);
+  room.take(bytes);
+  return room;
+}
+
+const of = (user_id: string, org_id: string | null = null) => ({ user_id, org_id });
+
+test("bodies have room as they arrive, a person a quarter, an organization half, and give it back once", () => {
+  const bodies = new BodyBudget({ large: 1_000_000, small: 200_000 });
+  const unread = Array.from({ length: 1000 }, () => bodies.open(of("eve", "theirs")));
+  const first = took(bodies, of("ann", "ours"), 100_000);
+  first.take(100_000);
+  assert.throws(() => took(bodies, of("ann", "ours"), 100_000), coded("too_many_bodies"));
+  const second = took(bodies, of("bob", "ours"), 250_000);
+  assert.throws(
+    () => took(bodies, of("cy", "ours"), 100_000),
+    coded("too_many_bodies"),
+    "their organization",
+  );
+  const others = took(bodies, of("dan", "others"), 250_000);
+  took(bodies, of("fay", "others"), 250_000);
+  assert.throws(() => took(bodies, of("guy"), 100_000), coded("busy"));
+  took(bodies, of("cy", "ours"), 50_000);
+  assert.throws(() => took(bodies, of("cy", "ours"), 1), coded("too_many_bodies"));
+  for (const room of [first, first, second, others, ...unread]) room[Symbol.dispose]();
+  first.take(1_000_000);
+  assert.equal(bodies.taken, 300_000);
+});
+
+test("a body is small until it is larger, and what is larger than a share goes alone", () => {
+  const bodies = new BodyBudget({ large: 400_000, small: 260_000 });
+  const grows = bodies.open(of("ann", "ours"));
+  for (let n = 0; n < 6; n++) grows.take(50_000);
+  assert.throws(() => took(bodies, of("ann", "ours"), 100_000), coded("too_many_bodies"));
+  took(bodies, of("ann", "ours"), 60_000);
+  assert.throws(() => took(bodies, of("bob"), 101_000), coded("busy"));
+  grows[Symbol.dispose]();
+  assert.equal(bodies.taken, 60_000);
+});
+
+test("strangers have room of their own, an eighth of it from one network, and take none from who is signed in", () => {
+  const bodies = new BodyBudget({ small: 20_000, strangers: 80_000 });
+  const [first] = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => took(bodies, { network: `192.0.2.${n}` }, 10_000));
+  assert.throws(() => took(bodies, { network: "192.0.2.1" }, 1), coded("too_many_bodies"));
+  assert.throws(() => took(bodies, { network: "192.0.2.9" }, 1), coded("busy"));
+  took(bodies, of("192.0.2.1"), 10_000);
+  first?.[Symbol.dispose]();
+  assert.equal(bodies.taken, 80_000);
+  took(bodies, { network: "192.0.2.9" }, 10_000);
+});
+
+test("a body that brings too little in a while is cut, and one that comes slowly enough is whole", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const reading = (most = 1000) => {
+    const body = new PassThrough();
+    const taken: number[] = [];
+    const pace = { bytes: 10, ms: 5000 };
+    const take = (bytes: number) => void taken.push(bytes);
+    const whole = readBody(body, { most, length: undefined, pace, take });
+    whole.catch(() => {});
+    const bring = (bytes: number) => {
+      body.emit("data", Buffer.alloc(bytes, "x"));
+      t.mock.timers.tick(5000);
+    };
+    return { body, whole, bring, taken };
+  };
+  const slow = reading();
+  for (const bytes of [0, 10, 10, 9]) slow.bring(bytes);
+  await assert.rejects(slow.whole, coded("request_too_slow"));
+  assert.equal(slow.body.listenerCount("data"), 0);
+  const fine = reading();
+  for (const bytes of [0, 10, 600]) fine.bring(bytes);
+  fine.body.end();
+  assert.equal((await fine.whole).toString(), "x".repeat(610));
+  assert.deepEqual(fine.taken, [0, 10, 600]);
+  const large = reading(15);
+  for (const bytes of [10, 10]) large.bring(bytes);
+  await assert.rejects(large.whole, coded("body_too_large"));
+  assert.deepEqual(large.taken, [10]);
+  const left = reading();
+  left.body.destroy();
+  await assert.rejects(left.whole, coded("asker_left"));
 });
 
 test("text of a query becomes what its schema wants, and what it can't be stays for the validator", () => {
@@ -164,4 +367,20 @@ test("leaving goes through all phases, also past one that fails and one that han
     ],
   );
   assert.deepEqual([done, failures.length], [["ends"], 1]);
+});
+
+test("of names that somebody sent no more than 100 characters are said back, whole characters of them", () => {
+  const name = "é😀".repeat(20_000);
+  const fields = [
+    { path: `/records/0/${name}`, rule: `"${name}" is no field here` },
+    { rule: "short enough" },
+  ];
+  const { body } = problemOf(new AppError("bad_input", `no such thing: ${name} or another`, { fields }), "r");
+  const text = JSON.stringify(body);
+  assert.ok(text.length < 800 && text.isWellFormed() && !/\\ud[89a-f]/i.test(text), text.slice(0, 1000));
+  assert.match(body.detail, /^no such thing: \S{100} or another$/);
+  assert.match(body.fields?.[0]?.path ?? "", /^\/records\/0\/.{99}…$/);
+  assert.deepEqual(body.fields?.[1], fields[1]);
+  const words = problemOf(new AppError("bad_input", "a b ".repeat(30_000)), "r");
+  assert.equal(words.body.detail.length, 2000);
 });

@@ -55,12 +55,38 @@ export function problemOf(thrown: unknown, requestId: string): ProblemAnswer {
     type: `/docs/errors#${error.kind}`,
     title: error instanceof HttpError ? HTTP_CODES[error.http_code].title : TITLES[error.kind],
     status,
-    detail: detailOf(error),
+    detail: short(detailOf(error)),
     code: error instanceof HttpError ? error.http_code : error.code,
     request_id: requestId,
-    ...(error.fields.length === 0 ? {} : { fields: error.fields }),
+    ...(error.fields.length === 0 ? {} : { fields: error.fields.map(shortField) }),
   };
   return { status, headers: headersOf(error, status), body };
+}
+
+/** Longest word, path and text that is said back: what somebody sends is not to come back twice as long. */
+const WORD = 100;
+const PATH = 500;
+const TEXT = 2000;
+
+function shortField(field: FieldError): FieldError {
+  const { path, rule } = field;
+  const said = path
+    ?.split("/")
+    .map((name) => cut(name, WORD))
+    .join("/");
+  return { ...field, ...(said === undefined ? {} : { path: cut(said, PATH) }), rule: short(rule) };
+}
+
+/** A text whose words are cut: the names in it are others'. */
+function short(text: string): string {
+  return cut(
+    text.replace(/\S{101,}/g, (word) => cut(word, WORD)),
+    TEXT,
+  );
+}
+
+function cut(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
 }
 
 function detailOf(error: AppError): string {

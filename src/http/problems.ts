@@ -3,30 +3,42 @@ import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { newId } from "../ids.ts";
 import type { Logger } from "../log.ts";
-import { fromFramework, fromSocket } from "./framework-errors.ts";
+import { optionalAskerOf } from "./asker.ts";
+import { fromFramework, fromSocket, unknownRoute } from "./framework-errors.ts";
 import { ALWAYS, setHeaders } from "./headers.ts";
 import { HttpError } from "./http-error.ts";
 import { PROBLEM_TYPE, problemOf } from "./problem.ts";
 
 /** Every error becomes a problem, whoever threw it; what is ours is logged with all that is known of it. */
 function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): void {
-  const error = fromFramework(thrown);
+  const error = fromFramework(thrown, request.raw.destroyed && !request.raw.complete);
   const { status, headers, body } = problemOf(error, request.id);
+  if (status === 401) headers["www-authenticate"] = challengeOf(request);
   if (status >= 500) {
     const { operation } = request.routeOptions.config as { operation?: string };
-    log.error({ request_id: request.id, operation, err: error }, "a request failed");
+    const of = { request_id: request.id, operation };
+    // What is refused under load is said for each request: in one line, and nothing of ours is broken.
+    if (error instanceof HttpError)
+      log.warn({ ...of, code: error.http_code, why: error.message }, "a request was refused");
+    else log.error({ ...of, err: error }, "a request failed");
   }
   // What was said of an answer that there is not.
   for (const name of ["etag", "link", "vary", "idempotency-replayed"]) reply.removeHeader(name);
   void reply.code(status).headers(headers).type(PROBLEM_TYPE).send(JSON.stringify(body));
 }
 
+/** RFC 6750: who sent a token that is not believed is told that it is the token; who sent none, what to send. */
+function challengeOf(request: FastifyRequest): string {
+  const { authorization = "", "x-api-key": key } = request.headers;
+  const isRefused =
+    optionalAskerOf(request) === undefined && (key !== undefined || /^bearer /i.test(authorization));
+  return isRefused ? 'Bearer error="invalid_token"' : "Bearer";
+}
+
 export function addProblems(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, log));
-  app.setNotFoundHandler((request, reply) => {
-    const error = new HttpError("unknown_route", "nothing is at this path: GET /v1 lists what is");
-    sendProblem(error, request, reply, log);
-  });
+  // Refused before (`refuseUnknownPaths`); without a handler of ours no hook would see it.
+  app.setNotFoundHandler((request, reply) => sendProblem(unknownRoute(), request, reply, log));
 }
 
 /** Before there is a request: the address can't be read at all. */

@@ -1,4 +1,5 @@
 import { type Html, html, prose } from "./html.ts";
+import { exampleOf } from "./openapi-schema.ts";
 import type {
   Content,
   OpenApiDocument,
@@ -11,6 +12,11 @@ import type {
 import { fieldRows, fieldTable, rowOf } from "./reference-fields.ts";
 
 type Components = OpenApiDocument["components"];
+
+/** A path that may be broken before each of its parts. */
+export function pathText(path: string): (string | Html)[] {
+  return path.split("/").map((part, index) => (index === 0 ? part : html`<wbr>/${part}`));
+}
 
 /** One operation, as a reader meets it. */
 export function operationArticle(
@@ -26,14 +32,14 @@ export function operationArticle(
   const body = object.requestBody?.content["application/json"];
   return html`<article id="${operationId}">
 <h3><a class="anchor" href="#${operationId}">${operationId}</a></h3>
-<p class="call"><span class="method ${method}">${method.toUpperCase()}</span> <code>${path.split("/").map((part, index) => (index === 0 ? part : html`<wbr>/${part}`))}</code></p>
+<p class="call"><span class="method ${method}">${method.toUpperCase()}</span> <code>${pathText(path)}</code></p>
 <p>${prose(summary)}.</p>
 ${description !== undefined && html`<p>${prose(description)}</p>`}
 <p class="who">${whoText(object)}</p>
 ${fieldTable("In the address", inUrl.map(parameterRow))}
 ${body !== undefined && fieldTable("In the body", fieldRows(resolved(body.schema, components)))}
-${body?.example !== undefined && curl(path, method, body.example)}
 ${fieldTable("Headers", headers.map(parameterRow))}
+${curl({ path, method, object, inUrl, example: body?.example })}
 ${Object.entries(object.responses).map(([status, response]) => answerOf(status, response, components))}
 ${errorsOf(object)}
 </article>
@@ -95,10 +101,42 @@ function errorsOf(object: OperationObject): Html {
 `;
 }
 
+type Call = {
+  path: string;
+  method: string;
+  object: OperationObject;
+  inUrl: Parameter[];
+  example: unknown;
+};
+
 /** A line that can be pasted into a terminal. */
-function curl(path: string, method: string, example: unknown): Html {
-  const words = `curl -X ${method.toUpperCase()} "$ALIQUOT_URL${path}" \\
-  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
-  -d '${JSON.stringify(example)}'`;
-  return html`<pre>${words}</pre>`;
+function curl({ path, method, object, inUrl, example }: Call): Html {
+  const words = [`"$ALIQUOT_URL${filled(path, inUrl)}"`];
+  if (object.security.length > 0) words.push('-H "Authorization: Bearer $TOKEN"');
+  const [type = ""] = Object.keys(typesOf(object));
+  if (type === "text/event-stream") words.push("-N");
+  if (type === "application/octet-stream") words.push("-OJ");
+  if (example !== undefined) words.push(`--json '${JSON.stringify(example).replaceAll("'", "'\\''")}'`);
+  else if (method !== "get") words.push(`-X ${method.toUpperCase()}`);
+  // A PATCH with a body is none that curl would guess.
+  if (example !== undefined && method !== "post") words.push(`-X ${method.toUpperCase()}`);
+  return html`<pre>curl ${words.join(" \\\n  ")}</pre>`;
+}
+
+/** The path with what its fields have for an example, and the query with what must be given. */
+function filled(path: string, inUrl: Parameter[]): string {
+  const exampleText = (one: Parameter) => encodeURIComponent(String(exampleOf(one.schema)));
+  const asked = inUrl.filter((one) => one.in === "query" && one.required === true);
+  const query = asked.map((one) => `${one.name}=${exampleText(one)}`).join("&");
+  const names = new Map(inUrl.map((one) => [one.name, one]));
+  const whole = path.replace(/\{(\w+)\}/g, (braces, name: string) => {
+    const one = names.get(name);
+    return one === undefined ? braces : exampleText(one);
+  });
+  return query === "" ? whole : `${whole}?${query}`;
+}
+
+function typesOf(object: OperationObject): Content {
+  const good = Object.entries(object.responses).find(([status]) => status < "300")?.[1];
+  return good === undefined || "$ref" in good ? {} : (good.content ?? {});
 }

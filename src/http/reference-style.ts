@@ -17,7 +17,11 @@ header nav { margin-left: auto; display: flex; gap: 1rem; } .version { color: va
   padding: 1rem 1.25rem; border-right: 1px solid var(--line); font-size: .9rem; }
 .contents h2 { margin: .9rem 0 .1rem; font-size: .8rem; text-transform: uppercase; letter-spacing: .05em; }
 .contents h2 a { color: var(--soft); } .contents ul { margin: 0; padding: 0; list-style: none; }
-.contents details { display: none; }
+.steps { display: flex; flex-wrap: wrap; gap: .2rem 2rem; margin: .25rem 0; padding-left: 1.2rem; }
+.overview details { border-bottom: 1px solid var(--line); } .overview summary { padding: .3rem 0; color: var(--ink); }
+.overview summary b { display: inline-block; min-width: 6.5rem; color: var(--accent); } .overview small { float: right; }
+.overview summary span, .overview li span:last-child { color: var(--soft); font-size: .9rem; }
+.overview ul { margin: 0 0 .6rem; padding: 0 0 0 1.1rem; list-style: none; } .overview li { padding: .15rem 0; overflow-wrap: anywhere; }
 main { padding: 1rem 2rem 6rem; min-width: 0; } main.alone { max-width: 60rem; margin: 0 auto; }
 main h2 { margin: 2.5rem 0 .25rem; font-size: 1.5rem; } .about { max-width: 46rem; }
 article { margin: 1.5rem 0; padding: 1rem 1.25rem; border: 1px solid var(--line); border-radius: .6rem; }
@@ -38,8 +42,7 @@ tr:target td { background: var(--shade); } td:first-child { min-width: 13rem; } 
 td b { color: var(--delete); } small { color: var(--soft); } summary { cursor: pointer; color: var(--accent); }
 @media (max-width: 52rem) {
   header { position: static; } header nav { margin-left: 0; }
-  .columns { display: block; } .contents { position: static; max-height: none; border-right: 0; border-bottom: 1px solid var(--line); }
-  .contents .list { display: none; } .contents details { display: block; } .contents li { padding: .3rem 0; }
+  .columns { display: block; } .contents { display: none; } .overview summary, .overview li { padding: .45rem 0; }
   main { padding: .5rem 1rem 4rem; } article { padding: .8rem .9rem; }
   table, thead, tbody, tr, td { display: block; } thead { display: none; }
   tr { padding: .5rem 0; border-bottom: 1px solid var(--line); } td { padding: 0; border: 0; } td:first-child { min-width: 0; } td:empty { display: none; } .type { max-width: none; }

@@ -1,14 +1,13 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from "fastify";
 import { CIRCUMSTANCES, PERMISSIONS } from "../access/permissions.ts";
 import type { Follow, Operation } from "../operation.ts";
 import { type Answering, answer } from "./answer.ts";
 import { admit, type PrincipalOf } from "./asker.ts";
+import { bodyLimitOf } from "./body-limit.ts";
+import { unknownRoute } from "./framework-errors.ts";
 import { HttpError } from "./http-error.ts";
 import { BASE } from "./index-document.ts";
 import { type Streaming, stream } from "./streams.ts";
-
-/** Who has no account sends names and tokens, no molecules. */
-const SMALL_BODY_BYTES = 64 * 1024;
 
 export type Routing = Answering & Streaming & { principalOf: PrincipalOf; body_bytes: number };
 
@@ -30,8 +29,8 @@ export function addRoutes(
     assertPermission(operation);
     app.route({
       method: methodsOf(operation.http.method),
-      url: routeOf(operation.http.path),
-      bodyLimit: operation.permission === "anyone" ? SMALL_BODY_BYTES : routing.body_bytes,
+      url: operation.file === true ? fileRouteOf(operation.http.path) : routeOf(operation.http.path),
+      bodyLimit: bodyLimitOf(operation, routing.body_bytes),
       config: { operation: operation.name },
       onRequest: admitting(operation),
       handler: (request, reply) => answer(routing, operation, request, reply),
@@ -65,6 +64,11 @@ export function routeOf(path: string): string {
   return `${BASE}${path.replace(/\{([a-z_]+)\}/g, ":$1")}`;
 }
 
+/** A file's name at the end of a path may have slashes in it, and not everybody writes %2F. */
+function fileRouteOf(path: string): string {
+  return routeOf(path).replace(/:[a-z_]+$/, "*");
+}
+
 /** Remembers what may be done with each path, so that the rest can be refused in order. */
 export function noteMethods(app: FastifyInstance): Allowed {
   const allowed: Allowed = new Map();
@@ -76,20 +80,55 @@ export function noteMethods(app: FastifyInstance): Allowed {
   return allowed;
 }
 
-/** OPTIONS is answered with Allow, and every other method with 405 and Allow, before a body is read. */
-export function refuseOtherMethods(app: FastifyInstance, allowed: Allowed): void {
+/** What is at no path is counted (`count`) and refused before a body is read. */
+export function refuseUnknownPaths(app: FastifyInstance, count: onRequestAsyncHookHandler): void {
+  app.addHook("onRequest", async function refuse(request, reply) {
+    if (!request.is404) return;
+    leaveUnread(request, reply);
+    await count.call(this, request, reply);
+    throw unknownRoute();
+  });
+}
+
+/** A body that nobody reads: the connection ends with the answer, or the rest of it would be waited for. */
+function leaveUnread(request: FastifyRequest, reply: FastifyReply): void {
+  if (hasBytes(request)) reply.header("connection", "close");
+}
+
+/** Whether a request says that it has a body. */
+export function hasBytes({ headers }: FastifyRequest): boolean {
+  const { "transfer-encoding": coding, "content-length": length = "0" } = headers;
+  return coding !== undefined || Number(length) > 0;
+}
+
+/** Where programs and watchmen begin: asked however often. */
+const FREE: readonly string[] = [BASE, "/healthz", "/readyz"];
+
+/** OPTIONS is answered with Allow, every other method with 405 and Allow: counted (`count`), before a body is read. */
+export function refuseOtherMethods(
+  app: FastifyInstance,
+  allowed: Allowed,
+  count: onRequestAsyncHookHandler,
+): void {
   for (const [url, methods] of [...allowed]) {
     const allow = [...methods, "OPTIONS"].toSorted().join(", ");
     app.route({
       method: "OPTIONS",
       url,
-      handler: (_request, reply) => reply.code(204).header("allow", allow).send(),
+      onRequest: async function refuse(request, reply) {
+        leaveUnread(request, reply);
+        if (!FREE.includes(url)) await count.call(this, request, reply);
+        return reply.code(204).header("allow", allow).send();
+      },
+      handler: () => {},
     });
     app.route({
       method: app.supportedMethods.filter((method) => !methods.has(method) && method !== "OPTIONS"),
       url,
-      onRequest: async ({ method }) => {
-        throw new HttpError("method_not_allowed", `${method} is nothing here: ${allow} are`, {
+      onRequest: async function refuse(request, reply) {
+        leaveUnread(request, reply);
+        if (!FREE.includes(url)) await count.call(this, request, reply);
+        throw new HttpError("method_not_allowed", `${request.method} is nothing here: ${allow} are`, {
           headers: { allow },
         });
       },

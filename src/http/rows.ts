@@ -37,6 +37,9 @@ export function ndjson(pages: AsyncIterable<Page>): Readable {
   );
 }
 
+/** What a spreadsheet computes once it has left out what nobody sees; at the very beginning the writer knows it. */
+const HIDDEN_FORMULA = /^[\s\p{C}]+[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]|^[\t\r\n\0]/u;
+
 /**
  * Rows as CSV (RFC 4180) with a head line: the columns of the schema, else those of the first page. What is no plain
  * value is JSON; text that a spreadsheet would compute is made harmless.
@@ -52,7 +55,13 @@ export function csv(pages: AsyncIterable<Page>, output: TSchema): Readable {
         yield stringify(begins ? [columns, ...rows] : rows, {
           escape_formulas: true,
           record_delimiter: "windows",
-          cast: { object: (value) => JSON.stringify(value), boolean: (value) => String(value) },
+          // Readers end a row at either half of the delimiter, and the rest would be a row of its own.
+          quoted_match: /[\r\n]/,
+          cast: {
+            object: (value) => JSON.stringify(value),
+            boolean: (value) => String(value),
+            string: (value) => (HIDDEN_FORMULA.test(value) ? `'${value}` : value),
+          },
         });
       }
     })(),

@@ -96,15 +96,18 @@ test("without a token every operation that is not for anyone answers 401, and a 
 
 test("each path says what may be done with it, and refuses the rest before it asks who asks", async () => {
   const paths = new Set(operations.map(({ http }) => http.path));
-  for (const path of paths) {
+  for (const [n, path] of [...paths].entries()) {
     const url = `/v1${path.replace(/\{\w+\}/g, "x")}`;
     const methods = operations.filter(({ http }) => http.path === path).map(({ http }) => http.method);
     const allow = [...methods, "OPTIONS", ...(methods.includes("GET") ? ["HEAD"] : [])].toSorted().join(", ");
-    const options = await app.inject({ method: "OPTIONS", url });
+    // What asks of so many paths is more than an address may.
+    const remoteAddress = `10.4.0.${n}`;
+    const options = await app.inject({ method: "OPTIONS", url, remoteAddress });
     assert.deepEqual([options.statusCode, options.headers["allow"], options.body], [204, allow, ""], url);
     const put = await app.inject({
       method: "PUT",
       url,
+      remoteAddress,
       payload: "x",
       headers: { "content-type": "text/plain" },
     });
@@ -218,6 +221,7 @@ test("what is wrong with a request is a problem that says what, and nothing is d
       413,
       "body_too_large",
     ],
+    [{ method: "POST", url: "/nothing", payload: { x: "y".repeat(70_000) } }, 404, "unknown_route"],
     // Who may not ask is told so before the body is read.
     [
       { method: "POST", url: "/v1/molecules", payload: { x: "y".repeat(200_000) }, as: null },
@@ -266,6 +270,10 @@ test("what is wrong with a request is a problem that says what, and nothing is d
     "stopping",
     "took_too_long",
     "too_many_streams",
+    "too_many_exports",
+    "too_many_bodies",
+    "unknown_coding",
+    "busy",
   ];
   const codes = Object.keys(HTTP_CODES).filter((code) => !seen.has(code) && !elsewhere.includes(code));
   assert.deepEqual(codes, ["no_organization"]);
@@ -326,13 +334,14 @@ test("the index names every operation and stream with its place, and the probes 
     operations: Record<string, unknown>;
     follows: object;
   }>();
-  for (const { name, http, permission, repeats } of operations)
+  for (const { name, http, permission, repeats, file } of operations)
     assert.deepEqual(index.operations[name], {
       method: http.method,
       path: http.path,
       permission,
       ...(http.reads === true ? { reads: true } : {}),
       ...(repeats === false ? { repeats: false } : {}),
+      ...(file === true ? { file } : {}),
     });
   assert.deepEqual(
     Object.keys(index.follows),

@@ -1,25 +1,35 @@
 import { isIP } from "node:net";
-import { type FastifyInstance, type FastifyRequest, fastify } from "fastify";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { principalOf } from "../access/authenticate.ts";
+import { NOBODY } from "../access/principal.ts";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { FOLLOWS, OPERATIONS } from "../features.ts";
+import { networkOf } from "../limits/taker.ts";
 import type { Follow, Operation } from "../operation.ts";
-import { optionalAskerOf } from "./asker.ts";
-import { mediaType } from "./framework-errors.ts";
+import { countAsker, optionalAskerOf } from "./asker.ts";
+import { BodyBudget, type BodyRoom, type Sender } from "./body-budget.ts";
+import { LARGEST_BODY_BYTES, STRANGERS_BODY_BYTES } from "./body-limit.ts";
+import { assertCoding, contentCoding, mediaType } from "./framework-errors.ts";
 import { requestIdOf, setHeaders } from "./headers.ts";
 import { parseBody } from "./json-body.ts";
 import { Life } from "./life.ts";
 import { addPages } from "./pages.ts";
 import { addProbes } from "./probes.ts";
 import { addProblems, answerSocket, sendFrameworkProblem } from "./problems.ts";
-import { addRoutes, noteMethods, refuseOtherMethods } from "./routes.ts";
+import { PACE, type Pace, readBody } from "./read-body.ts";
+import { addRoutes, hasBytes, noteMethods, refuseOtherMethods, refuseUnknownPaths } from "./routes.ts";
+import { assertHere, whenClosed } from "./within.ts";
 
 export type ServerOptions = {
   /** What the server has in its hands, for who wants to stop it in order. */
   life?: Life;
-  /** The largest body that is taken; a receptor in base64 is the largest thing there is to say. */
+  /** The largest body that is taken of any operation. */
   body_bytes?: number;
+  /** How many bytes of bodies may be under way at once. */
+  bodies?: BodyBudget;
+  /** How fast they have to come. */
+  pace?: Pace;
   /** How long the bytes of a request may take to arrive. */
   arrive_ms?: number;
   /** How long a connection may be silent while it is answered. */
@@ -29,7 +39,6 @@ export type ServerOptions = {
   follows?: readonly Follow[];
 };
 
-const BODY_BYTES = 32 * 1024 * 1024;
 /** Address and all headers: longer questions go in a body. */
 const HEADER_BYTES = 16 * 1024;
 /** Longer than proxies keep a connection (a minute), so that they and not we end it. */
@@ -50,7 +59,8 @@ export async function buildServer(context: Context, options: ServerOptions = {})
   const follows = options.follows ?? FOLLOWS;
   const app = fastify({
     logger: false,
-    bodyLimit: options.body_bytes ?? BODY_BYTES,
+    // Each route has its own; this is of those that have no body.
+    bodyLimit: STRANGERS_BODY_BYTES,
     exposeHeadRoutes: false,
     // What comes while we leave is answered: `stop` sees to it that it ends.
     return503OnClosing: false,
@@ -70,15 +80,20 @@ export async function buildServer(context: Context, options: ServerOptions = {})
     frameworkErrors: (error, request, reply) => sendFrameworkProblem(error, request, reply, log),
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    "application/json",
-    { parseAs: "buffer" },
-    async (request: FastifyRequest, body: Buffer) => {
-      const charset = /charset\s*=\s*"?([^";\s]*)/i.exec(request.headers["content-type"] ?? "")?.[1];
-      if (charset !== undefined && !/^utf-?8$/i.test(charset)) throw mediaType();
-      return parseBody(body);
-    },
-  );
+  const bodies = options.bodies ?? new BodyBudget();
+  app.addContentTypeParser("application/json", async (request: FastifyRequest) => {
+    const { "content-type": type = "", "content-encoding": coding = "identity" } = request.headers;
+    const charset = /charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1];
+    if (charset !== undefined && !/^utf-?8$/i.test(charset)) throw mediaType();
+    if (coding.toLowerCase() !== "identity") throw contentCoding();
+    const bytes = await readBody(request.raw, {
+      most: request.routeOptions.bodyLimit,
+      length: request.headers["content-length"],
+      pace: options.pace ?? PACE,
+      take: (more) => ROOMS.get(request)?.take(more),
+    });
+    return parseBody(bytes);
+  });
   addProblems(app, log);
   const allowed = noteMethods(app);
   app.addHook("onRequest", async (request, reply) => {
@@ -102,21 +117,42 @@ export async function buildServer(context: Context, options: ServerOptions = {})
       if (url === "/healthz" || url === "/readyz") log.debug(fields, "request");
       else log.info(fields, "request");
     });
+    assertCoding(request);
   });
+  // After it is known who asks, and before the first byte of a body is read.
+  app.addHook("preParsing", async (request, reply) => {
+    if (hasBytes(request)) {
+      const room = bodies.open(senderOf(request));
+      ROOMS.set(request, room);
+      whenClosed(reply, () => room[Symbol.dispose]());
+    }
+    assertHere(reply);
+  });
+  const countNobody = (request: FastifyRequest, reply: FastifyReply) =>
+    countAsker(context, NOBODY, request, reply);
+  refuseUnknownPaths(app, countNobody);
   addProbes(app, context, life);
-  addPages(app, operations, follows);
+  addPages(app, operations, follows, countNobody);
   const routing = {
     services: context,
     timeout_seconds,
     life,
     principalOf,
-    body_bytes: options.body_bytes ?? BODY_BYTES,
+    body_bytes: options.body_bytes ?? LARGEST_BODY_BYTES,
     ...(options.beat_ms === undefined ? {} : { beat_ms: options.beat_ms }),
   };
   addRoutes(app, routing, operations, follows);
-  refuseOtherMethods(app, allowed);
+  refuseOtherMethods(app, allowed, countNobody);
   await app.ready();
   return app;
+}
+
+/** What the body of a request has taken, until it is answered. */
+const ROOMS = new WeakMap<FastifyRequest, BodyRoom>();
+
+function senderOf(request: FastifyRequest): Sender {
+  const { via, user_id, org_id } = optionalAskerOf(request)?.principal ?? NOBODY;
+  return via === "nobody" ? { network: networkOf(request.ip) } : { user_id, org_id };
 }
 
 /** Addresses and networks (10.0.0.0/8). Throws AppError usage: a proxy that is misspelled must not be believed by accident. */

@@ -12,6 +12,12 @@ export type Shape = {
   const?: unknown;
   enum?: unknown[];
   maximum?: number;
+  maxLength?: number;
+  maxItems?: number;
+  maxProperties?: number;
+  propertyNames?: Shape;
+  pattern?: string;
+  format?: string;
 };
 
 /** Fields of an object, whatever it is put together from; the first to name one says what it is. */

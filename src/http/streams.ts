@@ -1,5 +1,4 @@
 import { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Follow } from "../operation.ts";
 import { performFollow } from "../perform.ts";
@@ -10,16 +9,13 @@ import { HttpError } from "./http-error.ts";
 import { inputOf } from "./input.ts";
 import type { Life } from "./life.ts";
 import { FORMS, formOf } from "./negotiate.ts";
-import { leftSignal } from "./within.ts";
+import { leftSignal, whenClosed, within } from "./within.ts";
 
-/** So long a stream waits for its first look: what is refused there is a problem with a status, not an event. */
-const FIRST_LOOK_MS = 1000;
-
-export type Streaming = { services: Services; life: Life; beat_ms?: number };
+export type Streaming = { services: Services; life: Life; timeout_seconds: number; beat_ms?: number };
 
 /** Follows something for a request, as server-sent events. */
 export async function stream(
-  { services, life, beat_ms }: Streaming,
+  { services, life, timeout_seconds, beat_ms }: Streaming,
   followed: Follow,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -29,13 +25,21 @@ export async function stream(
   const input = inputOf(followed, request);
   const after = lastEventId(request);
   if (principal.org_id === null) throw noOrganization();
-  const place = life.openStream(principal.user_id);
-  // Before anything is waited for: who leaves during the first look closes only once.
-  reply.raw.once("close", () => place[Symbol.dispose]());
+  const place = life.openStream(principal.user_id, principal.org_id);
+  whenClosed(reply, () => place[Symbol.dispose]());
   try {
     const signal = AbortSignal.any([leftSignal(reply), place.signal]);
-    const how = { signal, again, ...(after === undefined ? {} : { after }) };
-    const begun = await begin(performFollow(services, followed, principal, input, how), signal);
+    signal.throwIfAborted();
+    const looked = Promise.withResolvers<void>();
+    const how = { signal, again, looked: looked.resolve, ...(after === undefined ? {} : { after }) };
+    const begun = begin(performFollow(services, followed, principal, input, how));
+    // What is refused at the first look is a problem with a status; later it would be an event.
+    await within(timeout_seconds, signal, () => Promise.race([begun.first, looked.promise])).catch(
+      (error) => {
+        void begun.events.return?.()?.catch(() => {});
+        throw error;
+      },
+    );
     reply.type(`${FORMS.events}; charset=utf-8`).header("x-accel-buffering", "no");
     if (request.method === "HEAD") {
       void begun.events.return?.()?.catch(() => {});
@@ -57,14 +61,12 @@ export async function stream(
   }
 }
 
-/** Throws what the first look throws, where it throws soon. */
-async function begin(
-  iterable: AsyncIterable<Awaited<Begun["first"]>["value"]>,
-  signal: AbortSignal,
-): Promise<Begun> {
+/** Asks for the first event: the first look begins. */
+function begin(iterable: AsyncIterable<Awaited<Begun["first"]>["value"]>): Begun {
   const events = iterable[Symbol.asyncIterator]();
   const first = events.next();
-  await Promise.race([first, sleep(FIRST_LOOK_MS, undefined, { signal }).catch(() => {})]);
+  // Who waits for it hears of it; where nobody does any more, nobody needs to.
+  first.catch(() => {});
   return { events, first };
 }
 

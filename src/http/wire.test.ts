@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { Agent, type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Type } from "typebox";
@@ -13,7 +10,6 @@ import { makeOrg, openTestContext, person } from "../../test/support/context.ts"
 import { submitScript } from "../../test/support/engine.ts";
 import { databaseUrl } from "../../test/support/server.ts";
 import { startWorker, until, within } from "../../test/support/worker.ts";
-import { hashPassword } from "../access/passwords.ts";
 import { parseConfig } from "../config.ts";
 import { type Context, openContext } from "../context.ts";
 import { AppError } from "../errors.ts";
@@ -107,11 +103,16 @@ const counts = follow({
   http: { method: "GET", path: "/test/{way}/stream" },
   input: Type.Object({ way: Type.String() }),
   told_as: Type.Object({ n: Type.Integer() }),
-  async *run({ after: known, signal }, { way }): AsyncGenerator<Followed<{ n: number }>> {
+  async *run({ after: known, signal, looked }, { way }): AsyncGenerator<Followed<{ n: number }>> {
     told.after = known;
     if (way === "slow")
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-    if (way === "absent") throw new AppError("not_found", "no such thing");
+    if (way === "late") await sleep(1100);
+    if (way === "quiet") {
+      looked();
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    }
+    if (way === "absent" || way === "late") throw new AppError("not_found", "no such thing");
     for (let n = Number(known ?? 0) + 1; n <= 2; n++) yield { id: String(n), event: "number", data: { n } };
     if (way === "breaks") throw new AppError("unavailable", "at 10.0.0.7");
     if (way === "stays") {
@@ -229,6 +230,42 @@ test("what somebody asked who has left is taken back too", async () => {
   assert.deepEqual([await kept("after"), await kept("left")], [1, 0]);
 });
 
+test("of rows and files so many are sent at once, and their places are given back however they end", async () => {
+  const life = new Life({}, { person: 2, organization: 3, process: 3 });
+  const app = await buildServer(patient(60), { operations, life });
+  after(() => app.close());
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  const viewer = await signIn(context, app, await person(context, org, "viewer"));
+  const export_ = async (as: string, path = "/v1/test/endless", accept = "application/x-ndjson") => {
+    const cut = new AbortController();
+    const asked = { headers: { authorization: `Bearer ${as}`, accept }, signal: cut.signal };
+    return { cut, answer: await fetch(url + path, asked) };
+  };
+  const refused = async (as: string) => {
+    const { answer } = await export_(as);
+    assert.equal(answer.headers.get("retry-after"), "2");
+    return [answer.status, ((await answer.json()) as Problem).code];
+  };
+  const mine = [await export_(token), await export_(token, undefined, "text/csv")];
+  assert.deepEqual(await refused(token), [429, "too_many_exports"]);
+  const page = await export_(token, "/v1/jobs", "application/json");
+  assert.equal(page.answer.status, 200, "a page of JSON is no export");
+  const theirs = await export_(viewer);
+  assert.deepEqual(await refused(viewer), [429, "too_many_exports"]);
+  assert.equal(life.exports, 3);
+  for (const { cut } of [...mine, theirs]) cut.abort();
+  await until("the places are free", async () => life.exports === 0);
+  const broken = await export_(token, "/v1/jobs?cursor=made-up");
+  assert.equal(broken.answer.status, 422);
+  await broken.answer.text();
+  const whole = await export_(token, "/v1/jobs");
+  assert.equal(whole.answer.status, 200);
+  await whole.answer.text();
+  const lost = await export_(token, `/v1/structures/${scientist.user_id}/content`, "*/*");
+  assert.equal(lost.answer.status, 404);
+  await until("the places are free again", async () => life.exports === 0);
+});
+
 test("who stops reading is let go, and nothing is read for them any more", async () => {
   const hasty = await start({ silent_ms: 300 });
   after(() => hasty.kill());
@@ -246,6 +283,12 @@ test("who stops reading is let go, and nothing is read for them any more", async
   assert.ok(pages > 1 && pages < 200, `${pages} pages of 64 KiB were read for somebody who reads none`);
   socket.destroy();
   await ended;
+  await until("what was given is told to the audit log", async () => {
+    const [entry] = await context.superuser<{ metadata: { rows: number; complete: boolean } }>(
+      "SELECT metadata FROM audit_logs WHERE action = 'test.endless' AND entity_type = 'export'",
+    );
+    return entry?.metadata.complete === false && entry.metadata.rows > 0 && entry.metadata.rows <= pages;
+  });
 });
 
 test("rows that break off are a connection that breaks off, never an answer that looks whole", async () => {
@@ -272,6 +315,7 @@ async function open(url: string, path: string, more: Record<string, string> = {}
 }
 
 test("a stream tells what happens, beats where nothing does, and says how it ended", async () => {
+  const late = fetch(`${server.url}/v1/test/late/stream`, { headers });
   const whole = await open(server.url, "/v1/test/ends/stream");
   await whole.ended;
   assert.equal(whole.response.headers["content-type"], "text/event-stream; charset=utf-8");
@@ -290,6 +334,10 @@ test("a stream tells what happens, beats where nothing does, and says how it end
   assert.doesNotMatch(broken.text(), /10\.0\.0\.7|event: end/);
   const absent = await fetch(`${server.url}/v1/test/absent/stream`, { headers });
   assert.deepEqual([absent.status, ((await absent.json()) as Problem).code], [404, "not_found"]);
+  assert.equal((await late).status, 404, "what the first look refuses is a status, however long it takes");
+  const quiet = await open(server.url, "/v1/test/quiet/stream");
+  assert.equal(quiet.response.statusCode, 200, "a look that finds nothing new is answered");
+  quiet.close();
   const stays = await open(server.url, "/v1/test/stays/stream", { accept: "text/event-stream" });
   await until("three beats", async () => stays.text().split(":\n\n").length > 3);
   told.ends = [];
@@ -299,7 +347,11 @@ test("a stream tells what happens, beats where nothing does, and says how it end
 
 test("whoever is put out hears no more, and nobody takes all the places", async () => {
   const leaver = await person(context, org, "viewer");
-  const app = await buildServer(context, { follows, beat_ms: 30, life: new Life({ each: 2 }) });
+  const app = await buildServer(context, {
+    follows,
+    beat_ms: 30,
+    life: new Life({ person: 2, organization: 3 }),
+  });
   after(() => app.close());
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   const own = { authorization: `Bearer ${await signIn(context, app, leaver)}` };
@@ -312,6 +364,13 @@ test("whoever is put out hears no more, and nobody takes all the places", async 
   const both = [await stays(), await stays()];
   const refused = await fetch(`${url}/v1/test/stays/stream`, { headers });
   assert.deepEqual([refused.status, ((await refused.json()) as Problem).code], [429, "too_many_streams"]);
+  const colleague = {
+    authorization: `Bearer ${await signIn(context, app, await person(context, org, "viewer"))}`,
+  };
+  both.push(await open(url, "/v1/test/stays/stream", colleague));
+  const full = await fetch(`${url}/v1/test/stays/stream`, { headers: colleague });
+  assert.equal(full.status, 429);
+  assert.equal(((await full.json()) as Problem).code, "too_many_streams");
   for (const each of both) each.close();
   await until("the places are free", async () => {
     const again = await open(url, "/v1/test/ends/stream");
@@ -448,44 +507,4 @@ test("two servers on one database, and a worker: what one is told the other show
     await second.stop();
     await other[Symbol.asyncDispose]();
   }
-});
-
-const WITHOUT = ["bash", "curl", "jq"].filter((name) => spawnSync(name, ["--version"]).error !== undefined);
-
-/** Commands of the guide, each with what it prints. */
-function guideSteps(): { command: string; prints: string }[] {
-  const guide = readFileSync(join(import.meta.dirname, "../../docs/api.md"), "utf8");
-  return [...guide.matchAll(/^```console\n(.*?)^```/gms)].flatMap(([, block = ""]) =>
-    block
-      .split(/^\$ /m)
-      .slice(1)
-      .map((step) => {
-        const [command = "", ...prints] = step.split("\n");
-        return { command, prints: prints.join("\n").trim() };
-      }),
-  );
-}
-
-test("the commands of docs/api.md print what the guide says", {
-  skip: WITHOUT.join(", ") || false,
-}, async () => {
-  const steps = guideSteps();
-  assert.ok(steps.length > 15, "the guide was not read");
-  const fresh = await makeOrg(context);
-  const guest = await person(context, fresh, "owner");
-  const PASSWORD = "read the guide first";
-  await context.superuser("UPDATE users SET username = 'admin-' || username WHERE username = 'admin'");
-  await context.superuser("UPDATE users SET username = 'admin', hashed_password = $1 WHERE user_id = $2", [
-    await hashPassword(PASSWORD),
-    guest.user_id,
-  ]);
-  const mark = "-- end of a step --";
-  const script = steps.map(({ command }) => `${command}\necho; echo '${mark}'`).join("\n");
-  const bash = spawn("bash", ["-c", script], {
-    env: { PATH: process.env["PATH"] ?? "", ALIQUOT_URL: server.url, PASSWORD },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const printed = (await bash.stdout.setEncoding("utf8").toArray()).join("").split(`${mark}\n`);
-  for (const [index, { command, prints }] of steps.entries())
-    assert.equal(printed[index]?.trim(), prints, command);
 });

@@ -1,17 +1,36 @@
 import type { FastifyReply } from "fastify";
 import { HttpError } from "./http-error.ts";
 
-/** Aborts when the asker has left before the answer was sent. */
+/** Does something when the answer is over, however it ends: at once where it is, for a close is told only once. */
+export function whenClosed({ raw }: FastifyReply, work: () => void): void {
+  if (raw.closed) work();
+  else raw.once("close", work);
+}
+
+/** Aborts when the asker has left before the answer was sent, at once where they have. */
 export function leftSignal(reply: FastifyReply): AbortSignal {
   const left = new AbortController();
-  reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) left.abort(new HttpError("asker_left", "the asker has left"));
+  whenClosed(reply, () => {
+    if (hasLeft(reply)) left.abort(askerLeft());
   });
   return left.signal;
 }
 
+/** Throws HttpError asker_left. */
+export function assertHere(reply: FastifyReply): void {
+  if (hasLeft(reply)) throw askerLeft();
+}
+
+function hasLeft({ raw }: FastifyReply): boolean {
+  return raw.closed && !raw.writableFinished;
+}
+
+function askerLeft(): HttpError {
+  return new HttpError("asker_left", "the asker has left");
+}
+
 /**
- * What the work gives, or HttpError took_too_long after so many seconds; its signal then tells the work, which gives
+ * What the work gives, or HttpError took_too_long after so many seconds, asker_left before it begins; its signal then tells the work, which gives
  * up where it can still be given up whole.
  */
 export async function within<T>(
@@ -19,6 +38,8 @@ export async function within<T>(
   left: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  // Nothing is begun for who has left.
+  left.throwIfAborted();
   const late = new AbortController();
   const signal = AbortSignal.any([left, late.signal]);
   let timer: NodeJS.Timeout | undefined;

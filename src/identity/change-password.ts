@@ -1,21 +1,24 @@
 import { AppError } from "../errors.ts";
+import type { Told } from "../operation.ts";
 import type { Services } from "../services.ts";
+import { revokeKeysOf } from "./keys-store.ts";
 import { networkOf } from "./network.ts";
 import { type SignInRow, selectOptionalPersonById, updatePassword } from "./people-store.ts";
+import type { ChangePassword } from "./schema.ts";
 import type { IdentityCall } from "./sign-in.ts";
 import { endSessions, revokeTokens } from "./tokens-store.ts";
 
-export type PasswordChange = { user: { user_id: string; username: string }; ended: number };
+export type PasswordChange = { user: { user_id: string; username: string }; ended: number; keys: number };
 
 /**
  * Sets another password for who knows the one that holds, and ends the person's other sessions: who has read the
- * old one may be in one of them. Guessing here counts as guessing at the sign-in.
+ * old one may be in one of them. Their API keys go on, unless it is said that they be revoked. Guessing here counts as guessing at the sign-in.
  * Throws AppError: forbidden (the password is wrong), conflict (there is none; it was changed meanwhile), bad_input,
  * quota, unavailable.
  */
 export async function changePassword(
   call: IdentityCall,
-  { password, new_password }: { password: string; new_password: string },
+  { password, new_password, revoke_keys = false }: ChangePassword,
 ): Promise<PasswordChange> {
   const { services, principal, tools } = call;
   const { user_id, session_id } = principal;
@@ -25,16 +28,23 @@ export async function changePassword(
   refusePoor(person, new_password);
   await prove(services, person, password, networkOf(principal.address));
   const hash = await services.passwords.hash(new_password);
-  const ended = await services.metadata.system(async (tx) => {
+  const done = await services.metadata.system(async (tx) => {
     if (!(await updatePassword(tx, user_id, hash, person.hashed_password)))
       throw new AppError("conflict", "the password was changed at this moment, by another request");
     await revokeTokens(tx, user_id, "reset");
-    const count = await endSessions(tx, user_id, session_id);
-    await tools.audit(tx, { entity_type: "user", entity_id: user_id, org_id: null });
-    return count;
+    const ended = await endSessions(tx, user_id, session_id);
+    const keys = revoke_keys ? await revokeKeysOf(tx, user_id) : 0;
+    await tools.audit(tx, toldOfPassword(user_id, keys));
+    return { ended, keys };
   });
   services.access.forget(user_id);
-  return { user: { user_id, username: person.username }, ended };
+  return { user: { user_id, username: person.username }, ...done };
+}
+
+/** For the audit: whose password is another one now, and what went with it. */
+export function toldOfPassword(userId: string, keys: number): Told {
+  const told = { entity_type: "user", entity_id: userId, org_id: null };
+  return keys === 0 ? told : { ...told, metadata: { keys } };
 }
 
 async function prove(
@@ -43,9 +53,9 @@ async function prove(
   password: string,
   network: string,
 ): Promise<void> {
-  const attempt = { account: person.user_id, network, known: true };
-  const { right } = await services.signIns.attempt(attempt, () =>
-    services.passwords.verify(password, person.hashed_password, { favoured: true }),
+  const attempt = { name: person.username, network, known: true };
+  const right = await services.signIns.attempt(attempt, ({ looked }) =>
+    services.passwords.verify(password, person.hashed_password, { favoured: true, looked }),
   );
   // Not unauthenticated: a client would refresh its token and ask again.
   if (!right) throw new AppError("forbidden", "the password is wrong: it was not changed");

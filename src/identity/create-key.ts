@@ -6,12 +6,10 @@ import { acting, type OrgPrincipal } from "../access/principal.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
 import { newId, sha256 } from "../ids.ts";
+import { MOST } from "../limits/most.ts";
 import type { ApiKey, KeyCreate, MadeKey } from "./key-schema.ts";
 import { countKeys, insertKey, lockOwner, selectOptionalMemberKind } from "./keys-store.ts";
 import type { IdentityCall } from "./sign-in.ts";
-
-/** Whoever has more does not know any longer which is which. */
-const MOST_KEYS = 100;
 
 /**
  * Makes a key for oneself, or for a service account of the organization; it acts there and nowhere else. The key is
@@ -32,8 +30,8 @@ export async function createKey(call: IdentityCall, input: KeyCreate): Promise<M
     // Before anything is asked of them: who removes or disables somebody locks the same row, and revokes their keys.
     await lockOwner(tx, user_id);
     await refuseOwner(tx, principal, { user_id, scopes: input.scopes as Permission[] | undefined });
-    if ((await countKeys(tx, { user_id, org_id })) >= MOST_KEYS)
-      throw new AppError("quota", `an account has ${MOST_KEYS} keys in an organization at most: revoke one`);
+    if ((await countKeys(tx, { user_id, org_id })) >= MOST.keys)
+      throw new AppError("quota", `an account has ${MOST.keys} keys in an organization at most: revoke one`);
     const { key, prefix } = drawKey();
     const row = await insertKey(tx, {
       key_id: newId(),
@@ -74,13 +72,13 @@ export function toldOf({ key_id, org_id, user_id, scopes }: ApiKey) {
 
 function endOf({ expires_at, days }: KeyCreate, now: number): string | null {
   if (expires_at !== undefined && days !== undefined)
-    throw new AppError("bad_input", "expires_at and days both say when the key ends: give one of them");
+    throw new AppError("bad_input", "`expires_at` and `days` both say when the key ends: give one of them");
   if (days !== undefined) return new Date(now + days * 86_400_000).toISOString();
   if (expires_at === undefined) return null;
   const end = Date.parse(expires_at);
   if (end > now) return new Date(end).toISOString();
   const rule = "must be in the future";
-  throw new AppError("bad_input", `expires_at ${rule}`, { fields: [{ path: "/expires_at", rule }] });
+  throw new AppError("bad_input", `\`expires_at\` ${rule}`, { fields: [{ path: "/expires_at", rule }] });
 }
 
 /** Throws AppError where the asker may not make such a key for whom they name. */

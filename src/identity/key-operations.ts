@@ -1,5 +1,5 @@
 import { operation } from "../operation.ts";
-import { createKey, toldOf } from "./create-key.ts";
+import { createKey } from "./create-key.ts";
 import { ApiKey, KeyCreate, KeyList, KeyNamed, KeyPage, MadeKey } from "./key-schema.ts";
 import { listKeys } from "./list-keys.ts";
 import { revokeKeyOf } from "./revoke-key.ts";
@@ -14,7 +14,7 @@ export const createKeyOperation = operation({
   tx: "own",
   input: KeyCreate,
   output: MadeKey,
-  told: (_input, key) => toldOf(key),
+  told: true,
   remember: (key) => ({ ...key, key: null }),
   run: createKey,
 });
@@ -39,6 +39,6 @@ export const revokeKeyOperation = operation({
   repeats: false,
   input: KeyNamed,
   output: ApiKey,
-  told: (_input, key) => toldOf(key),
+  told: true,
   run: (call, { key_id }) => revokeKeyOf(call, key_id),
 });

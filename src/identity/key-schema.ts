@@ -1,10 +1,14 @@
 import { type Static, Type } from "typebox";
 import { PERMISSIONS } from "../access/permissions.ts";
-import { CREATED_AT, closed, flag, id, integer, list, nullable, text, word } from "../fields.ts";
+import { CREATED_AT, closed, flag, id, integer, list, nullable, text, word, words } from "../fields.ts";
 import { PageInput } from "../paging.ts";
 
 const Scope = word([...PERMISSIONS], "A permission, noun:verb.");
-const KeyName = text("What its owner calls it.", { minLength: 1, maxLength: 200 });
+const KeyName = words("What its owner calls it.", {
+  minLength: 1,
+  maxLength: 200,
+  examples: ["nightly import"],
+});
 
 export const KeyCreate = closed({
   name: KeyName,
@@ -12,6 +16,7 @@ export const KeyCreate = closed({
     Type.Array(Scope, {
       minItems: 1,
       maxItems: PERMISSIONS.length,
+      examples: [["molecules:write", "jobs:submit", "jobs:read"]],
       description:
         "Permissions that the key is limited to; of these it has what its owner has. With scopes it sees of private rows only its owner's, also where that is an admin. Absent: all that its owner may.",
     }),

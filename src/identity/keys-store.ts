@@ -69,6 +69,16 @@ export async function revokeKey(tx: MetadataTx, keyId: string): Promise<void> {
   await tx.updateTable("api_keys").set({ is_active: false }).where("key_id", "=", keyId).execute();
 }
 
+/** Revokes a person's own keys, in every organization; returns how many could be used. */
+export async function revokeKeysOf(tx: MetadataTx, userId: string): Promise<number> {
+  const revoked = await sql<{ keys: number }>`
+    WITH revoked AS (UPDATE api_keys SET is_active = false WHERE user_id = ${userId} AND is_active RETURNING expires_at)
+    SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > now())::integer AS keys FROM revoked`.execute(
+    tx,
+  );
+  return revoked.rows[0]?.keys ?? 0;
+}
+
 /** The kind of a member of an organization; undefined where nobody there has this id. */
 export async function selectOptionalMemberKind(
   tx: MetadataTx,

@@ -39,7 +39,7 @@ export const login = operation({
   repeats: false,
   input: SignIn,
   output: Session,
-  told: (_input, { user }) => ({ entity_type: "user", entity_id: user.user_id }),
+  told: true,
   run: signIn,
 });
 
@@ -52,7 +52,7 @@ export const refreshSession = operation({
   repeats: false,
   input: Refresh,
   output: Session,
-  told: (_input, { user }) => ({ entity_type: "user", entity_id: user.user_id }),
+  told: true,
   run: (call, { refresh_token }) => refresh(call, refresh_token),
 });
 
@@ -65,7 +65,7 @@ export const switchOrganization = operation({
   repeats: false,
   input: Switch,
   output: Switched,
-  told: (_input, { user }) => ({ entity_type: "user", entity_id: user.user_id }),
+  told: true,
   run: (call, { org }) => switchOrg(call, org),
 });
 
@@ -78,7 +78,7 @@ export const logoutSession = operation({
   repeats: false,
   input: Logout,
   output: LoggedOut,
-  told: () => ({ entity_type: "session" }),
+  told: true,
   run: logout,
 });
 
@@ -102,19 +102,20 @@ export const changePasswordOperation = operation({
   repeats: false,
   input: ChangePassword,
   output: PasswordChanged,
-  told: (_input, { user }) => ({ entity_type: "user", entity_id: user.user_id }),
+  told: true,
   run: changePassword,
 });
 
 export const resetPasswordOperation = operation({
   name: "auth.reset",
-  summary: "Choose a password with a reset token, which works once; all sessions of the person end",
+  summary:
+    "Choose a password with a reset token, which works once; the person's sessions end, and their API keys",
   permission: "anyone",
   http: { method: "POST", path: "/auth/reset" },
   tx: "own",
   repeats: false,
   input: Reset,
   output: PasswordChanged,
-  told: (_input, { user }) => ({ entity_type: "user", entity_id: user.user_id }),
+  told: true,
   run: resetPassword,
 });

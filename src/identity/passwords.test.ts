@@ -11,7 +11,8 @@ import {
   withPassword,
 } from "../../test/support/identity.ts";
 import { NOBODY, type Principal } from "../access/principal.ts";
-import { SYSTEM_CHAIN, verifyChain } from "../audit/chain.ts";
+import { verifyChain } from "../audit/chain.ts";
+import { SYSTEM_CHAIN } from "../audit/entry.ts";
 import { AppError } from "../errors.ts";
 import { sha256 } from "../ids.ts";
 import { openLogger } from "../log.ts";
@@ -65,7 +66,7 @@ test("who knows the password sets another one: this session goes on, the others 
   await bearer(services, elsewhere.access_token);
   await assert.rejects(change(asker, OTHER, "a password that is new"), kind("forbidden"));
   const told = await change(asker, PASSWORD, OTHER);
-  assert.deepEqual(told, { user: { user_id: ann.user_id, username: ann.username }, ended: 1 });
+  assert.deepEqual(told, { user: { user_id: ann.user_id, username: ann.username }, ended: 1, keys: 0 });
   await bearer(services, session.access_token);
   await assert.rejects(bearer(services, elsewhere.access_token), refused);
   await assert.rejects(signInAs(services, ann.username), refused);
@@ -94,7 +95,7 @@ test("guessing a password through a session that somebody got hold of is refused
   const { session } = await signInMember(services, org, "viewer");
   const asker = await bearer(services, session.access_token, "198.51.100.1");
   for (let n = 0; n < 30; n++)
-    await assert.rejects(change(asker, `wrong guess ${n}`, OTHER), kind("forbidden"));
+    await assert.rejects(change(asker, `wrong guess ${n}`, OTHER), kind(n < 10 ? "forbidden" : "quota"));
   await assert.rejects(change(asker, PASSWORD, OTHER), kind("quota"));
 });
 
@@ -102,11 +103,46 @@ test("a reset token sets a password once, ends the sessions, and is of no use af
   const { ann, session } = await signInMember(services, org, "viewer");
   const [one, two] = [await issue(ann.user_id), await issue(ann.user_id)];
   const told = await reset(one.token);
-  assert.deepEqual(told, { user: { user_id: ann.user_id, username: ann.username }, ended: 1 });
+  assert.deepEqual(told, { user: { user_id: ann.user_id, username: ann.username }, ended: 1, keys: 0 });
   await assert.rejects(bearer(services, session.access_token), refused);
   await assert.rejects(reset(one.token), refused, "again");
   await assert.rejects(reset(two.token), refused, "another one of the same person");
   await signInAs(services, ann.username, { password: OTHER });
+});
+
+test("a reset revokes the person's API keys unless they are to stay, a change only where it is said", async () => {
+  const { ann, session } = await signInMember(services, org, "viewer");
+  const colleague = await withPassword(services, org, "viewer");
+  const asker = await bearer(services, session.access_token);
+  const make = async (who: Principal) =>
+    (await perform(services, createKeyOperation, who, { name: "k" })).key ?? "";
+  const others = await make(colleague);
+  const works = (key: string) =>
+    bearer(services, key).then(
+      () => true,
+      () => false,
+    );
+  const kept = await make(asker);
+  assert.equal((await change(asker, PASSWORD, OTHER)).keys, 0);
+  assert.ok(await works(kept));
+  const told = await perform(services, changePasswordOperation, asker, {
+    password: OTHER,
+    new_password: PASSWORD,
+    revoke_keys: true,
+  });
+  assert.deepEqual([told.keys, await works(kept)], [1, false], "at once");
+  const next = await make(asker);
+  const { token } = await issue(ann.user_id);
+  const input = { token, new_password: OTHER, keep_keys: true };
+  assert.equal((await perform(services, resetPasswordOperation, NOBODY, input)).keys, 0);
+  assert.ok(await works(next));
+  assert.equal((await reset((await issue(ann.user_id)).token, PASSWORD)).keys, 1);
+  assert.deepEqual([await works(next), await works(others)], [false, true]);
+  const audit = await context.superuser(
+    "SELECT metadata FROM audit_logs WHERE action = 'auth.reset' AND entity_id = $1 ORDER BY seq",
+    [ann.user_id],
+  );
+  assert.deepEqual(audit, [{ metadata: {} }, { metadata: { keys: 1 } }]);
 });
 
 test("of two who redeem one token at once one is refused", async () => {
@@ -168,13 +204,45 @@ test("an attacker from anywhere locks nobody out: known networks go on, stranger
   assert.equal(services.waits.length, 1, "known from now on");
   await services.signIns.idle();
   const told = await context.superuser<{ metadata: { failures_within_hour: number } }>(
-    "SELECT metadata FROM audit_logs WHERE action = 'auth.login_failed' AND entity_id = $1",
+    "SELECT metadata FROM audit_logs WHERE action = 'auth.login_failed' AND entity_id = $1 ORDER BY (metadata ->> 'failures_within_hour')::integer",
     [ann.user_id],
   );
   assert.deepEqual(
     told.map(({ metadata }) => metadata.failures_within_hour),
     [1, 5, 10, 20],
   );
+});
+
+test("a wrong password says by no count who there is, what else they are called, or where they signed in", async () => {
+  const { ann } = await signInMember(services, org, "viewer");
+  const { signIns, clock } = services;
+  const tried: string[] = [];
+  const answers = async (username: string, address: string) => {
+    const told: string[] = [];
+    for (let n = 0; n < 12; n++)
+      await signInAs(services, username, { password: `wrong ${n}`, address }).catch(
+        ({ kind, message, retry_after_s }: AppError) => told.push(`${kind} ${message} ${retry_after_s}`),
+      );
+    tried.push(username);
+    return told;
+  };
+  // One after the other in one place: what was tried of one name must not count for another one of the same person.
+  const home = await answers(ann.username, "192.0.2.1");
+  const email = await answers(`${ann.username}@example.org`, "192.0.2.1");
+  clock.ms += 15 * 60_000;
+  const missing = await answers("nobody-has-this-name", "192.0.2.1");
+  const away = await answers(ann.username.toUpperCase(), "198.51.100.44");
+  assert.equal(home.filter((answer) => answer.startsWith("unauthenticated")).length, 10, tried.join());
+  assert.deepEqual([email, missing], [home, home]);
+  assert.deepEqual(
+    away.map((answer) => answer.split(" ")[0]),
+    home.map((answer) => answer.split(" ")[0]),
+  );
+  clock.ms += 15 * 60_000;
+  for (let n = 0; n < 12; n++)
+    await assert.rejects(signInAs(services, ann.username, { password: "wrong" }), AppError);
+  await signInAs(services, ann.username);
+  await signIns.idle();
 });
 
 test("an address of IPv6 counts with its network, so that a provider's customer has no 2^64 of them", async () => {

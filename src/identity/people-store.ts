@@ -17,13 +17,16 @@ function people(tx: MetadataTx) {
     .select(["user_id", "username", "email", "hashed_password", "enabled", "is_admin"]);
 }
 
-/** A person by username or address, whatever the case; service accounts have no password to sign in with. */
+/** A person by username or confirmed address, whatever the case; service accounts have no password to sign in with. */
 export async function selectOptionalPerson(tx: MetadataTx, name: string): Promise<SignInRow | undefined> {
   const wanted = sql<string>`lower(${name.normalize("NFC")})`;
   return (
     people(tx)
       .where((eb) =>
-        eb.or([eb(eb.fn("lower", ["username"]), "=", wanted), eb(eb.fn("lower", ["email"]), "=", wanted)]),
+        eb.or([
+          eb(eb.fn("lower", ["username"]), "=", wanted),
+          eb.and([eb(eb.fn("lower", ["email"]), "=", wanted), eb("email_confirmed", "=", true)]),
+        ]),
       )
       .where("kind", "=", "person")
       .where("erased_at", "is", null)

@@ -3,7 +3,7 @@ import { auditEntry } from "../audit/entry.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { Session } from "./schema.ts";
-import { accessAnswer, type SessionPerson, sessionOver } from "./session.ts";
+import { accessAnswer, endOfSession, type SessionPerson, sessionOver } from "./session.ts";
 import type { IdentityCall } from "./sign-in.ts";
 import {
   endSession,
@@ -13,14 +13,14 @@ import {
   selectOptionalUnused,
 } from "./tokens-store.ts";
 
-/** As long as somebody whose answer was lost, or whose second tab was slower, takes to ask again. */
-const GRACE_SECONDS = 60;
+/** As long as somebody whose connection broke, or whose second tab was slower, takes to ask again: our client does. */
+export const GRACE_SECONDS = 10;
 
 type Outcome = { session: Session } | { stolen: RefreshRow } | { over: true };
 
 /**
  * The next tokens of a session, for its newest refresh token, which is used up by it. Where that one was used up in
- * the last minute and its successor was not used yet, the same successor is given again: an answer was lost, or two
+ * the last ten seconds and its successor was not used yet, the same successor is given again: an answer was lost, or two
  * tabs asked. It is one line of tokens either way, so a thief and their victim can't both go on from it unnoticed. An
  * older token that comes again is somebody's copy: then the session ends, for both.
  * Throws AppError unauthenticated, for whatever reason.
@@ -45,6 +45,8 @@ async function decide(tx: MetadataTx, call: IdentityCall, token: string): Promis
   if (row === undefined || row.revoked || row.is_expired) return { over: true };
   const access = await selectOptionalAccess(tx, row);
   if (access === undefined || !access.enabled) return { over: true };
+  if (endOfSession(row.session_id, call.services.tokens.settings).getTime() <= Date.now())
+    return { over: true };
   if (row.used_seconds_ago === null) return { session: await goOn(tx, call, row, access, token) };
   const successor = await selectOptionalUnused(tx, row.token_id);
   if (successor !== undefined && row.used_seconds_ago <= GRACE_SECONDS)
@@ -73,6 +75,7 @@ async function goOn(
     token: refresh_token,
     org_id: answer.org?.org_id ?? null,
     ttl_seconds: tokens.settings.refresh_ttl_seconds,
+    ends_at: endOfSession(row.session_id, tokens.settings),
   });
   return { ...answer, refresh_token, refresh_expires_at };
 }

@@ -1,8 +1,21 @@
 import type { TokenMaker } from "../access/token-maker.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
+import { timeOfId } from "../ids.ts";
 import { selectOptionalReachableOrg, selectReachableOrgs } from "./people-store.ts";
 import type { Switched } from "./schema.ts";
+
+/** However often it is renewed, a session ends so long after the sign-in: what is stolen unseen is not had for good. */
+const LONGEST_SESSION_SECONDS = 30 * 86_400;
+
+/** When a session ends at the latest; where one that is not used is to last longer, then. Its id says when it began. */
+export function endOfSession(
+  sessionId: string,
+  { refresh_ttl_seconds }: { refresh_ttl_seconds: number },
+): Date {
+  const seconds = Math.max(LONGEST_SESSION_SECONDS, refresh_ttl_seconds);
+  return new Date(timeOfId(sessionId) + seconds * 1000);
+}
 
 /** Who a session is of. */
 export type SessionPerson = { user_id: string; username: string; is_admin: boolean };

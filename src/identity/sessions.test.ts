@@ -13,8 +13,9 @@ import { until } from "../../test/support/worker.ts";
 import { principalOf } from "../access/authenticate.ts";
 import { ACCESS_BELIEVED_MS } from "../access/memory.ts";
 import { NOBODY } from "../access/principal.ts";
-import { SYSTEM_CHAIN } from "../audit/store.ts";
+import { SYSTEM_CHAIN } from "../audit/entry.ts";
 import { AppError } from "../errors.ts";
+import { newId, sha256 } from "../ids.ts";
 import { perform } from "../perform.ts";
 import { logoutSession, refreshSession, switchOrganization, whoAmI } from "./operations.ts";
 import { endSessions, lockOptionalRefresh, replaceRefresh } from "./tokens-store.ts";
@@ -129,6 +130,8 @@ test("one acts in the organization that is named, else where one acted last, and
   assert.equal((await signInAs(services, ann.username)).org?.org_id, other.org_id, "so does the next one");
   const named = await signInAs(services, ann.username, { org: org.slug });
   assert.equal(named.org?.org_id, org.org_id);
+  const told = await perform(services, whoAmI, await bearer(services, named.access_token), {});
+  assert.deepEqual([told.org, told.orgs.length, told.orgs], [named.org, 2, named.orgs]);
 });
 
 test("a person removed from the organization keeps the session and loses the place within 10 s", async () => {
@@ -190,7 +193,7 @@ test("a refresh token is used once: the next one goes on, an old one that comes 
   await signInAs(services, ann.username);
 });
 
-test("a lost answer or a second tab within the minute gets the same successor, and no branch; later it is a theft", async () => {
+test("a lost answer or a second tab within ten seconds gets the same successor, and no branch; later it is a theft", async () => {
   const { session } = await signInMember(services, org, "viewer");
   const [one, two] = await Promise.all([refresh(session.refresh_token), refresh(session.refresh_token)]);
   assert.equal(one.refresh_token, two.refresh_token);
@@ -205,11 +208,29 @@ test("a lost answer or a second tab within the minute gets the same successor, a
   );
   assert.deepEqual(count, { tokens: 2 });
   await context.superuser(
-    "UPDATE tokens SET used_at = used_at - interval '61 seconds' WHERE family_id = $1 AND used_at IS NOT NULL",
+    "UPDATE tokens SET used_at = used_at - interval '11 seconds' WHERE family_id = $1 AND used_at IS NOT NULL",
     [session_id],
   );
   await assert.rejects(refresh(session.refresh_token), refused);
   await assert.rejects(refresh(one.refresh_token), refused);
+});
+
+test("a session ends 30 days after its sign-in, however often it is renewed", async () => {
+  const { ann } = await signInMember(services, org, "viewer");
+  // The same session, begun so much sooner: its id says when.
+  const begun = async (days: number) => {
+    const moved = newId(Date.now() - days * 86_400_000);
+    const token = services.tokens.draw("refresh");
+    await context.superuser(
+      `INSERT INTO tokens (family_id, user_id, kind, token_hash, expires_at) VALUES ($1, $2, 'refresh', $3, now() + interval '30 days')`,
+      [moved, ann.user_id, sha256(token)],
+    );
+    return token;
+  };
+  const late = await refresh(await begun(29));
+  const left = Date.parse(late.refresh_expires_at) - Date.now();
+  assert.ok(left > 23 * 3_600_000 && left <= 24 * 3_600_000, `${left} ms are left`);
+  await assert.rejects(refresh(await begun(30)), refused);
 });
 
 test("an expired refresh token, an access token and any other text refresh nothing and end nothing", async () => {
@@ -297,7 +318,8 @@ test("a session that ends while it is refreshed ends with the token that is just
         )[0],
     );
     next = services.tokens.successor(session.refresh_token);
-    await replaceRefresh(tx, row, { token: next, org_id: null, ttl_seconds: 60 });
+    const ends_at = new Date(Date.now() + 60_000);
+    await replaceRefresh(tx, row, { token: next, org_id: null, ttl_seconds: 60, ends_at });
   });
   assert.deepEqual(await left, { ended: 1 });
   await assert.rejects(refresh(next), refused, ann.username);

@@ -4,7 +4,7 @@ import { auditEntry } from "../audit/entry.ts";
 import { appendAudit } from "../audit/store.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError, toAppError } from "../errors.ts";
-import { newId, sha256 } from "../ids.ts";
+import { newId } from "../ids.ts";
 import type { OwnTools } from "../operation.ts";
 import type { Services } from "../services.ts";
 import { networkOf } from "./network.ts";
@@ -33,15 +33,17 @@ export async function signIn(call: IdentityCall, input: SignIn): Promise<Session
   const { services } = call;
   const network = networkOf(call.principal.address);
   const { person, known } = await lookUp(services, input.username, network);
-  const account = person?.user_id ?? sha256(input.username.normalize("NFC").toLowerCase()).slice(0, 32);
   const stored = person?.hashed_password ?? null;
-  const tried = await services.signIns.attempt({ account, network, known }, () =>
-    services.passwords.verify(input.password, stored, { favoured: known }),
-  );
-  if (person === undefined || !tried.right) {
-    services.signIns.afterwards(() => noteFailure(call, person, tried.failures));
+  const attempt = { name: input.username, network, known };
+  const failed = () => services.signIns.afterwards(() => noteFailure(call, person));
+  const right = await services.signIns.attempt(attempt, async ({ blind, looked }) => {
+    const how = { favoured: known, looked };
+    const found = await services.passwords.verify(input.password, blind ? null : stored, how);
+    if (!found) failed();
+    return found;
+  });
+  if (person === undefined || !right)
     throw new AppError("unauthenticated", "the name or the password is wrong");
-  }
   const rehashed = needsRehash(stored ?? "") ? await services.passwords.hash(input.password) : undefined;
   return services.metadata.system((tx) => begin(tx, call, { person, network, rehashed, org: input.org }));
 }
@@ -116,13 +118,13 @@ async function firstOrg(
 async function noteFailure(
   { services, principal }: IdentityCall,
   person: SignInRow | undefined,
-  failures: number,
 ): Promise<void> {
   services.log.warn(
     { user_id: person?.user_id ?? null, address: principal.address ?? null },
     "a sign-in failed",
   );
-  const count = person === undefined ? await services.signIns.countUnknown() : failures;
+  const { signIns } = services;
+  const count = await (person === undefined ? signIns.countUnknown() : signIns.countFailure(person.user_id));
   if (!isTold(count) || (person === undefined && count < 10)) return;
   const entry = auditEntry({
     action: "auth.login_failed",

@@ -14,7 +14,7 @@ export async function switchOrg(call: IdentityCall, text: string): Promise<Switc
   const { services, principal, tools } = call;
   const { session_id, user_id } = principal;
   if (session_id === null)
-    throw new AppError("usage", "there is no session to switch: name the organization with --org");
+    throw new AppError("usage", "there is no session to switch: name the organization with `org`");
   return services.metadata.system(async (tx) => {
     const org = await selectOptionalReachableOrg(tx, principal, text);
     if (org === undefined) throw new AppError("not_found", "no such organization");

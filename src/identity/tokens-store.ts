@@ -143,7 +143,7 @@ export async function lockOptionalRefresh(tx: MetadataTx, token: string): Promis
 export async function replaceRefresh(
   tx: MetadataTx,
   old: RefreshRow,
-  next: { token: string; org_id: string | null; ttl_seconds: number },
+  next: { token: string; org_id: string | null; ttl_seconds: number; ends_at: Date },
 ): Promise<string> {
   await tx
     .updateTable("tokens")
@@ -159,7 +159,7 @@ export async function replaceRefresh(
       org_id: next.org_id,
       kind: "refresh",
       token_hash: sha256(next.token),
-      expires_at: inSeconds(next.ttl_seconds),
+      expires_at: sql<string>`least(${inSeconds(next.ttl_seconds)}, ${next.ends_at}::timestamptz)`,
     })
     .returning("expires_at")
     .executeTakeFirstOrThrow();

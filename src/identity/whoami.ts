@@ -2,7 +2,7 @@ import type { Principal } from "../access/principal.ts";
 import { selectGrants } from "../access/store.ts";
 import { AppError } from "../errors.ts";
 import type { Services } from "../services.ts";
-import { selectOptionalAccount, selectOptionalReachableOrg } from "./people-store.ts";
+import { selectOptionalAccount, selectOptionalReachableOrg, selectReachableOrgs } from "./people-store.ts";
 import type { Whoami } from "./schema.ts";
 
 /** Who asks, where they act, and what they may do there at this moment. Throws AppError unauthenticated (just erased). */
@@ -20,6 +20,7 @@ export async function whoami(services: Services, principal: Principal): Promise<
     return {
       user: { user_id, username, email, kind, is_admin: principal.is_admin },
       org: org ?? null,
+      orgs: via === "key" ? [org ?? []].flat() : await selectReachableOrgs(tx, reach),
       roles: roles.toSorted(),
       permissions: [...permissions],
       via,

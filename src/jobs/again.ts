@@ -3,6 +3,7 @@ import type { ResultsScope, ResultsTx } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
 import { structureIdentity } from "../structures/store.ts";
+import { signed } from "./question.ts";
 import type { SubmittedJob } from "./schema.ts";
 import { type JobInput, submitJobs } from "./submit.ts";
 
@@ -34,7 +35,8 @@ export async function submitAgain(
     .executeTakeFirst();
   const inputs = await inputsOf(tx, jobId);
   if (job === undefined || inputs.length === 0) throw new AppError("not_found", "no such job");
-  const params = job.params as { [key: string]: unknown };
+  const request = { inputs, params: job.params as { [key: string]: unknown } };
+  const spec = job.spec as unknown as PipelineSpec;
   const [submitted] = await submitJobs(
     scope,
     {
@@ -43,15 +45,14 @@ export async function submitAgain(
         pipeline_version_id: job.pipeline_version_id,
         name: job.name,
         version: job.version,
-        spec: job.spec as unknown as PipelineSpec,
+        spec,
       },
       owner_id: principal.user_id,
       visibility: job.visibility as "private" | "organization",
       priority: choices.priority ?? job.priority,
       reuse: choices.reuse ?? true,
-      policy: null,
     },
-    [{ inputs, params }],
+    signed(spec, [request]),
   );
   if (submitted === undefined) throw new AppError("internal", "a submission had no answer");
   return submitted;

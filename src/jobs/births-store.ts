@@ -30,8 +30,8 @@ export type NewJobs = {
   /** Kept where this database does not know it yet. */
   recipe: NewSpec;
   priority: number;
-  /** Rank of the first; each next one has one more. */
-  first_rank: number;
+  /** Who is to wait their turn for which engine (`next_rank`); each job has one more than the one before. */
+  turn: { source: string; engine: string };
   reuse: boolean;
   batch_id: string | null;
   owner_id: string;
@@ -42,14 +42,20 @@ export type NewJobs = {
 };
 
 /**
- * Writes jobs and their recipe, then inputs, tasks, first events and `told`: what all jobs share is said once. In two
- * statements, because a person's rows are judged by policies that look for the job: they see only what an earlier
- * statement wrote.
+ * Writes jobs and their recipe, then inputs, tasks, first events and what is `told`, which is given the rank of the
+ * first job: what all jobs share is said once. In two statements, because a person's rows are judged by policies
+ * that look for the job: they see only what an earlier statement wrote.
  */
-export async function insertBirths(tx: ResultsTx, births: NewJobs, told: Writing): Promise<void> {
+export async function insertBirths(
+  tx: ResultsTx,
+  births: NewJobs,
+  told: (firstRank: number) => Writing,
+): Promise<void> {
   const ids = births.jobs.map(({ job_id }) => job_id);
-  await writeTogether(tx, [specInsert(births.recipe), jobsInsert(births, ids)]);
-  await writeTogether(tx, [inputsInsert(births.jobs), tasksInsert(births, ids), submittedInsert(ids), told]);
+  const born = [specInsert(births.recipe), jobsInsert(births, ids)];
+  const [first] = await writeTogether<{ rank: number }>(tx, born);
+  const rest = [inputsInsert(births.jobs), tasksInsert(births, ids), submittedInsert(ids)];
+  await writeTogether(tx, [...rest, told(first?.rank ?? 0)]);
 }
 
 /** Keeps a recipe that has no job yet. */
@@ -69,20 +75,22 @@ function jobsInsert({ jobs, recipe, ...births }: NewJobs, ids: string[]): Writin
     SELECT j.job_id, ${recipe.spec_hash}, ${recipe.pipeline_id}::uuid, ${recipe.pipeline_version_id}::uuid,
       ${recipe.version}, 'queued', j.input_signature, j.params::jsonb,
       jsonb_build_object('submitted_at', ${births.created_at}::text), ${births.priority}::smallint,
-      ${births.first_rank}::bigint + j.n - 1, 1, ${births.reuse}::boolean, ${births.batch_id}::uuid,
+      (SELECT next_rank(${births.turn.source}::uuid, ${births.turn.engine}, ${births.priority}::smallint)) + j.n - 1, 1, ${births.reuse}::boolean, ${births.batch_id}::uuid,
       ${births.owner_id}::uuid, ${births.visibility}, ${births.created_at}::timestamptz
     FROM unnest(${ids}::uuid[], ${jobs.map((job) => job.input_signature)}::text[],
       ${jobs.map((job) => JSON.stringify(job.params))}::text[]) WITH ORDINALITY
-      AS j(job_id, input_signature, params, n)`;
+      AS j(job_id, input_signature, params, n)
+    RETURNING rank`;
 }
 
 function inputsInsert(jobs: NewJob[]): Writing {
   const inputs = jobs.flatMap((job) => job.inputs.map((input) => ({ job_id: job.job_id, ...input })));
   if (inputs.length === 0) return undefined;
   return sql`INSERT INTO job_inputs (job_id, key, molecule_id, structure_id, site_id)
-    SELECT * FROM unnest(${inputs.map((input) => input.job_id)}::uuid[], ${inputs.map((input) => input.key)}::text[],
+    SELECT i.job_id, i.key, i.molecule_id, i.structure_id, i.site_id FROM unnest(${inputs.map((input) => input.job_id)}::uuid[], ${inputs.map((input) => input.key)}::text[],
       ${inputs.map((input) => input.molecule_id)}::uuid[], ${inputs.map((input) => input.structure_id)}::uuid[],
-      ${inputs.map((input) => input.site_id ?? null)}::uuid[])`;
+      ${inputs.map((input) => input.site_id ?? null)}::uuid[])
+      AS i(job_id, key, molecule_id, structure_id, site_id)`;
 }
 
 function tasksInsert({ tasks }: NewJobs, ids: string[]): Writing {

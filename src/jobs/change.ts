@@ -93,19 +93,19 @@ export async function retryJob(
   if (job.status !== "failed") {
     throw new AppError(
       "conflict",
-      `this job is ${job.status}: only a failed one is retried (\`job submit --from\` makes a new one)`,
+      `this job is ${job.status}: only a failed one is retried (\`job.submit\` makes a new one)`,
     );
   }
   const batch = job.batch_id === null ? undefined : await selectBatchStatus(scope.tx, job.batch_id);
   if (batch === "paused" || batch === "cancelled") {
-    const way = batch === "paused" ? "resume it first" : "`job submit --from` makes a new job of it";
+    const way = batch === "paused" ? "resume it first" : "`job.submit` makes a new job of it";
     throw new AppError("conflict", `this job's batch is ${batch}, and nothing of it runs again: ${way}`);
   }
   const { code, kind } = await selectError(scope.tx, jobId);
   if (!force && !RETRYABLE_KINDS.includes(kind))
     throw new AppError(
       "conflict",
-      `this job failed with ${code} and would again: submit it anew with another input, or say --force to run it all the same`,
+      `this job failed with ${code} and would again: submit it anew with another input, or say \`force\` to run it all the same`,
     );
   await retryJobs(scope.tx, [jobId]);
   return { job_id: jobId, status: "queued" };

@@ -4,6 +4,7 @@ import { submitScript } from "../../test/support/engine.ts";
 import { claimAndStart, jobState, openLab, record } from "../../test/support/worker.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
+import { cursorMark } from "../paging.ts";
 import { perform } from "../perform.ts";
 import { cancelJobOperation, listJobs, retryJobOperation, showJob, submitJobFrom } from "./operations.ts";
 
@@ -52,13 +53,15 @@ test("jobs made in the same instant are paged all the same", async () => {
 });
 
 test("a cursor that no list gave is refused", async () => {
-  const made = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const made = (value: unknown) =>
+    `${cursorMark("job.list", {})}.${Buffer.from(JSON.stringify(value)).toString("base64url")}`;
   for (const cursor of ["x", "%%", made([1, 2]), made(["2026-01-01"]), made(["no time", newId()]), made({})])
     await assert.rejects(perform(context, listJobs, scientist, { cursor }), kind("bad_input"), cursor);
 });
 
 test("a cursor with a good time and no id is refused as bad input too", {}, async () => {
-  const cursor = Buffer.from(JSON.stringify(["2026-01-01T00:00:00Z", "no uuid"])).toString("base64url");
+  const place = Buffer.from(JSON.stringify(["2026-01-01T00:00:00Z", "no uuid"])).toString("base64url");
+  const cursor = `${cursorMark("job.list", {})}.${place}`;
   await assert.rejects(perform(context, listJobs, scientist, { cursor }), kind("bad_input"));
 });
 

@@ -1,8 +1,8 @@
 import { Type } from "typebox";
 import { inOrganization } from "../access/policy.ts";
-import { closed, id, integer, text } from "../fields.ts";
+import { closed, flag, id, integer, text } from "../fields.ts";
 import { operation } from "../operation.ts";
-import { showLog } from "./logs.ts";
+import { LOG_MIB, showLog } from "./logs.ts";
 import { JobId } from "./parts-schema.ts";
 
 const Attempt = { minimum: 1, maximum: 1_000_000 };
@@ -24,7 +24,8 @@ export const jobLogs = operation({
     task_name: text("Name of the task in its pipeline's graph."),
     exec_id: id("The attempt."),
     attempt: integer("1", "Its number, from 1.", { minimum: 1 }),
-    log: text("All that the program printed."),
+    log: text(`What the program printed, as far as ${LOG_MIB} MiB.`),
+    cut: flag("True: it printed more than that."),
   }),
   run: ({ services, principal }, { job_id, ...wish }) =>
     showLog(services, inOrganization(principal), job_id, wish),

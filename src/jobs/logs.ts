@@ -1,11 +1,11 @@
-import { promisify } from "node:util";
-import { zstdDecompress } from "node:zlib";
 import type { OrgPrincipal } from "../access/principal.ts";
 import { AppError } from "../errors.ts";
 import type { Services } from "../services.ts";
 import { selectOptionalJob, selectRuns } from "./read-store.ts";
+import { unpackText } from "./unpack.ts";
 
-const decompress = promisify(zstdDecompress);
+/** Of what a program printed, so much is shown. */
+export const LOG_MIB = 16;
 
 /** Of which attempt a log is wanted; what is left out is not looked at. */
 export type LogWish = { task?: string; attempt?: number };
@@ -21,7 +21,8 @@ type Run = {
 };
 
 /**
- * What the program printed in the last attempt of a job that has a log, of those that are asked for. Throws AppError
+ * What the program printed in the last attempt of a job that has a log, of those that are asked for: the first of it,
+ * where it is very much. Throws AppError
  * not_found: no such job or attempt, or it printed nothing here because another job answered it.
  */
 export async function showLog(
@@ -40,9 +41,10 @@ export async function showLog(
   if (last === undefined || last.logs_uri === null)
     throw noLog({ job_id: jobId, status, executions: runs }, asked.at(-1));
   // Bytes outside of any transaction.
-  const log = (await decompress(await objects.get(principal.org_id, last.logs_uri))).toString("utf8");
+  const packed = await objects.get(principal.org_id, last.logs_uri);
+  const { text: log, cut } = await unpackText(packed, LOG_MIB * 1024 * 1024);
   const { exec_id, task_name, attempt } = last;
-  return { job_id: jobId, task_name, exec_id, attempt, log };
+  return { job_id: jobId, task_name, exec_id, attempt, log, cut };
 }
 
 /** The attempts that a wish means, as they began. */
@@ -63,7 +65,7 @@ export function noLog(
 ): AppError {
   const because = (why: string) => new AppError("not_found", `job ${job_id} ${why}`);
   const from = last?.cached_from_job_id ?? null;
-  if (from !== null) return because(`ran nothing: job ${from} answered it (\`aliquot job logs ${from}\`)`);
+  if (from !== null) return because(`ran nothing: job ${from} answered it, and has the log`);
   if (last?.status === "running")
     return because("has no log yet: the program runs, and its log comes when it ends");
   if (last === undefined && executions.length > 0)

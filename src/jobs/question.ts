@@ -20,6 +20,15 @@ export function questionSigner(spec: PipelineSpec): (question: Question) => stri
     signatureOf({ spec: spec_hash, basis, input: identityOf(inputs), params: canonical(params) });
 }
 
+/** Questions to one recipe, each with its signature. */
+export function signed<Q extends Question>(
+  spec: PipelineSpec,
+  questions: Q[],
+): (Q & { input_signature: string })[] {
+  const sign = questionSigner(spec);
+  return questions.map((question) => ({ ...question, input_signature: sign(question) }));
+}
+
 /** What this program itself adds to the question: how it prepares inputs and reads answers, engine by engine. */
 function basisOf(spec: PipelineSpec): Canonical {
   const engines = [...new Set(Object.values(spec.tasks).map((task) => task.engine))];

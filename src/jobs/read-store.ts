@@ -117,15 +117,7 @@ export async function selectJobParts(db: ResultsDb, jobId: string) {
     .where("i.job_id", "=", jobId)
     .orderBy("i.key")
     .execute();
-  const outputs = await db
-    .selectFrom("job_outputs as o")
-    .leftJoin("molecules as m", "m.molecule_id", "o.molecule_id")
-    .leftJoin("structures as s", "s.structure_id", "o.structure_id")
-    .select(["o.job_id", "o.key", "o.uri", "o.content_type", "o.size_bytes", "o.checksum", "o.created_at"])
-    .select(["m.molecule_id", "s.structure_id"])
-    .where("o.job_id", "=", jobId)
-    .orderBy("o.key")
-    .execute();
+  const outputs = await selectOutputs(db, jobId);
   const events = await db
     .selectFrom("job_events")
     .selectAll()
@@ -140,6 +132,19 @@ export async function selectJobParts(db: ResultsDb, jobId: string) {
     executions,
     protocols: await selectProtocolsOfTasks(db, executions),
   };
+}
+
+/** Files that a job left, by name. */
+export function selectOutputs(db: ResultsDb, jobId: string) {
+  return db
+    .selectFrom("job_outputs as o")
+    .leftJoin("molecules as m", "m.molecule_id", "o.molecule_id")
+    .leftJoin("structures as s", "s.structure_id", "o.structure_id")
+    .select(["o.job_id", "o.key", "o.uri", "o.content_type", "o.size_bytes", "o.checksum", "o.created_at"])
+    .select(["m.molecule_id", "s.structure_id"])
+    .where("o.job_id", "=", jobId)
+    .orderBy("o.key")
+    .execute();
 }
 
 type Execution = Awaited<ReturnType<typeof selectExecutions>>[number];

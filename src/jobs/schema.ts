@@ -14,6 +14,7 @@ import {
   UPDATED_AT,
   UUID_PATTERN,
   word,
+  words,
 } from "../fields.ts";
 import { JobError, JobExecution, JobId, JobInput, JobOutput, ResultProtocol, Task } from "./parts-schema.ts";
 
@@ -72,7 +73,7 @@ export const SUBMISSION_CHOICES = {
     ),
   ),
   source_file: Type.Optional(
-    text("Name of the file that the records are from; kept with them.", { maxLength: 500 }),
+    words("Name of the file that the records are from; kept with them.", { maxLength: 500 }),
   ),
 };
 

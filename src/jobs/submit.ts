@@ -1,15 +1,13 @@
 import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
-import { SETTING_KEYS } from "../orgs/setting-keys.ts";
 import { outboxInsert } from "../outbox.ts";
 import { dependsOn } from "../pipelines/graph.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
-import { answeredBefore } from "../result-cache/answered.ts";
-import type { CachePolicy } from "../result-cache/schema.ts";
+import type { AnsweringJob } from "../result-cache/answered-store.ts";
 import { type StructureRow, structureIdentity } from "../structures/store.ts";
-import { countOpenTasks, insertBirths, type NewTask, selectNextRank } from "./births-store.ts";
-import { questionSigner, specHash } from "./question.ts";
+import { countOpenTasks, insertBirths, type NewTask } from "./births-store.ts";
+import { specHash } from "./question.ts";
 import { privateTo, type SubmittedJob } from "./schema.ts";
 
 /** What a job is given under a name; `identity` tells it from others: a molecule's key, a structure's content. */
@@ -31,6 +29,9 @@ export function structureInput(key: string, row: StructureRow): JobInput {
 /** One thing to run: its inputs and its parameters. */
 export type JobRequest = { inputs: JobInput[]; params: { [key: string]: unknown } };
 
+/** The same with the signature of what it asks (`questionSigner`). */
+export type SignedRequest = JobRequest & { input_signature: string };
+
 /** What a job needs to know of the pipeline it runs; the ids are null where its recipe came from nowhere. */
 export type Recipe = Pick<PublishedPipeline, "name" | "version" | "spec"> & {
   pipeline_id: string | null;
@@ -44,50 +45,34 @@ export type Submission = {
   priority: number;
   /** Its tasks may be answered from the cache when they are about to run. */
   reuse: boolean;
-  /** What of completed jobs may answer the same question at once; null: always a new job. */
-  policy?: CachePolicy | null;
   batch_id?: string;
 };
 
-/** What answers where the caller did not ask for the organization's own wish. */
-const DEFAULT_POLICY: CachePolicy = {
-  threshold: SETTING_KEYS.cache_threshold.default,
-  ttl_days: null,
-  programs: {},
-};
-
-type Fresh = { job_id: string; input_signature: string; request: JobRequest };
+type Fresh = SignedRequest & { job_id: string };
 
 /**
  * Births jobs in the caller's transaction: recipe, jobs, inputs, tasks, first events, and the facts that
- * the relay takes to the queue. Returns one answer a request, in order; the same question asked twice
- * in one call is one job. Validation is the caller's, before. Throws AppError quota (the organization has as many
- * open tasks as it may).
+ * the relay takes to the queue. Returns one answer a request, in order; a question that `answers` has is no new job,
+ * and the same question asked twice in one call is one. Validation is the caller's, before. Throws AppError quota (the
+ * organization has as many open tasks as it may).
  */
 export async function submitJobs(
   scope: ResultsScope,
   submission: Submission,
-  requests: JobRequest[],
+  requests: SignedRequest[],
+  answers: AnsweringJob[] = [],
 ): Promise<SubmittedJob[]> {
-  const sign = questionSigner(submission.pipeline.spec);
-  const signatures = requests.map(sign);
-  const { reuse, policy = DEFAULT_POLICY } = submission;
-  const known =
-    reuse && policy !== null
-      ? await answeredBefore(scope.tx, [...new Set(signatures)], submission, policy)
-      : [];
-  const answers = new Map<string, SubmittedJob>();
-  for (const row of known)
-    answers.set(row.input_signature, { job_id: row.job_id, status: "completed", cached: true });
+  const known = new Map<string, SubmittedJob>();
+  for (const { input_signature, job_id } of answers)
+    known.set(input_signature, { job_id, status: "completed", cached: true });
   const fresh: Fresh[] = [];
-  const answered = requests.map((request, index) => {
-    const input_signature = signatures[index] ?? "";
-    const there = answers.get(input_signature);
+  const answered = requests.map((request) => {
+    const there = known.get(request.input_signature);
     if (there !== undefined) return there;
     const job_id = newId();
     const answer: SubmittedJob = { job_id, status: "queued", cached: false };
-    answers.set(input_signature, answer);
-    fresh.push({ job_id, input_signature, request });
+    known.set(request.input_signature, answer);
+    fresh.push({ job_id, ...request });
     return answer;
   });
   if (fresh.length > 0) await writeJobs(scope, submission, fresh);
@@ -101,9 +86,7 @@ async function writeJobs(scope: ResultsScope, submission: Submission, fresh: Fre
   const tasks = newTasks(spec);
   await keepWithinQuota(scope, fresh.length * tasks.length);
   const ready = tasks.filter((task) => task.status === "ready");
-  const first_rank = await selectNextRank(tx, batch_id ?? owner_id, ready[0]?.engine ?? "", priority);
-  const created_at = new Date().toISOString();
-  const shared = { priority, created_at, first_rank };
+  const shared = { priority, created_at: new Date().toISOString() };
   const births = {
     ...shared,
     pipeline_id,
@@ -118,15 +101,16 @@ async function writeJobs(scope: ResultsScope, submission: Submission, fresh: Fre
     tx,
     {
       ...shared,
+      turn: { source: batch_id ?? owner_id, engine: ready[0]?.engine ?? "" },
       recipe: { spec_hash: specHash(spec), pipeline_id, pipeline_version_id, name, version, spec },
       reuse,
       batch_id,
       owner_id,
       visibility,
       tasks,
-      jobs: fresh.map(({ job_id, input_signature, request }) => ({ job_id, input_signature, ...request })),
+      jobs: fresh,
     },
-    outboxInsert(tx, [{ topic: "births", payload: births }]),
+    (first_rank) => outboxInsert(tx, [{ topic: "births", payload: { ...births, first_rank } }]),
   );
 }
 

@@ -17,7 +17,7 @@ export function checkLigandFits(prepared: PreparedLigand, box: Box): void {
       "bad_input",
       `the box is ${sizes(box.size_angstrom)} Å: every side must be above 0 Å`,
       {
-        fields: [{ path: "box/size_angstrom", rule: "finite and above 0" }],
+        fields: [{ path: "/box/size_angstrom", rule: "finite and above 0" }],
       },
     );
   const positions = heavyPositions(prepared, [...prepared.ligand.geometry.elements.keys()]);
@@ -48,7 +48,7 @@ function tooLarge(what: string, box: Box): AppError {
   const rule = `${what}, the box ${sizes(box.size_angstrom)} Å: make the box larger, or dock a smaller ligand`;
   return new AppError("engine_refused", rule, {
     code: "ligand_larger_than_box",
-    fields: [{ path: "box/size_angstrom", rule }],
+    fields: [{ path: "/box/size_angstrom", rule }],
   });
 }
 

@@ -4,10 +4,7 @@ import { SETTING_KEYS } from "../orgs/setting-keys.ts";
 import { selectSettings } from "../orgs/settings-store.ts";
 import type { Services } from "../services.ts";
 import { type Limits, type Taken, takeFrom, WINDOW_MS } from "./take.ts";
-import { takerOf } from "./taker.ts";
-
-/** What nobody may ask in a minute, from one address. */
-const ADDRESS_PER_MINUTE = 60;
+import { takerOf, WISHES, type Wish } from "./taker.ts";
 
 const DEFAULTS: Limits = {
   each: SETTING_KEYS.rate_limit_per_minute.default,
@@ -19,21 +16,26 @@ type Doors = Pick<Services, "cache" | "metadata">;
 const LIMITS = new Believed<Limits>();
 
 /**
- * Counts a request of a principal, and says whether it may be answered. Of somebody whose token is refused it counts
- * as nobody's. What an organization says of its limits is believed for 10 s; while it can't be asked the defaults hold.
+ * Counts a request of a principal, and says whether it may be answered. Nobody's counts for where it comes from and for
+ * what it wants. What an organization says of its limits is believed for 10 s; while it can't be asked the defaults
+ * hold.
  */
-export async function countRequest(doors: Doors, principal: Principal, address: string): Promise<Taken> {
-  const limits = principal.via === "nobody" ? ofNobody() : await limitsOf(doors, principal.org_id);
-  return takeFrom(doors.cache, limits, takerOf(principal, address));
+export async function countRequest(
+  doors: Doors,
+  principal: Principal,
+  address: string,
+  wish: Wish = "other",
+): Promise<Taken> {
+  const limits =
+    principal.via === "nobody"
+      ? { each: WISHES[wish].per_minute, organization: 0 }
+      : await limitsOf(doors, principal.org_id);
+  return takeFrom(doors.cache, limits, takerOf(principal, address, wish));
 }
 
-/** Takes back what an address was charged for a credential that turned out to be somebody's. */
-export async function giveBack({ cache }: Pick<Services, "cache">, address: string): Promise<void> {
-  await cache.count(takerOf(NOBODY, address).key, -1, WINDOW_MS);
-}
-
-function ofNobody(): Limits {
-  return { each: ADDRESS_PER_MINUTE, organization: 0 };
+/** Takes back what a place was charged for a credential that turned out to be somebody's. */
+export async function giveBack({ cache }: Pick<Services, "cache">, place: string, wish: Wish): Promise<void> {
+  await cache.count(takerOf(NOBODY, place, wish).key, -1, WINDOW_MS);
 }
 
 async function limitsOf(doors: Doors, orgId: string | null): Promise<Limits> {

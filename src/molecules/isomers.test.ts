@@ -29,7 +29,7 @@ test("many records are asked side by side, and answered in their order", async (
     },
   };
   const records = Array.from({ length: 150 }, (_, n) => record(`C${n}`, n % 2, n + 1));
-  const { items, rejected } = await expandStereo(toolkit, records, "enumerate");
+  const { items, rejected } = await expandStereo(toolkit, records, "enumerate", {});
   assert.ok(most > 10 && most <= 64, `${most} at once`);
   const expected = records.flatMap((_, n) => (n % 2 === 0 ? [`C${n}`] : [`C${n}a`, `C${n}b`]));
   assert.deepEqual(
@@ -44,6 +44,6 @@ test("many records are asked side by side, and answered in their order", async (
 
 test("what is left open and refused may be a centre or a double bond", async () => {
   const toolkit: Pick<Toolkit, "isomers"> = { isomers: () => assert.fail("it was asked") };
-  const { rejected } = await expandStereo(toolkit, [record("CC=CC", 1, 1)], "refuse");
+  const { rejected } = await expandStereo(toolkit, [record("CC=CC", 1, 1)], "refuse", {});
   assert.match(rejected[0]?.message ?? "", /^1 stereocentre or double bond is open in "CC=CC": draw/);
 });

@@ -1,6 +1,7 @@
 import type { ResultsScope } from "../db/results.ts";
 import { openElements } from "../toolkit/text.ts";
 import type { Identity, Toolkit } from "../toolkit/toolkit.ts";
+import type { Turn } from "../toolkit/turns.ts";
 import { type IdentifiedRecord, rejectedRecord } from "./identify.ts";
 import { type Registered, type Registrar, registerRecords } from "./register.ts";
 import type { RejectedRecord } from "./schema.ts";
@@ -31,6 +32,7 @@ export async function expandStereo(
   toolkit: Pick<Toolkit, "isomers">,
   records: IdentifiedRecord[],
   mode: "enumerate" | "arbitrary" | "refuse",
+  turn: Turn,
 ): Promise<{ items: IsomerRecord[]; rejected: RejectedRecord[] }> {
   const answers: (IsomerRecord[] | RejectedRecord)[] = [];
   // Asked side by side, as the toolkit's threads queue what they can't do at once, but not all of a large file:
@@ -38,7 +40,7 @@ export async function expandStereo(
   for (let start = 0; start < records.length; start += AT_ONCE)
     answers.push(
       ...(await Promise.all(
-        records.slice(start, start + AT_ONCE).map((each) => expandOne(toolkit, each, mode)),
+        records.slice(start, start + AT_ONCE).map((each) => expandOne(toolkit, each, mode, turn)),
       )),
     );
   return {
@@ -51,13 +53,14 @@ async function expandOne(
   toolkit: Pick<Toolkit, "isomers">,
   drawn: IdentifiedRecord,
   mode: "enumerate" | "arbitrary" | "refuse",
+  turn: Turn,
 ): Promise<IsomerRecord[] | RejectedRecord> {
   const { species } = drawn.found;
   if (species.undefined_centres === 0 && !species.smiles.includes("|"))
     return [{ drawn, chosen: drawn, isomer: null }];
   if (mode === "refuse")
     return rejectedRecord(drawn.record, drawn.line, "undefined_stereo", openStereo(species));
-  const answer = await toolkit.isomers(species.smiles, { most: MOST_ISOMERS });
+  const answer = await toolkit.isomers(species.smiles, { most: MOST_ISOMERS, ...turn });
   if (!answer.ok) return rejectedRecord(drawn.record, drawn.line, answer.code, answer.message);
   const isomers = mode === "arbitrary" ? answer.isomers.slice(0, 1) : answer.isomers;
   return isomers.map((isomer, index) => ({

@@ -2,10 +2,16 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { person } from "../../test/support/context.ts";
 import { openLab } from "../../test/support/worker.ts";
+import { createBatchOperation } from "../batches/operations.ts";
+import { submitCalculationsOperation } from "../calculations/operations.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { perform } from "../perform.ts";
+import { runPipelineOperation } from "../pipelines/operations.ts";
+import type { Toolkit } from "../toolkit/toolkit.ts";
+import type { Turn } from "../toolkit/turns.ts";
 import { addMolecules, deleteMolecule, listMolecules, showMolecule } from "./operations.ts";
+import { smilesRecords } from "./read-file.ts";
 import type { AddMolecules } from "./schema.ts";
 
 const { context, org, scientist } = await openLab({ after });
@@ -28,6 +34,39 @@ test("two drawings of one species are one molecule; registering again says that 
     org.database_name,
   );
   assert.equal(rows.length, 1);
+});
+
+test("whatever asks the toolkit asks in its organization's turn, and gives up with who asked", async () => {
+  const asked: (Turn | undefined)[] = [];
+  const toolkit: Toolkit = {
+    ...context.toolkit,
+    identify: (inputs, turn) => {
+      asked.push(turn);
+      return context.toolkit.identify(inputs, turn);
+    },
+  };
+  const services = { ...context, toolkit };
+  const { signal } = new AbortController();
+  const pipeline = "xtb-optimize";
+  const records = [{ text: "C[C@H](F)Cl", format: "smiles" as const }];
+  const added = await perform(services, addMolecules, scientist, { records }, { signal });
+  const molecule_ids = added.items.map(({ molecule_id }) => molecule_id);
+  await perform(
+    services,
+    submitCalculationsOperation,
+    scientist,
+    { task: "optimize", molecules: records },
+    { signal },
+  );
+  await perform(services, runPipelineOperation, scientist, { pipeline, molecule_ids }, { signal });
+  await perform(services, createBatchOperation, scientist, { pipeline, molecules: records }, { signal });
+  assert.equal(asked.length, 7, "what is drawn, or nothing, and but for the first what is known");
+  for (const turn of asked) {
+    assert.equal(turn?.turn, org.org_id);
+    assert.equal(turn?.signal, signal);
+  }
+  const late = perform(context, addMolecules, scientist, { records }, { signal: AbortSignal.abort() });
+  await assert.rejects(late, { name: "AbortError" });
 });
 
 test("registered ten times at once, a species is one molecule and one registration", async () => {
@@ -110,10 +149,12 @@ test("names, properties and lines of a file come back as they were", async () =>
   );
 });
 
-test("a record with a NUL in its name is rejected, and the one beside it is registered", async () => {
+test("a record with a NUL or another control in its name is rejected, and the one beside it is registered", async () => {
   const records = [
     { text: "CCCCCCCI", format: "smiles" as const },
     { text: "CCI", format: "smiles" as const, name: "a\u0000b" },
+    { text: "CCI", format: "smiles" as const, name: "a\u001b[2Jb" },
+    { text: "CCI", format: "smiles" as const, name: "a\u202eb" },
   ];
   const answer = await perform(context, addMolecules, scientist, { records });
   assert.deepEqual(
@@ -122,7 +163,17 @@ test("a record with a NUL in its name is rejected, and the one beside it is regi
   );
   assert.deepEqual(
     answer.rejected.map(({ line, code }) => [line, code]),
-    [[2, "bad_input"]],
+    [
+      [2, "bad_input"],
+      [3, "bad_input"],
+      [4, "bad_input"],
+    ],
+  );
+  assert.doesNotMatch(JSON.stringify(answer.rejected), /\\u001b|\\u0000/);
+  const file = smilesRecords("CCI\tiodo\tethane\nCCO |atomProp| a b\n");
+  assert.deepEqual(
+    file.map(({ name }) => name),
+    ["iodo ethane", "a b"],
   );
 });
 
@@ -165,4 +216,23 @@ test("taking a molecule back takes back one's own registrations and no colleague
   await perform(context, deleteMolecule, colleague, { molecule_id });
   await assert.rejects(perform(context, showMolecule, colleague, { molecule_id }), kind("not_found"));
   await assert.rejects(perform(context, deleteMolecule, colleague, { molecule_id }), kind("not_found"));
+});
+
+test("records of which none is taken are refused as a whole, each with its line, code and reason", async () => {
+  const before = (await perform(context, listMolecules, scientist, { limit: 1000 })).items.length;
+  await assert.rejects(add(["C(", "*"]), (error: AppError) => {
+    assert.deepEqual(
+      [error.kind, error.fields.map(({ path, line }) => [path, line])],
+      [
+        "bad_input",
+        [
+          ["/records/0/text", 1],
+          ["/records/1/text", 2],
+        ],
+      ],
+    );
+    assert.match(error.message, /^2 of 2 refused, the first: /);
+    return error.fields.every(({ code = "", rule }) => code !== "" && rule !== "");
+  });
+  assert.equal((await perform(context, listMolecules, scientist, { limit: 1000 })).items.length, before);
 });

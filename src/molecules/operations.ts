@@ -4,7 +4,7 @@ import { logEvents } from "../events/log.ts";
 import { closed, count } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { pageOf, pageWish } from "../paging.ts";
-import { type IdentifiedRecords, identifyRecords } from "./identify.ts";
+import { allRefused, type IdentifiedRecords, identifyRecords, turnOf } from "./identify.ts";
 import { registerRecords } from "./register.ts";
 import {
   AddedMolecules,
@@ -28,13 +28,19 @@ export const addMolecules = operation<
   "molecule.add"
 >({
   name: "molecule.add",
-  summary: "Register molecules; one bad record never stops the rest",
+  summary: "Register molecules; one bad record never stops the rest, and all bad are refused",
   permission: "molecules:write",
   http: { method: "POST", path: "/molecules" },
   tx: "results",
   input: AddMolecules,
   output: AddedMolecules,
-  prepare: ({ services }, input) => identifyRecords(services.toolkit, input.records),
+  async prepare(call, { records }) {
+    const read = await identifyRecords(call.services.toolkit, records, turnOf(call));
+    const { accepted, rejected } = read;
+    if (accepted.length === 0 && rejected.length > 0)
+      throw allRefused(rejected, rejected.length, ({ line }) => `/records/${line - 1}/text`);
+    return read;
+  },
   async run({ scope, principal, prepared }, input) {
     const registered = await registerRecords(
       scope,

@@ -77,14 +77,19 @@ export function smilesRecords(text: string): MoleculeRecord[] {
       format: "smiles",
       line: index + 1,
     };
-    return [name === "" ? record : { ...record, name: name.slice(0, 500) }];
+    return [name === "" ? record : { ...record, name: named(name) }];
   });
+}
+
+/** Columns of a file stand in its names; a name is words. */
+function named(text: string): string {
+  return text.replaceAll("\t", " ").trim().slice(0, 500);
 }
 
 export function sdfRecords(text: string): MoleculeRecord[] {
   return splitSdf(text).map((record, index): MoleculeRecord => {
     const block = record.text.split(/^M {2}END.*$/m)[0] ?? record.text;
-    const name = record.text.split(/\r?\n/, 1)[0]?.trim().slice(0, 500) ?? "";
+    const name = named(record.text.split(/\r?\n/, 1)[0] ?? "");
     const properties = tagsOf(record.text);
     return {
       text: record.text.includes("M  END") ? `${block}M  END\n` : record.text,

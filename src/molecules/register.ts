@@ -1,5 +1,5 @@
 import type { ResultsScope } from "../db/results.ts";
-import { logEvents } from "../events/log.ts";
+import { eventLogsInsert } from "../events/log.ts";
 import { privateTo } from "../jobs/schema.ts";
 import type { Identity } from "../toolkit/toolkit.ts";
 import type { IdentifiedRecord } from "./identify.ts";
@@ -33,7 +33,7 @@ export async function registerRecords(
     }),
   }));
   const ids = await registerMolecules(scope.tx, [...rows, ...kin]);
-  await logCreated(scope, registrar, ids);
+  logCreated(scope, registrar, ids);
   const idOf = new Map<string, string>();
   for (const [index, { species }] of [...rows, ...kin].entries())
     idOf.set(species.identity_key, ids[index]?.molecule_id ?? "");
@@ -50,11 +50,11 @@ export async function registerRecords(
 }
 
 /** Only of what is new to the registrar: a colleague's private molecule is not revealed. */
-async function logCreated(
-  { tx }: ResultsScope,
+function logCreated(
+  { atEnd }: ResultsScope,
   { owner_id, visibility }: Registrar,
   ids: { molecule_id: string; created: boolean }[],
-): Promise<void> {
+): void {
   const events = ids
     .filter(({ created }) => created)
     .map(({ molecule_id }) => ({
@@ -64,7 +64,7 @@ async function logCreated(
       user_id: owner_id,
       private_to: privateTo({ visibility, owner_id }),
     }));
-  await logEvents(tx, events);
+  atEnd.push(eventLogsInsert(events));
 }
 
 function registration(

@@ -15,6 +15,7 @@ import {
   time,
   UPDATED_AT,
   word,
+  words,
 } from "../fields.ts";
 import { VISIBILITIES, Visibility } from "../jobs/schema.ts";
 import { PageInput } from "../paging.ts";
@@ -61,15 +62,18 @@ export const Molecule = Type.Object({
 });
 export type Molecule = Static<typeof Molecule>;
 
+/** A record, for examples. */
+export const ASPIRIN = { text: "CC(=O)Oc1ccccc1C(=O)O", format: "smiles", name: "aspirin" };
+
 /** One record that somebody brings. */
 export const MoleculeRecord = closed({
   text: Type.String({
     maxLength: 1_000_000,
     description: "The record itself: a SMILES, or a MOL block.",
-    examples: ["CC(=O)Oc1ccccc1C(=O)O"],
+    examples: [ASPIRIN.text],
   }),
   format: word(["smiles", "molblock"], "What the record is written in."),
-  name: Type.Optional(text("What you call it.", { maxLength: 500 })),
+  name: Type.Optional(text("What you call it.", { maxLength: 500, examples: [ASPIRIN.name] })),
   line: Type.Optional(
     integer(
       "1",
@@ -89,7 +93,7 @@ export const MoleculeRecord = closed({
     }),
   ),
   tags: Type.Optional(
-    list(Type.String({ minLength: 1, maxLength: 100 }), "Words to find it by.", { maxItems: 20 }),
+    list(words(undefined, { minLength: 1, maxLength: 100 }), "Words to find it by.", { maxItems: 20 }),
   ),
 });
 export type MoleculeRecord = Static<typeof MoleculeRecord>;
@@ -103,7 +107,7 @@ export const AddMolecules = closed({
     ),
   ),
   source_file: Type.Optional(
-    text("Name of the file that they are from; kept with them.", { maxLength: 500 }),
+    words("Name of the file that they are from; kept with them.", { maxLength: 500 }),
   ),
 });
 export type AddMolecules = Static<typeof AddMolecules>;

@@ -81,6 +81,22 @@ test("what matches is shown: not a newer registration of the same molecule with 
   assert.equal((await found(bob, {})).filter((name) => name === "Ethanol" || name === "Spirit").length, 1);
 });
 
+test("brought again without a name it keeps the one it has; a colleague's private name is shown to nobody else", async () => {
+  const bring = (who: OrgPrincipal, visibility: "private" | "organization", text: string, name?: string) =>
+    perform(context, addMolecules, who, {
+      visibility,
+      records: [{ text, format: "smiles", ...(name === undefined ? {} : { name }) }],
+    });
+  const nameOf = async (who: OrgPrincipal, smiles: string) =>
+    (await perform(context, listMolecules, who, {})).items.find((row) => row.smiles === smiles)?.name;
+  await bring(ann, "organization", "CCS", "Ethanethiol");
+  await bring(bob, "organization", "CCS");
+  assert.equal(await nameOf(bob, "CCS"), "Ethanethiol");
+  await bring(ann, "private", "CCCS", "hidden thiol");
+  await bring(bob, "organization", "CCCS");
+  assert.deepEqual([await nameOf(ann, "CCCS"), await nameOf(bob, "CCCS")], ["hidden thiol", null]);
+});
+
 test("a search goes on page by page and leaves none out", async () => {
   const seen: (string | null)[] = [];
   let cursor: string | null = null;

@@ -81,6 +81,11 @@ export type ListedMolecule = Molecule & {
   registered_at: string;
 };
 
+/** Somebody may have brought it again without a name: that takes none away. */
+const NEWEST_NAME = sql<string | null>`coalesce(r.name, (SELECT n.name FROM registrations n
+  WHERE n.molecule_id = m.molecule_id AND n.name IS NOT NULL
+  ORDER BY n.created_at DESC, n.registration_id DESC LIMIT 1))`;
+
 /**
  * Molecules by their newest visible registration (of those that match, where something is asked), newest first,
  * by keyset.
@@ -94,7 +99,7 @@ export async function selectMolecules(
     .selectFrom(newestOfEach(search).as("r"))
     .innerJoin("molecules as m", "m.molecule_id", "r.molecule_id")
     .select(COLUMNS.map((name) => `m.${name}` as const))
-    .select(["r.registration_id", "r.name", "r.created_at as registered_at"])
+    .select(["r.registration_id", NEWEST_NAME.as("name"), "r.created_at as registered_at"])
     .orderBy("r.created_at", "desc")
     .orderBy("r.registration_id", "desc")
     .limit(page.limit);

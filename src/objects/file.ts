@@ -7,6 +7,7 @@ import { AppError } from "../errors.ts";
 import { isUuid, sha256 } from "../ids.ts";
 import { Folders } from "./folders.ts";
 import { Places } from "./places.ts";
+import { damaged, readChecked } from "./read-checked.ts";
 import type { ObjectStore, StoredObject } from "./store.ts";
 import { type SyncAll, Syncs } from "./syncs.ts";
 
@@ -35,6 +36,7 @@ export function openFileStore(root: string, all: SyncAll | null = null): ObjectS
     put: (orgId, bytes) =>
       guarded(() => puts.in(async () => put({ root, folders, syncs: syncsOf(orgId) }, orgId, bytes))),
     get: (orgId, uri) => guarded(() => get(root, orgId, uri)),
+    read: (orgId, uri) => guardedPieces(() => readChecked(pathOf(root, orgId, uri), uri)),
     has: (orgId, uri) => guarded(() => has(root, orgId, uri)),
     sweep: (orgId) =>
       guarded(async () => {
@@ -107,7 +109,7 @@ async function isWhole(path: string, size: number, hash: string): Promise<boolea
 async function get(root: string, orgId: string, uri: string): Promise<Uint8Array> {
   const bytes = await readFile(pathOf(root, orgId, uri));
   if (`object:${sha256(bytes)}` === uri) return bytes;
-  throw new AppError("store_unavailable", `object ${uri} is damaged: its bytes are not what its name says`);
+  throw damaged(uri);
 }
 
 /** An organization without a folder is one whose store is not mounted: nobody asks for what was never put. */
@@ -164,15 +166,25 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof AppError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === "ENOENT") throw new AppError("not_found", "no such object", { cause: error });
-    throw new AppError(
-      "store_unavailable",
-      `the object store can't be used (${code ?? "unknown"}): check its disk`,
-      {
-        cause: error,
-      },
-    );
+    throw asAppError(error);
   }
+}
+
+async function* guardedPieces(pieces: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* pieces();
+  } catch (error) {
+    throw asAppError(error);
+  }
+}
+
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ENOENT") return new AppError("not_found", "no such object", { cause: error });
+  return new AppError(
+    "store_unavailable",
+    `the object store can't be used (${code ?? "unknown"}): check its disk`,
+    { cause: error },
+  );
 }

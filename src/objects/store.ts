@@ -10,6 +10,11 @@ export type ObjectStore = {
   put(orgId: string, bytes: Uint8Array): Promise<StoredObject>;
   /** The bytes, checked against their name. Throws AppError not_found, store_unavailable. */
   get(orgId: string, uri: string): Promise<Uint8Array>;
+  /**
+   * The same piece by piece, and never whole where it is not what its name says: the last piece comes when all of
+   * them were checked. Opened when the first one is asked for. Throws AppError not_found, store_unavailable.
+   */
+  read(orgId: string, uri: string): AsyncIterable<Uint8Array>;
   /** False only where the store is there without it. Throws AppError not_found (no address), store_unavailable. */
   has(orgId: string, uri: string): Promise<boolean>;
   /** Takes away what puts that were killed more than a day ago left aside, and returns how many. Throws AppError store_unavailable. */

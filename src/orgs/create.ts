@@ -6,6 +6,7 @@ import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type { OwnTools } from "../operation.ts";
 import type { Services } from "../services.ts";
+import { isWords } from "../words.ts";
 import type { OrgPlace } from "./place.ts";
 import type { Intent } from "./provision.ts";
 import type { Org } from "./schema.ts";
@@ -43,16 +44,13 @@ export async function createOrg(
   return orgOf(place);
 }
 
-/** Line breaks, control characters, and those that are not seen or turn the text around. */
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\u200b\ufeff\u202a-\u202e\u2066-\u2069]/u;
-
 /** One way to write a name; the table counts characters as code points. Throws AppError bad_input. */
 export function nameOf(text: string): string {
   const name = text.normalize("NFC");
   const length = [...name].length;
   if (length < 3 || length > 100) throw badName("must have 3 to 100 characters");
   if (name.trim() !== name) throw badName("must not begin or end with a blank");
-  if (UNSEEN.test(name)) throw badName("must not have control characters or ones that nobody sees");
+  if (!isWords(name)) throw badName("must not have control characters or ones that nobody sees");
   return name;
 }
 

@@ -5,13 +5,21 @@ import type { ServerAddress } from "../db/address.ts";
 import type { Commit, MetadataDoor, Viewer } from "../db/metadata.ts";
 import { PoolBudget, type PoolSettings, type PoolStats } from "../db/pools.ts";
 import { isLoginRefused, isPasswordRefused, translateDbError } from "../db/postgres-errors.ts";
-import { type ResultsDb, type ResultsScope, resultsKysely, takeRoleAndAsk } from "../db/results.ts";
+import {
+  type ResultsDb,
+  type ResultsScope,
+  resultsKysely,
+  takeRoleAndAsk,
+  type Writing,
+  writeTogether,
+} from "../db/results.ts";
 import type { Roles } from "../db/roles.ts";
-import { type SchemaWindow, schemaVerdict } from "../db/window.ts";
+import type { SchemaWindow } from "../db/window.ts";
 import { AppError } from "../errors.ts";
 import type { Secret } from "../secrets.ts";
 import { resultsPassword, withNextCredential } from "./credentials.ts";
 import type { OrgPlace } from "./place.ts";
+import { checkPlace, loginRefused, poolKey } from "./place-rules.ts";
 import { noteCredential } from "./provision-store.ts";
 import { type Servers, serverOf } from "./servers.ts";
 import { selectOptionalPlace, touchDatabase } from "./store.ts";
@@ -44,6 +52,9 @@ type Errand = {
   allow?: (place: OrgPlace) => void;
 };
 
+/** Takes an organization's facts to the metadata database: now, or in a moment with those of others. */
+export type Relay = { (orgId: string): Promise<void>; soon(orgId: string): Promise<void> };
+
 /**
  * The only maker of a handle on an organization's database. It lends a transaction, to a principal
  * of whom the policy said yes or to the holder of a lease, and takes it back.
@@ -61,7 +72,7 @@ export class ResultsDoor {
   /** The day on which each organization was last written to by this process. */
   readonly #written = new Map<string, string>();
   /** Set once by context.ts: takes facts to the metadata database after a commit. */
-  relay: (orgId: string) => Promise<void> = async () => {};
+  relay: Relay = Object.assign(async () => {}, { soon: async () => {} });
 
   constructor(metadata: MetadataDoor, settings: DoorSettings) {
     this.#metadata = metadata;
@@ -275,7 +286,10 @@ export class ResultsDoor {
           );
         }
         attempt.begun = true;
-        return work({ org_id, generation, tx, queued_tasks: place.queued_tasks });
+        const atEnd: Writing[] = [];
+        const done = await work({ org_id, generation, tx, queued_tasks: place.queued_tasks, atEnd });
+        await writeTogether(tx, atEnd);
+        return done;
       });
   }
 
@@ -286,47 +300,5 @@ export class ResultsDoor {
       password: resultsPassword(this.#settings.secret, place).reveal(),
       database: place.database_name,
     };
-  }
-}
-
-function loginRefused(place: OrgPlace, cause: unknown): AppError {
-  return new AppError(
-    "unavailable",
-    `the server refuses the login of organization ${place.name}: where ALIQUOT_SECRET_KEY is another one than before, \`aliquot org rotate-credentials --all\` gives every login its password again`,
-    { cause },
-  );
-}
-
-/** All that decides where a connection leads and as whom. */
-function poolKey(place: OrgPlace): string {
-  const { org_id, generation, credential_version, server_address, database_name, role_name } = place;
-  return [org_id, generation, credential_version, server_address, database_name, role_name].join(":");
-}
-
-function checkPlace(place: OrgPlace, window: SchemaWindow): void {
-  if (place.state === "frozen") {
-    throw new AppError(
-      "unavailable",
-      `the database of organization ${place.name} is frozen while another one takes its place: try again in a few minutes`,
-    );
-  }
-  if (place.state !== "active") {
-    throw new AppError(
-      "unavailable",
-      `the database of organization ${place.name} is not ready (${place.state}): \`aliquot org create "${place.name}"\` finishes it`,
-    );
-  }
-  const verdict = schemaVerdict(place, window);
-  if (verdict === "org_upgrading") {
-    throw new AppError(
-      verdict,
-      `organization ${place.name} waits for its migration: run \`aliquot migrate up\``,
-    );
-  }
-  if (verdict === "app_too_old") {
-    throw new AppError(
-      verdict,
-      `organization ${place.name} has a newer schema than this program: use a newer Aliquot`,
-    );
   }
 }

@@ -42,7 +42,8 @@ function programWith(window: SchemaWindow): TestContext {
       recycle_seconds: config.pool_recycle_seconds,
     },
   });
-  results.relay = async (orgId) => void (await relayOrg(context.metadata, results, orgId));
+  const relay = async (orgId: string) => void (await relayOrg(context.metadata, results, orgId));
+  results.relay = Object.assign(relay, { soon: relay });
   after(async () => void (await results[Symbol.asyncDispose]()));
   return { ...context, results };
 }

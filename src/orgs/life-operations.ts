@@ -7,11 +7,6 @@ import { OrgConfigure, OrgSettings } from "./setting-keys.ts";
 import { configureOrg, showSettings } from "./settings.ts";
 import { suspendOrg } from "./suspend.ts";
 
-/** For the audit: which organization. */
-function told(_input: unknown, { org_id }: { org_id: string }) {
-  return { entity_type: "organization", entity_id: org_id, org_id };
-}
-
 export const showSettingsOperation = operation({
   name: "org.settings",
   summary: "Quotas and settings of one organization, with their defaults",
@@ -31,7 +26,7 @@ export const configureOrgOperation = operation({
   tx: "own",
   input: OrgConfigure,
   output: OrgSettings,
-  told,
+  told: true,
   run: (call, input) => configureOrg(call, input as Parameters<typeof configureOrg>[1]),
 });
 
@@ -43,7 +38,7 @@ export const suspendOrgOperation = operation({
   tx: "own",
   input: OrgNamed,
   output: OrgLife,
-  told,
+  told: true,
   run: suspendOrg,
 });
 
@@ -55,7 +50,7 @@ export const resumeOrgOperation = operation({
   tx: "own",
   input: OrgNamed,
   output: OrgLife,
-  told,
+  told: true,
   run: resumeOrg,
 });
 
@@ -67,7 +62,7 @@ export const deleteOrgOperation = operation({
   tx: "own",
   input: OrgDelete,
   output: OrgLife,
-  told,
+  told: true,
   run: deleteOrg,
 });
 
@@ -79,6 +74,6 @@ export const rotateCredentialsOperation = operation({
   tx: "own",
   input: OrgNamed,
   output: OrgCredentials,
-  told,
+  told: true,
   run: rotateOrg,
 });

@@ -18,7 +18,7 @@ export const createOrgOperation = operation({
   tx: "own",
   input: OrgCreate,
   output: Org,
-  told: (_input, org) => ({ entity_type: "organization", entity_id: org.org_id }),
+  told: true,
   run: createOrg,
 });
 

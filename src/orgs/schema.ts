@@ -1,13 +1,14 @@
 import { type Static, Type } from "typebox";
 import { closed, count, flag, id, integer, nullable, text, time, word } from "../fields.ts";
 import { PageInput } from "../paging.ts";
+import { UNSEEN } from "../words.ts";
 
 /** Words for an organization's state, as the table's CHECK has them. */
 export const ORG_STATUSES = ["provisioning", "active", "suspended", "deleting", "deleted"] as const;
 export type OrgStatus = (typeof ORG_STATUSES)[number];
 
-/** No blank at either end. */
-export const NAME_PATTERN = "^\\S(.*\\S)?$";
+/** One line, and no blank at either end. */
+export const NAME_PATTERN = `^[^\\s${UNSEEN}]([^${UNSEEN}]*[^\\s${UNSEEN}])?$`;
 export const OrgName = Type.String({
   minLength: 3,
   maxLength: 100,

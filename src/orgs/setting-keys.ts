@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { ALWAYS_WHOLE, about, closed, id, list, nullable, text, time, word } from "../fields.ts";
+import { ifMatch } from "../if-match.ts";
 import { OrgText } from "./schema.ts";
 
 /** Who may set a key. `nobody`: shown, because it follows from the installation. */
@@ -144,15 +145,7 @@ function fieldOf({ value, about: what, unit, set_by }: SettingKey): TSchema {
 
 export const OrgConfigure = closed({
   org: OrgText,
-  if_match: Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: 100,
-      description:
-        "`updated_at` as it was last read: where the settings changed since then, nothing is done.",
-      examples: ["2026-01-01T00:00:00.000Z"],
-    }),
-  ),
+  if_match: Type.Optional(ifMatch("a setting")),
   set: Type.Optional(
     Type.Object(
       Object.fromEntries(SETTABLE.map((name) => [name, Type.Optional(fieldOf(SETTING_KEYS[name]))])),

@@ -82,7 +82,7 @@ test("quotas are the operator's, settings the owner's and the admins', and nobod
   );
   assert.equal(item(await show(owner), "cache_ttl_days")?.value, null, "nothing of it was done");
   await assert.rejects(configure(scientist, { set: { cache_ttl_days: 5 } }), kind("forbidden"));
-  for (const refused of [show(stranger), configure(stranger, { set: { cache_ttl_days: 5 } })])
+  for (const refused of [() => show(stranger), () => configure(stranger, { set: { cache_ttl_days: 5 } })])
     await assert.rejects(
       refused,
       (error: AppError) => kind("not_found")(error) && error.message === "no such organization",

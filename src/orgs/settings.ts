@@ -2,6 +2,7 @@ import { require } from "../access/policy.ts";
 import type { Principal } from "../access/principal.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
+import { refuseChanged } from "../if-match.ts";
 import type { Services } from "../services.ts";
 import type { LifeCall } from "./change-life.ts";
 import { findOrg, lockOrg } from "./find.ts";
@@ -50,7 +51,8 @@ export async function configureOrg(
     const known = await call.tools.find(tx);
     if (known?.answer != null) return known.answer as OrgSettings;
     const row = await lockOrg(tx, call.principal, input.org);
-    if (input.if_match !== undefined) refuseChanged(await selectSettings(tx, row.org_id), input.if_match);
+    if (input.if_match !== undefined)
+      refuseChanged(await selectSettings(tx, row.org_id), input.if_match, "a setting");
     const of = (place: "quotas" | "config") => ({
       set: Object.fromEntries(
         Object.entries(set).filter(([name]) => SETTING_KEYS[name as SettingName].place === place),
@@ -87,14 +89,6 @@ function refuseNonsense(named: SettingName[], set: Values): void {
       `backup_schedule is a time of day in UTC, such as "daily 03:30" or "weekly sun 03:30", and not "${schedule}"`,
       { fields: [{ path: "/set/backup_schedule", rule: "daily HH:MM, or weekly DAY HH:MM" }] },
     );
-}
-
-/** Held against the row while the organization's is locked, as every change of settings locks it. */
-function refuseChanged({ updated_at }: SettingsRow, seen: string): void {
-  if (updated_at === seen) return;
-  throw new AppError("conflict", "the settings were changed since you read them: read them again", {
-    code: "precondition_failed",
-  });
 }
 
 async function settingsOf(tx: MetadataTx, org: { org_id: string; name: string }): Promise<OrgSettings> {

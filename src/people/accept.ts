@@ -2,14 +2,16 @@ import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
 import { selectOptionalToken, type UsableToken, useToken } from "../identity/tokens-store.ts";
 import { newId } from "../ids.ts";
+import { MOST } from "../limits/most.ts";
 import { ofMember, type PeopleCall } from "./call.ts";
 import { addUser, hashNew, refusingTaken } from "./create-user.ts";
+import { countAccepted } from "./invitations-store.ts";
 import { refuseFull } from "./member.ts";
 import type { AcceptedInvitation, MemberAccept } from "./member-schema.ts";
 import { insertMember, isMember, lockOrganizations, selectBelongings } from "./members-store.ts";
 import { usernameOf } from "./names.ts";
 import type { User } from "./schema.ts";
-import { emailExists, lockUser } from "./users-store.ts";
+import { lockUser } from "./users-store.ts";
 
 type NewPerson = { username: string; hashed_password: string };
 
@@ -17,7 +19,7 @@ type NewPerson = { username: string; hashed_password: string };
  * Joins an organization by an invitation: with a new account of the invited address where a name and a password for it
  * are given, else as who is signed in. An invitation is used once, also by two at once. No session follows: they sign in.
  * Throws AppError not_found (no such invitation is open), bad_input, forbidden (a key), conflict (a member already;
- * the name is taken; somebody has an account with that address), quota.
+ * the name is taken), quota.
  */
 export async function acceptInvitation(call: PeopleCall, input: MemberAccept): Promise<AcceptedInvitation> {
   const { principal, services } = call;
@@ -84,6 +86,12 @@ async function join(
   if (await isMember(tx, user_id, org_id))
     throw new AppError("conflict", `you are a member of ${org.name} already`);
   await refuseFull(tx, org);
+  // This one is used already, and the organization is locked.
+  if (person !== undefined && (await countAccepted(tx, org_id)) > MOST.accepted)
+    throw new AppError(
+      "quota",
+      `${MOST.accepted} invitations of an organization are used in 24 hours at most: join with an account that is there, or try again tomorrow`,
+    );
   await insertMember(tx, { user_id, org_id, role_ids: [role_id] });
   await tools.audit(tx, {
     ...ofMember(org_id, user_id, { invitation_id: token_id, role_ids: [role_id], new: person !== undefined }),
@@ -94,11 +102,13 @@ async function join(
   return { user_id, username, org_id, slug, name, roles, created: person !== undefined };
 }
 
+/**
+ * Whoever invites has the token, and may accept it themselves: it proves no address. So it is kept as one that nobody
+ * confirmed, beside the account of whoever has it, of which nothing is told.
+ */
 async function addInvited(tx: MetadataTx, email: string, person: NewPerson): Promise<User> {
-  if (await emailExists(tx, email))
-    throw new AppError(
-      "conflict",
-      "somebody has an account with the address that was invited: sign in with it, and accept then",
-    );
-  return addUser(tx, { ...person, user_id: newId(), email, kind: "person", is_admin: false });
+  return addUser(tx, {
+    ...person,
+    ...{ user_id: newId(), email, email_confirmed: false, kind: "person", is_admin: false },
+  });
 }

@@ -47,17 +47,17 @@ export async function addMember(
 
 /** A user whom the asker may know of, under lock. */
 async function findAddable(tx: MetadataTx, principal: OrgPrincipal, input: string): Promise<User> {
+  // Whoever was invited to an address may have typed any: nobody proved that it is theirs.
+  if (input.includes("@") && principal.permissions.has("users:manage"))
+    throw new AppError(
+      "usage",
+      "name a user whom you add by username or id: an address is not proof of who it is",
+    );
   const found = await selectOptionalUserByText(tx, input);
   const known =
     found !== undefined &&
     (principal.permissions.has("users:manage") || (await isMember(tx, found.user_id, principal.org_id)));
   const user = known ? await lockUser(tx, found.user_id) : undefined;
-  // Whoever was invited to an address may have typed any: nobody proved that it is theirs.
-  if (user !== undefined && input.includes("@"))
-    throw new AppError(
-      "usage",
-      "name a user whom you add by username or id: an address is not proof of who it is",
-    );
   if (user !== undefined) return user;
   throw new AppError(
     "not_found",

@@ -1,6 +1,7 @@
 import { inOrganization } from "../access/policy.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
+import { refuseChanged } from "../if-match.ts";
 import { type Asker, askerIn, refusePermissions } from "./asker.ts";
 import { changePeople, type PeopleCall } from "./call.ts";
 import { ofRole, refuseRoleName } from "./create-role.ts";
@@ -18,7 +19,8 @@ import {
 
 /**
  * Renames a role, or gives it other permissions, for everybody who has it. Throws AppError not_found, usage, forbidden
- * (the system's; a permission to be added that the asker lacks), conflict (the name is taken).
+ * (the system's; a permission to be added that the asker lacks), conflict (the name is taken; with code
+ * precondition_failed: the role changed since `if_match`).
  */
 export async function updateRole(call: PeopleCall, input: RoleUpdate): Promise<Role> {
   const principal = inOrganization(call.principal);
@@ -27,6 +29,7 @@ export async function updateRole(call: PeopleCall, input: RoleUpdate): Promise<R
   return changePeople(call, async (tx) => {
     const asker = await askerIn(tx, principal);
     const role = await ownRole(tx, asker, input.role);
+    refuseChanged(role, input.if_match, "the role");
     const { role_id } = role;
     const { org_id } = asker.org;
     const wanted = input.permissions ?? role.permissions;

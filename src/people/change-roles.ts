@@ -1,5 +1,6 @@
 import type { Static } from "typebox";
 import { inOrganization } from "../access/policy.ts";
+import { refuseChanged } from "../if-match.ts";
 import { askerIn, isOwnerRole, refuseGrant, refuseManage } from "./asker.ts";
 import { changePeople, ofMember, type PeopleCall } from "./call.ts";
 import { refuseOwningService } from "./create-service.ts";
@@ -13,7 +14,7 @@ import { refuseLastOwner } from "./owners.ts";
 /**
  * Gives a member these roles and no other. Where one is taken, invitations of theirs that are open are taken back.
  * Throws AppError not_found, forbidden (a role that gives more than the asker has; an owner, by who is none),
- * conflict (the last owner).
+ * conflict (the last owner; with code precondition_failed: other roles than when `if_match` was read).
  */
 export async function changeRoles(
   call: PeopleCall,
@@ -26,6 +27,7 @@ export async function changeRoles(
     const wanted = await findRoles(tx, org_id, input.roles);
     const [given, taken] = [without(wanted, held), without(held, wanted)];
     const { user_id, username } = user;
+    refuseChanged(await memberOf(tx, org_id, user_id), input.if_match, "the member's roles");
     if (given.length + taken.length > 0) {
       refuseManage(asker, held);
       refuseGrant(asker, given);

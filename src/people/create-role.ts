@@ -2,17 +2,18 @@ import { inOrganization } from "../access/policy.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
+import { MOST } from "../limits/most.ts";
 import type { Told } from "../operation.ts";
 import { type Asker, askerIn, refusePermissions } from "./asker.ts";
 import { changePeople, type PeopleCall } from "./call.ts";
 import { findRole } from "./find.ts";
 import { roleNameOf } from "./names.ts";
-import { MOST_ROLES, type Role, type RoleCreate } from "./role-schema.ts";
+import type { Role, RoleCreate } from "./role-schema.ts";
 import { insertRole, selectRoles } from "./roles-store.ts";
 
 /**
  * Makes a role of the organization's own. Throws AppError bad_input, forbidden (a permission that the asker lacks),
- * conflict (the name is taken, also by one of the system's; too many roles).
+ * conflict (the name is taken, also by one of the system's), quota (too many roles).
  */
 export async function createRole(call: PeopleCall, input: RoleCreate): Promise<Role> {
   const principal = inOrganization(call.principal);
@@ -31,7 +32,7 @@ export async function createRole(call: PeopleCall, input: RoleCreate): Promise<R
 
 /**
  * Throws AppError conflict where a role has that name, whatever the case: one that is called as the system's would be
- * taken for it. The organization is locked, so two at once have one order.
+ * taken for it; quota where a new one would be one too many. The organization is locked, so two at once have one order.
  */
 export async function refuseRoleName(
   tx: MetadataTx,
@@ -45,8 +46,8 @@ export async function refuseRoleName(
   );
   if (same !== undefined)
     throw new AppError("conflict", `a role called "${same.name}" is there already: choose another name`);
-  if (roleId === undefined && roles.filter(({ system }) => !system).length >= MOST_ROLES)
-    throw new AppError("conflict", `an organization has ${MOST_ROLES} roles of its own at most: delete one`);
+  if (roleId === undefined && roles.filter(({ system }) => !system).length >= MOST.roles)
+    throw new AppError("quota", `an organization has ${MOST.roles} roles of its own at most: delete one`);
 }
 
 export function ofRole(orgId: string, roleId: string, metadata?: Told["metadata"]): Told {

@@ -2,19 +2,21 @@ import type { Static } from "typebox";
 import { inOrganization } from "../access/policy.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
+import { MOST } from "../limits/most.ts";
 import { askerIn, isOwnerRole, refuseGrant } from "./asker.ts";
 import { changePeople, ofMember, type PeopleCall } from "./call.ts";
 import { addUser, refusingTaken } from "./create-user.ts";
 import { findRoles } from "./find.ts";
 import { memberOf } from "./member.ts";
 import type { Member } from "./member-schema.ts";
-import { insertMember } from "./members-store.ts";
+import { countServices, insertMember } from "./members-store.ts";
 import { serviceEmail, usernameOf } from "./names.ts";
 import type { ServiceCreate } from "./schema.ts";
 
 /**
  * Makes a service account in the asker's organization: no password, no address; it acts through keys that are made
- * for it. Throws AppError bad_input, forbidden (a role that gives more than the asker has), not_found, conflict.
+ * for it. Throws AppError bad_input, forbidden (a role that gives more than the asker has), not_found, conflict,
+ * quota (so many services are there already).
  */
 export async function createService(call: PeopleCall, input: ServiceCreate): Promise<Static<typeof Member>> {
   const principal = inOrganization(call.principal);
@@ -37,6 +39,12 @@ export async function createService(call: PeopleCall, input: ServiceCreate): Pro
       refuseGrant(asker, roles);
       refuseOwningService(username, roles);
       const { org_id } = asker.org;
+      // The organization is locked: of two at once one is the last.
+      if ((await countServices(tx, org_id)) >= MOST.services)
+        throw new AppError(
+          "quota",
+          `an organization has ${MOST.services} service accounts at most: remove one that is not used`,
+        );
       const role_ids = roles.map(({ role_id }) => role_id);
       await insertMember(tx, { user_id, org_id, role_ids });
       return {

@@ -19,7 +19,7 @@ export async function eraseUser(call: PeopleCall, input: { user: string }): Prom
     if (user.erased_at !== null)
       return { answer: already(user.user_id, user.username, user.erased_at), told: [] };
     const keys = await eraseKeys(tx, user_id);
-    await deletePersonal(tx, user_id, user.email);
+    await deletePersonal(tx, user);
     const erased_at = await updateErased(tx, user_id, {
       username: tombstoneName(user_id),
       email: tombstoneEmail(user_id),

@@ -17,7 +17,7 @@ import { selectOptionalUserByText } from "./users-store.ts";
 /**
  * Everything that is held about a person: rows of the shared database that name them, and of each organization's own.
  * An organization whose database can't be read now says why, and the others are told all the same. Each table is read
- * in a transaction of its own, and of all together `most` rows are listed; of the others it is told how many they are.
+ * in a transaction of its own while somebody waits for the answer, and of all together `most` rows are listed; of the others it is told how many they are.
  * Throws AppError not_found: nobody but the operator is told of anybody but themselves.
  */
 export async function exportUser(
@@ -39,7 +39,7 @@ export async function exportUser(
     };
   });
   const { user, belongings } = read;
-  const room: Room = { sought: soughtOf(user), left: most };
+  const room: Room = { sought: soughtOf(user), left: most, goOn: tools.goOn };
   const account = await heldBy((work) => services.metadata.system(work), room);
   const organizations: UserExport["organizations"] = [];
   for (const org of read.orgs) {
@@ -57,19 +57,23 @@ export async function exportUser(
   return { user_id: user.user_id, exported_at: new Date().toISOString(), account, organizations };
 }
 
-/** By id alone: an address is what somebody typed when they joined, and others' invitations to it are not theirs. */
-function soughtOf({ user_id }: User): Sought {
-  return { user_id, email: null };
+/**
+ * By id, and by an address that is confirmed to be theirs: another is what somebody typed when they joined, and
+ * invitations to it are not theirs.
+ */
+function soughtOf({ user_id, email, email_confirmed }: User): Sought {
+  return { user_id, email: email_confirmed ? email : null };
 }
 
-/** Who is looked for, and how many rows may still be listed. */
-type Room = { sought: Sought; left: number };
+/** Who is looked for, how many rows may still be listed, and whether anybody waits for them. */
+type Room = { sought: Sought; left: number; goOn: () => void };
 /** A short transaction in one of the databases. */
 type Read = <T>(work: (tx: EitherTx) => Promise<T>) => Promise<T>;
 
 async function heldBy(read: Read, room: Room): Promise<HeldRows[]> {
   const held: HeldRows[] = [];
   for (const table of await read(selectPersonTables)) {
+    room.goOn();
     const rows = await read((tx) => selectHeld(tx, table, room.sought, Math.min(MOST_ROWS, room.left)));
     room.left -= rows.rows.length;
     held.push(rows);
@@ -86,6 +90,7 @@ async function heldThere(
     const read: Read = (work) => results.forMachinery(orgId, ({ tx }) => work(tx));
     return { tables: await heldBy(read, room), problem: null };
   } catch (error) {
+    room.goOn();
     const { kind, message } = toAppError(error);
     // Its fault, and not ours: a database that is away must not keep the rest from who asks for it.
     if (kind === "internal") throw error;

@@ -1,11 +1,12 @@
+import type { OrgPrincipal } from "../access/principal.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
 import type { Asker } from "./asker.ts";
-import { type HeldRole, isMember, selectHeldRoles } from "./members-store.ts";
+import { type HeldRole, isMember, type MemberRow, selectHeldRoles, selectMembers } from "./members-store.ts";
 import type { Role } from "./role-schema.ts";
 import { heldOf, selectRoles } from "./roles-store.ts";
 import type { User } from "./schema.ts";
-import { lockUser, selectOptionalUserByText } from "./users-store.ts";
+import { lockUser, selectOptionalMemberId, selectOptionalUserByText } from "./users-store.ts";
 
 /** A user by username, address or id, for who may know of everybody. Throws AppError not_found. */
 export async function findUser(tx: MetadataTx, text: string): Promise<User> {
@@ -20,6 +21,23 @@ function noMember(text: string): AppError {
 }
 
 /**
+ * A member as the asker may see them. Whom an address belongs to is told to nobody who may not see it.
+ * Throws AppError not_found.
+ */
+export async function findMember(
+  tx: MetadataTx,
+  { org_id, permissions }: OrgPrincipal,
+  text: string,
+): Promise<MemberRow> {
+  const whole = permissions.has("members:manage");
+  const user_id = text.includes("@") && !whole ? undefined : await selectOptionalMemberId(tx, org_id, text);
+  if (user_id === undefined) throw noMember(text);
+  const [row] = await selectMembers(tx, org_id, { limit: 1, user_id, whole });
+  if (row === undefined) throw noMember(text);
+  return row;
+}
+
+/**
  * A user under lock who is a member of the asker's organization, with their roles there. The user is locked before the
  * organization is. Throws AppError not_found.
  */
@@ -29,10 +47,9 @@ export async function lockMember(
   orgId: string,
   ask: () => Promise<Asker>,
 ): Promise<{ asker: Asker; user: User; held: HeldRole[] }> {
-  const found = await selectOptionalUserByText(tx, text);
   // Nobody locks the row of somebody whom they may not know of.
-  const known = found !== undefined && (await isMember(tx, found.user_id, orgId));
-  const user = known ? await lockUser(tx, found.user_id) : undefined;
+  const found = await selectOptionalMemberId(tx, orgId, text);
+  const user = found === undefined ? undefined : await lockUser(tx, found);
   const asker = await ask();
   if (user === undefined || !(await isMember(tx, user.user_id, orgId))) throw noMember(text);
   return { asker, user, held: await selectHeldRoles(tx, user.user_id, orgId) };

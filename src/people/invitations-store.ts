@@ -19,6 +19,21 @@ export async function selectInvitations(
   return rows.rows;
 }
 
+/** How many invitations to an organization are open. */
+export async function countInvitations(tx: MetadataTx, orgId: string): Promise<number> {
+  const rows = await sql<{ open: number }>`
+    SELECT count(*) AS open FROM tokens t WHERE t.org_id = ${orgId} AND ${OPEN}`.execute(tx);
+  return rows.rows[0]?.open ?? 0;
+}
+
+/** How many invitations to an organization were used within 24 hours: their rows stay a day longer than they could be. */
+export async function countAccepted(tx: MetadataTx, orgId: string): Promise<number> {
+  const rows = await sql<{ used: number }>`
+    SELECT count(*) AS used FROM tokens t
+    WHERE t.org_id = ${orgId} AND t.kind = 'invite' AND t.used_at > now() - interval '24 hours'`.execute(tx);
+  return rows.rows[0]?.used ?? 0;
+}
+
 /** Takes back what an address was invited to in an organization: another invitation takes its place. */
 export async function revokeInvitationsTo(tx: MetadataTx, orgId: string, email: string): Promise<void> {
   await sql`UPDATE tokens t SET revoked = true

@@ -1,21 +1,26 @@
 import { inOrganization } from "../access/policy.ts";
 import { AppError } from "../errors.ts";
 import { issueToken } from "../identity/tokens-store.ts";
+import { MOST } from "../limits/most.ts";
 import type { Told } from "../operation.ts";
 import { askerIn, refuseGrant } from "./asker.ts";
 import { changePeople, type PeopleCall } from "./call.ts";
 import { findRoles } from "./find.ts";
-import { revokeInvitation, revokeInvitationsTo, selectInvitation } from "./invitations-store.ts";
+import {
+  countInvitations,
+  revokeInvitation,
+  revokeInvitationsTo,
+  selectInvitation,
+} from "./invitations-store.ts";
 import { type CreatedInvitation, INVITE_DAYS, type Invitation, type MemberInvite } from "./member-schema.ts";
-import { isMember } from "./members-store.ts";
 import { emailOf } from "./names.ts";
-import { selectOptionalUserByText } from "./users-store.ts";
+import { selectOptionalMemberId, selectOptionalUserById } from "./users-store.ts";
 
 /**
  * Invites an address, with one role; whoever has the token may join, once. Whether somebody has an account with that
  * address is not told. An earlier invitation of the address ends.
  * Throws AppError bad_input, not_found (no such role), forbidden (a role that gives more than the asker has),
- * conflict (a member already).
+ * conflict (a member already), quota (so many are open already).
  */
 export async function inviteMember(call: PeopleCall, input: MemberInvite): Promise<CreatedInvitation> {
   const principal = inOrganization(call.principal);
@@ -26,10 +31,17 @@ export async function inviteMember(call: PeopleCall, input: MemberInvite): Promi
     const [role] = await findRoles(tx, org_id, [input.role]);
     if (role === undefined) throw new AppError("internal", "a role that was found is not there");
     refuseGrant(asker, [role]);
-    const there = await selectOptionalUserByText(tx, email);
-    if (there !== undefined && (await isMember(tx, there.user_id, org_id)))
+    const memberId = await selectOptionalMemberId(tx, org_id, email);
+    const there = memberId === undefined ? undefined : await selectOptionalUserById(tx, memberId);
+    if (there !== undefined)
       throw new AppError("conflict", `${there.username} has this address and is a member already`);
     await revokeInvitationsTo(tx, org_id, email);
+    // The organization is locked: of two at once one is the last.
+    if ((await countInvitations(tx, org_id)) >= MOST.invitations)
+      throw new AppError(
+        "quota",
+        `${MOST.invitations} invitations to an organization are open at most: take one back, or wait until one is used`,
+      );
     const { token_id, token } = await issueToken(tx, call.services.tokens, {
       kind: "invite",
       user_id: null,

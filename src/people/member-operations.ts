@@ -5,6 +5,7 @@ import { PageInput, pageOf, pageWish } from "../paging.ts";
 import { acceptInvitation } from "./accept.ts";
 import { addMember } from "./add-member.ts";
 import { changeRoles } from "./change-roles.ts";
+import { findMember } from "./find.ts";
 import { selectInvitations } from "./invitations-store.ts";
 import { inviteMember, revokeInvite } from "./invite.ts";
 import {
@@ -23,11 +24,6 @@ import {
 } from "./member-schema.ts";
 import { selectMembers } from "./members-store.ts";
 import { removeMember } from "./remove-member.ts";
-
-/** For the audit: which member. */
-function told(_input: unknown, { user_id }: { user_id: string }) {
-  return { entity_type: "member", entity_id: user_id };
-}
 
 export const listMembers = operation({
   name: "member.list",
@@ -50,6 +46,17 @@ export const listMembers = operation({
   },
 });
 
+export const showMember = operation({
+  name: "member.show",
+  summary: "One member of your organization, with their roles",
+  permission: "members:read",
+  http: { method: "GET", path: "/members/{user}" },
+  tx: "metadata",
+  input: MemberNamed,
+  output: Member,
+  run: ({ tx, principal }, { user }) => findMember(tx, inOrganization(principal), user),
+});
+
 export const addMemberOperation = operation({
   name: "member.add",
   summary: "Make a user a member at once; who does not manage users invites people instead",
@@ -58,7 +65,7 @@ export const addMemberOperation = operation({
   tx: "own",
   input: MemberAdd,
   output: Member,
-  told,
+  told: true,
   run: addMember,
 });
 
@@ -70,7 +77,7 @@ export const changeRolesOperation = operation({
   tx: "own",
   input: MemberRoles,
   output: Member,
-  told,
+  told: true,
   run: changeRoles,
 });
 
@@ -82,7 +89,7 @@ export const removeMemberOperation = operation({
   tx: "own",
   input: MemberNamed,
   output: RemovedMember,
-  told,
+  told: true,
   run: removeMember,
 });
 
@@ -94,7 +101,7 @@ export const inviteMemberOperation = operation({
   tx: "own",
   input: MemberInvite,
   output: CreatedInvitation,
-  told: (_input, { invitation_id }) => ({ entity_type: "invitation", entity_id: invitation_id }),
+  told: true,
   remember: (answer) => ({ ...answer, token: null }),
   run: inviteMember,
 });
@@ -108,7 +115,7 @@ export const acceptInvitationOperation = operation({
   repeats: false,
   input: MemberAccept,
   output: AcceptedInvitation,
-  told,
+  told: true,
   run: acceptInvitation,
 });
 
@@ -136,6 +143,6 @@ export const revokeInvitationOperation = operation({
   tx: "own",
   input: InvitationNamed,
   output: Invitation,
-  told: (_input, { invitation_id }) => ({ entity_type: "invitation", entity_id: invitation_id }),
+  told: true,
   run: revokeInvite,
 });

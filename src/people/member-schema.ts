@@ -14,10 +14,11 @@ import {
   word,
 } from "../fields.ts";
 import { NewPassword } from "../identity/schema.ts";
+import { ifMatch } from "../if-match.ts";
 import { PageInput } from "../paging.ts";
 import { Email, FIRST_PASSWORD, USER_KINDS, Username, UserText } from "./schema.ts";
 
-const RoleText = text("A role's name or id.", { minLength: 1, maxLength: 100 });
+const RoleText = text("A role's name or id.", { minLength: 1, maxLength: 100, examples: ["scientist"] });
 const Roles = list(RoleText, "Roles by name or id; what they may do adds up.", { minItems: 1, maxItems: 20 });
 const HIDDEN = "null where you may not manage members.";
 
@@ -28,8 +29,13 @@ export const Member = Type.Object({
   enabled: flag("False: may do nothing, here or elsewhere."),
   roles: list(text("A role's name."), "Their roles in this organization."),
   email: nullable(Email, `Address; ${HIDDEN}`),
+  email_confirmed: nullable(
+    flag("Whether it is theirs."),
+    `True: the operator said whose address it is. False: who invited them typed it, and anybody may have it; ${HIDDEN}`,
+  ),
   last_login_at: nullable(time("A moment."), `When they last signed in; ${HIDDEN}`),
   joined_at: time("When they became a member."),
+  updated_at: time("When their roles last changed."),
 });
 export type Member = Static<typeof Member>;
 
@@ -41,7 +47,11 @@ export const MemberList = closed({
 export type MemberList = Static<typeof MemberList>;
 
 export const MemberAdd = closed({ user: UserText, roles: Roles });
-export const MemberRoles = closed({ user: UserText, roles: Roles });
+export const MemberRoles = closed({
+  user: UserText,
+  if_match: Type.Optional(ifMatch("the member's roles")),
+  roles: Roles,
+});
 export const MemberNamed = closed({ user: UserText });
 
 export const RemovedMember = Type.Object({
@@ -90,7 +100,11 @@ export type CreatedInvitation = Static<typeof CreatedInvitation>;
 export const InvitationNamed = closed({ invitation_id: id("The invitation.") });
 
 export const MemberAccept = closed({
-  token: text("The token of the invitation.", { minLength: 1, maxLength: 200 }),
+  token: text("The token of the invitation.", {
+    minLength: 1,
+    maxLength: 200,
+    examples: ["ali_9QxV2mT7cB4nK1sW8dR5yG0hJ3fL6pZaE-uYtIoPq_k"],
+  }),
   username: Type.Optional(Username),
   password: Type.Optional(about(NewPassword, FIRST_PASSWORD)),
 });

@@ -49,6 +49,14 @@ export async function countPeople(tx: MetadataTx, orgId: string): Promise<number
   return rows.rows[0]?.people ?? 0;
 }
 
+/** Service accounts of an organization. */
+export async function countServices(tx: MetadataTx, orgId: string): Promise<number> {
+  const rows = await sql<{ services: number }>`
+    SELECT count(*) AS services FROM memberships m JOIN users u USING (user_id)
+    WHERE m.org_id = ${orgId} AND u.kind = 'service' AND u.erased_at IS NULL`.execute(tx);
+  return rows.rows[0]?.services ?? 0;
+}
+
 /** Of these organizations, those where nobody is an enabled owner but, perhaps, this person. */
 export async function selectWithoutOtherOwner(
   tx: MetadataTx,
@@ -143,11 +151,17 @@ export type MemberRow = {
   enabled: boolean;
   roles: string[];
   email: string | null;
+  email_confirmed: boolean | null;
   last_login_at: string | null;
   joined_at: string;
+  updated_at: string;
 };
 
-export type MemberFilter = PageWish & { role?: string; kind?: UserKind; user_id?: string };
+export type MemberFilter = PageWish & {
+  role?: string;
+  kind?: UserKind;
+  user_id?: string;
+};
 
 /** Members of an organization, the newest users first. `whole`: with what only who manages them may see. */
 export async function selectMembers(
@@ -157,6 +171,7 @@ export async function selectMembers(
 ): Promise<MemberRow[]> {
   const { role, kind, user_id, before, whole, limit } = filter;
   const email = whole ? sql`CASE WHEN u.kind = 'person' THEN u.email END` : sql`NULL::text`;
+  const confirmed = whole ? sql`CASE WHEN u.kind = 'person' THEN u.email_confirmed END` : sql`NULL::boolean`;
   const login = whole ? sql`u.last_login_at` : sql`NULL::timestamptz`;
   const wishes = [
     sql`m.org_id = ${orgId}`,
@@ -171,8 +186,8 @@ export async function selectMembers(
         ]),
   ];
   const rows = await sql<MemberRow>`
-    SELECT u.user_id, u.username, u.kind, u.enabled, ${email} AS email, ${login} AS last_login_at,
-      m.created_at AS joined_at,
+    SELECT u.user_id, u.username, u.kind, u.enabled, ${email} AS email, ${confirmed} AS email_confirmed,
+      ${login} AS last_login_at, m.created_at AS joined_at, m.updated_at,
       ARRAY(SELECT r.name FROM membership_roles mr JOIN roles r USING (role_id)
         WHERE mr.user_id = m.user_id AND mr.org_id = m.org_id ORDER BY r.name) AS roles
     FROM memberships m JOIN users u USING (user_id)

@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import { isUuid } from "../ids.ts";
+import { isWords } from "../words.ts";
 import { MYSELF, USERNAME_LONGEST } from "./schema.ts";
 
 /** Where addresses of tombstones and services end (RFC 2606): nobody's mail goes there. */
@@ -23,19 +24,20 @@ function refused(field: string, rule: string): AppError {
   return new AppError("bad_input", `${field} ${rule}`, { fields: [{ path: `/${field}`, rule }] });
 }
 
-/** Of any script, beginning with a letter or digit: no @, so that no name is taken for an address. */
-const USERNAME = /^[\p{L}\p{N}][\p{L}\p{M}\p{N}._-]*$/u;
+/**
+ * ASCII alone, beginning with a letter or digit: a letter of another script looks like one of these, and two people
+ * like one. No @, so that no name is taken for an address. Accounts from before keep their names.
+ */
+const USERNAME = /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/;
 
-/** One way to write a username; the table counts code points. Throws AppError bad_input. */
-export function usernameOf(text: string): string {
-  const name = text.normalize("NFC");
-  const length = [...name].length;
-  if (length < 1 || length > USERNAME_LONGEST)
+/** A new account's username. Throws AppError bad_input. */
+export function usernameOf(name: string): string {
+  if (name.length < 1 || name.length > USERNAME_LONGEST)
     throw refused("username", `must have 1 to ${USERNAME_LONGEST} characters`);
   if (!USERNAME.test(name))
     throw refused(
       "username",
-      "must begin with a letter or a digit, and have none but letters, digits and . _ -",
+      "must begin with a letter or a digit, and have none but letters (a to z, either case), digits and . _ -",
     );
   if (name.toLowerCase() === MYSELF || isUuid(name) || /^erased-/i.test(name))
     throw refused("username", "can't be this one: it means something else here");
@@ -56,7 +58,13 @@ export function emailOf(text: string): string {
 /** One way to write a role's name. Throws AppError bad_input. */
 export function roleNameOf(text: string): string {
   const name = text.normalize("NFC");
-  if (name.trim() !== name || /[\p{C}\p{Zl}\p{Zp},]/u.test(name) || isUuid(name) || [...name].length > 100)
+  if (
+    name.trim() !== name ||
+    !isWords(name) ||
+    /[\p{C},]/u.test(name) ||
+    isUuid(name) ||
+    [...name].length > 100
+  )
     throw refused(
       "name",
       "must have 1 to 100 characters, no blank at either end, and neither commas nor unseen characters",

@@ -3,13 +3,9 @@ import { wholeList } from "../fields.ts";
 import { operation } from "../operation.ts";
 import { removeRole, updateRole } from "./change-role.ts";
 import { createRole } from "./create-role.ts";
+import { findRole } from "./find.ts";
 import { DeletedRole, Role, RoleCreate, RoleList, RoleNamed, RoleUpdate } from "./role-schema.ts";
 import { selectRoles } from "./roles-store.ts";
-
-/** For the audit: which role. */
-function told(_input: unknown, { role_id }: { role_id: string }) {
-  return { entity_type: "role", entity_id: role_id };
-}
 
 export const listRoles = operation({
   name: "role.list",
@@ -24,6 +20,17 @@ export const listRoles = operation({
   },
 });
 
+export const showRole = operation({
+  name: "role.show",
+  summary: "One role of your organization, or of the system",
+  permission: "members:read",
+  http: { method: "GET", path: "/roles/{role}" },
+  tx: "metadata",
+  input: RoleNamed,
+  output: Role,
+  run: ({ tx, principal }, { role }) => findRole(tx, inOrganization(principal).org_id, role),
+});
+
 export const createRoleOperation = operation({
   name: "role.create",
   summary: "Make a role of your organization's own, of permissions that you have yourself",
@@ -32,7 +39,7 @@ export const createRoleOperation = operation({
   tx: "own",
   input: RoleCreate,
   output: Role,
-  told,
+  told: true,
   run: createRole,
 });
 
@@ -44,7 +51,7 @@ export const updateRoleOperation = operation({
   tx: "own",
   input: RoleUpdate,
   output: Role,
-  told,
+  told: true,
   run: updateRole,
 });
 
@@ -56,6 +63,6 @@ export const deleteRoleOperation = operation({
   tx: "own",
   input: RoleNamed,
   output: DeletedRole,
-  told,
+  told: true,
   run: removeRole,
 });

@@ -1,14 +1,12 @@
 import { type Static, Type } from "typebox";
 import { OPERATOR_PERMISSIONS, PERMISSIONS, type Permission } from "../access/permissions.ts";
-import { CREATED_AT, closed, count, flag, id, list, nullable, word } from "../fields.ts";
+import { CREATED_AT, closed, count, flag, id, list, nullable, time, word } from "../fields.ts";
+import { ifMatch } from "../if-match.ts";
 
 /** What a role of an organization may hold: everything but what is the operator's alone. */
 export const GRANTABLE: readonly Permission[] = PERMISSIONS.filter(
   (name) => !OPERATOR_PERMISSIONS.includes(name),
 );
-
-/** Most roles of its own that an organization has: lists of roles come whole. */
-export const MOST_ROLES = 100;
 
 const RoleName = Type.String({
   minLength: 1,
@@ -20,7 +18,7 @@ const RoleText = Type.String({ minLength: 1, maxLength: 100, description: "A rol
 const Permissions = list(
   word(GRANTABLE as Permission[], "A permission: noun:verb."),
   "What it may do; you must have each of them yourself.",
-  { minItems: 1, maxItems: GRANTABLE.length },
+  { minItems: 1, maxItems: GRANTABLE.length, examples: [["jobs:read", "calculations:read"]] },
 );
 
 export const Role = Type.Object({
@@ -31,6 +29,7 @@ export const Role = Type.Object({
   permissions: list(Type.String({ description: "A permission: noun:verb." }), "What it may do."),
   members: count("Members of this organization who have it."),
   created_at: CREATED_AT,
+  updated_at: time("When its name or its permissions last changed."),
 });
 export type Role = Static<typeof Role>;
 
@@ -40,6 +39,7 @@ export type RoleCreate = Static<typeof RoleCreate>;
 
 export const RoleUpdate = closed({
   role: RoleText,
+  if_match: Type.Optional(ifMatch("the role")),
   name: Type.Optional(RoleName),
   permissions: Type.Optional(Permissions),
 });

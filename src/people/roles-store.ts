@@ -6,7 +6,7 @@ import type { Role } from "./role-schema.ts";
 /** Roles that an organization's members may have: the system's, then its own, each by name. */
 export async function selectRoles(tx: MetadataTx, orgId: string): Promise<Role[]> {
   const rows = await sql<Role>`
-    SELECT r.role_id, r.org_id, r.name, r.org_id IS NULL AS system, r.created_at,
+    SELECT r.role_id, r.org_id, r.name, r.org_id IS NULL AS system, r.created_at, r.updated_at,
       ARRAY(SELECT p.permission FROM role_permissions p WHERE p.role_id = r.role_id ORDER BY 1) AS permissions,
       (SELECT count(*) FROM membership_roles m WHERE m.role_id = r.role_id AND m.org_id = ${orgId}) AS members
     FROM roles r WHERE r.org_id IS NULL OR r.org_id = ${orgId}
@@ -57,7 +57,14 @@ export async function updateRoleName(tx: MetadataTx, roleId: string, name: strin
   await tx.updateTable("roles").set({ name }).where("role_id", "=", roleId).execute();
 }
 
+/** Invitations with it that were used stay: they are counted, and would go with it. */
 export async function deleteRole(tx: MetadataTx, roleId: string): Promise<void> {
+  await tx
+    .updateTable("tokens")
+    .set({ role_id: null })
+    .where("role_id", "=", roleId)
+    .where("used_at", "is not", null)
+    .execute();
   await tx.deleteFrom("roles").where("role_id", "=", roleId).execute();
 }
 

@@ -27,7 +27,7 @@ export const USERNAME_LONGEST = 100;
 export const Username = Type.String({
   minLength: 1,
   maxLength: USERNAME_LONGEST,
-  description: "Name to sign in with: letters, digits and . _ -; unique whatever the case.",
+  description: "Name to sign in with: letters (a to z), digits and . _ -; unique whatever the case.",
   examples: ["ann"],
 });
 export const Email = Type.String({
@@ -49,6 +49,9 @@ export const User = Type.Object({
   user_id: id("The user."),
   username: Username,
   email: nullable(Email, "Address; null of a service account."),
+  email_confirmed: flag(
+    "True: the operator said whose address it is, and one signs in with it. False: who invited them typed it.",
+  ),
   kind: word(USER_KINDS, "person: signs in with a password. service: acts through API keys alone."),
   enabled: flag("False: may do nothing, and every session and key is refused."),
   is_admin: flag("True: operates the installation, and may do everything in every organization."),

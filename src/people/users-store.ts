@@ -20,6 +20,7 @@ function users(tx: MetadataTx) {
     ])
     .select(sql<UserKind>`u.kind`.as("kind"))
     .select(sql<boolean>`u.hashed_password IS NOT NULL`.as("has_password"))
+    .select(sql<boolean>`u.email_confirmed AND u.kind = 'person'`.as("email_confirmed"))
     .select(
       sql<string | null>`CASE WHEN u.kind = 'person' THEN u.email END`.as("email"),
     ) satisfies SelectQueryBuilder<DB & { u: DB["users"] }, "u", User>;
@@ -30,14 +31,46 @@ export async function selectOptionalUserById(tx: MetadataTx, userId: string): Pr
   return users(tx).where("u.user_id", "=", userId).executeTakeFirst();
 }
 
-/** A user by id, username or address, whatever the case. A username has no @, so a text is one of them. */
+/**
+ * A user by id, username or address, whatever the case. A username has no @, so a text is one of them; an address that
+ * nobody confirmed is no name.
+ */
 export async function selectOptionalUserByText(tx: MetadataTx, text: string): Promise<User | undefined> {
   if (isUuid(text)) return selectOptionalUserById(tx, text);
   const wanted = sql<string>`lower(${text.normalize("NFC")})`;
-  const column = text.includes("@") ? "u.email" : "u.username";
+  if (!text.includes("@"))
+    return users(tx)
+      .where((eb) => eb(eb.fn("lower", ["u.username"]), "=", wanted))
+      .executeTakeFirst();
   return users(tx)
-    .where((eb) => eb(eb.fn("lower", [column]), "=", wanted))
+    .where((eb) => eb(eb.fn("lower", ["u.email"]), "=", wanted))
+    .where("u.email_confirmed", "=", true)
     .executeTakeFirst();
+}
+
+/**
+ * The id of a member of an organization by id, username or address there, whoever typed that; of two with one address
+ * the one whose it is confirmed to be. Whoever names a member means this one, whether they look or change.
+ */
+export async function selectOptionalMemberId(
+  tx: MetadataTx,
+  orgId: string,
+  text: string,
+): Promise<string | undefined> {
+  const wanted = sql`lower(${text.normalize("NFC")})`;
+  let called = sql<boolean>`lower(u.username) = ${wanted}`;
+  if (isUuid(text)) called = sql<boolean>`u.user_id = ${text}`;
+  else if (text.includes("@")) called = sql<boolean>`u.kind = 'person' AND lower(u.email) = ${wanted}`;
+  const row = await tx
+    .selectFrom("users as u")
+    .innerJoin("memberships as m", "m.user_id", "u.user_id")
+    .select("u.user_id")
+    .where("m.org_id", "=", orgId)
+    .where(called)
+    .orderBy("u.email_confirmed", "desc")
+    .orderBy("u.user_id")
+    .executeTakeFirst();
+  return row?.user_id;
 }
 
 /** The row of a user under lock, so that its changes have one order. */
@@ -65,6 +98,8 @@ export type NewUser = {
   kind: UserKind;
   is_admin: boolean;
   hashed_password: string | null;
+  /** Absent: confirmed. */
+  email_confirmed?: false;
 };
 
 export async function insertUser(tx: MetadataTx, user: NewUser): Promise<void> {
@@ -73,16 +108,6 @@ export async function insertUser(tx: MetadataTx, user: NewUser): Promise<void> {
 
 export async function updateEnabled(tx: MetadataTx, userId: string, enabled: boolean): Promise<void> {
   await tx.updateTable("users").set({ enabled }).where("user_id", "=", userId).execute();
-}
-
-/** True where a person has that address. */
-export async function emailExists(tx: MetadataTx, email: string): Promise<boolean> {
-  const row = await tx
-    .selectFrom("users")
-    .select("user_id")
-    .where((eb) => eb(eb.fn("lower", ["email"]), "=", sql<string>`lower(${email})`))
-    .executeTakeFirst();
-  return row !== undefined;
 }
 
 /**

@@ -149,7 +149,7 @@ function paramFault(
   // A site is somebody's: whoever runs the graph says which, and is asked whether they may see it.
   if (key === SITE_PARAM && (declares === undefined || hasDefault(place.spec, declares)))
     return [
-      fault(at, `must be {"$param": name} of a parameter without a default: jobs say where with --site`),
+      fault(at, `must be {"$param": name} of a parameter without a default: jobs say where with \`site\``),
     ];
   if (reference === undefined) return schema === undefined ? [] : schemaFaults(schema, value, at);
   if (reference === "odd")

@@ -60,7 +60,7 @@ export async function createPipeline(
   if (found?.whose === "system")
     throw new AppError(
       "conflict",
-      `the system has a pipeline ${input.name}: choose another name (--from ${input.name} starts from it)`,
+      `the system has a pipeline ${input.name}: choose another name (\`template\` ${input.name} starts from it)`,
     );
   // One that has a name of before keeps it.
   if (found === undefined) checkName(input.name);

@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from "typebox";
 import { Errors } from "typebox/value";
 import { closestName } from "../edit-distance.ts";
 import { text, word } from "../fields.ts";
+import { fieldErrors } from "../input-rules.ts";
 
 /** What is wrong with a spec, and where: a JSON Pointer. A warning refuses nothing. */
 export const Fault = Type.Object({
@@ -46,28 +47,16 @@ export function schemaFaults(schema: TSchema | object, value: unknown, at: reado
     return schemaFaults(one, value, at).map((found) => ({ ...found, rule: `${found.rule} (or null)` }));
   }
   const errors = Errors(schema as TSchema, value);
-  // Each key too many is told at its own place; the list is cut at some length, and must not be empty for that.
-  const told = errors.filter(({ keyword }) => keyword !== "additionalProperties");
-  return (told.length > 0 ? told : errors).map(
-    (error): Fault => ({
-      path: pointer([...at, ...segments(error.instancePath)]),
-      rule: ruleOf(error),
+  return fieldErrors(schema as TSchema, errors).map(
+    ({ path = "/", rule }): Fault => ({
+      path: path === "/" ? pointer(at) : pointer([...at, ...path.slice(1).split("/").map(unescaped)]),
+      rule,
       severity: "fault",
     }),
   );
 }
 
-function segments(instancePath: string): string[] {
-  return instancePath.split("/").slice(1);
-}
-
-function ruleOf({ keyword, message, params }: { keyword: string; message: string; params: object }): string {
-  const { allowedValues, requiredProperties } = params as {
-    allowedValues?: unknown[];
-    requiredProperties?: string[];
-  };
-  if (keyword === "boolean") return "is not known here";
-  if (allowedValues !== undefined) return `must be one of ${allowedValues.join(", ")}`;
-  if (requiredProperties !== undefined) return `needs ${requiredProperties.join(", ")}`;
-  return message;
+/** A part of a JSON Pointer as the key that it is. */
+function unescaped(part: string): string {
+  return part.replaceAll("~1", "/").replaceAll("~0", "~");
 }

@@ -14,10 +14,7 @@ export async function findPipeline(
 }
 
 export function noPipeline(text: string): AppError {
-  return new AppError(
-    "not_found",
-    `no pipeline "${text.slice(0, 100)}": \`aliquot pipeline list\` shows them`,
-  );
+  return new AppError("not_found", `no pipeline "${text.slice(0, 100)}": \`pipeline.list\` shows them`);
 }
 
 /** A version by its name. Throws AppError not_found that says which there are. */
@@ -32,8 +29,5 @@ export function versionNamed(name: string, versions: readonly VersionRow[], vers
 export function usualVersion({ name, latest_version, draft_version }: PipelineRow): string {
   const version = latest_version ?? draft_version;
   if (version !== null) return version;
-  throw new AppError(
-    "not_found",
-    `pipeline ${name} has no version yet: \`aliquot pipeline create\` makes one`,
-  );
+  throw new AppError("not_found", `pipeline ${name} has no version yet: \`pipeline.create\` makes one`);
 }

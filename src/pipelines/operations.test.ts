@@ -254,7 +254,11 @@ test("what can't be run says why: a draft, a version, a parameter, too many, not
     /pipeline mine: params solvent must be one of/,
   );
   const ids = Array.from({ length: 600 }, () => ann.user_id);
-  await refuses(run("mine", { molecule_ids: ids, structure_ids: ids }), "bad_input", /batch create mine/);
+  await refuses(
+    run("mine", { molecule_ids: ids, structure_ids: ids }),
+    "bad_input",
+    /`batch.create` takes up to a million/,
+  );
 });
 
 test("a pipeline that is run makes jobs that carry its graph", async () => {
@@ -321,7 +325,7 @@ test("what a graph declares has its own defaults: no engine's stand over them", 
   });
   // Charge is what the drawing says, and the graph asks for it.
   assert.deepEqual(await paramsOf("point", point, {}), { charge: -1 });
-  await refuses(paramsOf("docking", docking, {}), "bad_input", /docking docks: say where with --site/);
+  await refuses(paramsOf("docking", docking, {}), "bad_input", /docking docks: say where with `site`/);
 });
 
 test("a later task docks only where the asker may look, and a private site makes the job private", async () => {
@@ -359,7 +363,7 @@ test("a later task docks only where the asker may look, and a private site makes
   const [hidden] = await run(ann, { params: { where: secret.site_id } });
   assert.deepEqual([hidden?.visibility, hidden?.site_id], ["private", secret.site_id]);
   await refuses(run(bob, { params: { where: secret.site_id } }), "not_found", /no binding site/);
-  await refuses(run(bob, {}), "bad_input", /late docks: say where with --site/);
+  await refuses(run(bob, {}), "bad_input", /late docks: say where with `site`/);
   const task = {
     ...{ job_id: "", task_name: "dock", exec_id: "", owner_id: bob.user_id },
     org_id: org.org_id,

@@ -4,6 +4,7 @@ import { operation } from "../operation.ts";
 import { NAME_PATTERN } from "../orgs/schema.ts";
 import { PageInput, pageOf, pageWish } from "../paging.ts";
 import type { PreparedRequests } from "../requests/submit.ts";
+import { toldJobs } from "../requests/told-jobs.ts";
 import { comparePipeline } from "./compare.ts";
 import { createPipeline, withVersion } from "./create.ts";
 import { SpecChange } from "./diff.ts";
@@ -157,22 +158,25 @@ export const createPipelineOperation = operation({
   permission: "pipelines:write",
   http: { method: "POST", path: "/pipelines" },
   tx: "metadata",
-  input: closed({
-    name: NewName,
-    spec: Type.Optional(AnySpec),
-    template: Type.Optional(
-      about(PipelineText, "Name of a template whose graph is taken, instead of `spec`."),
-    ),
-    description: Type.Optional(
-      text("What it is for; as it was, or as the template says, where left out.", { maxLength: 2000 }),
-    ),
-    visibility: Type.Optional(
-      about(
-        PipelineVisible,
-        "Who sees it: `private` its maker and admins, `organization`, or `public` everybody once it is published. As it was where left out, and `organization` for a new one.",
+  input: closed(
+    {
+      name: NewName,
+      spec: Type.Optional(AnySpec),
+      template: Type.Optional(
+        about(PipelineText, "Name of a template whose graph is taken, instead of `spec`."),
       ),
-    ),
-  }),
+      description: Type.Optional(
+        text("What it is for; as it was, or as the template says, where left out.", { maxLength: 2000 }),
+      ),
+      visibility: Type.Optional(
+        about(
+          PipelineVisible,
+          "Who sees it: `private` its maker and admins, `organization`, or `public` everybody once it is published. As it was where left out, and `organization` for a new one.",
+        ),
+      ),
+    },
+    { examples: [{ name: "dock-and-refine", template: "dock" }] },
+  ),
   output: Type.Object({
     pipeline_id: PipelineId,
     name: text("Name of the pipeline."),
@@ -198,10 +202,13 @@ export const publishPipelineOperation = operation({
   permission: "pipelines:write",
   http: { method: "POST", path: "/pipelines/{pipeline}/publish" },
   tx: "metadata",
-  input: closed({
-    pipeline: PipelineText,
-    version: Type.Optional(about(VersionText, "The draft; where left out, the one that there is.")),
-  }),
+  input: closed(
+    {
+      pipeline: PipelineText,
+      version: Type.Optional(about(VersionText, "The draft; where left out, the one that there is.")),
+    },
+    { examples: [{ pipeline: "dock-and-refine", version: "1" }] },
+  ),
   output: Type.Object({
     pipeline_id: PipelineId,
     name: text("Name of the pipeline."),
@@ -233,15 +240,14 @@ export const runPipelineOperation = operation<
   output: RanPipeline,
   prepare: prepareRun,
   run: runPipeline,
-  told: (_input, { pipeline_id, pipeline_version, jobs, rejected }) => ({
-    entity_type: "pipeline",
-    entity_id: pipeline_id,
-    pipeline_id,
-    metadata: {
-      version: pipeline_version,
-      jobs: jobs.filter((job) => !job.cached).length,
-      reused: jobs.filter((job) => job.cached).length,
-      rejected: rejected.length,
-    },
-  }),
+  told(_input, { pipeline_id, pipeline_version, jobs, rejected }) {
+    const { job, metadata } = toldJobs(jobs);
+    return {
+      entity_type: "pipeline",
+      entity_id: pipeline_id,
+      pipeline_id,
+      ...job,
+      metadata: { version: pipeline_version, ...metadata, rejected: rejected.length },
+    };
+  },
 });

@@ -33,10 +33,7 @@ export async function publishPipeline(
   const versions = await selectVersions(tx, pipeline_id);
   const draft = versions.findLast((one) => !one.published);
   if (version === undefined && draft === undefined)
-    throw new AppError(
-      "conflict",
-      `pipeline ${name} has no draft: \`aliquot pipeline create ${name} --spec FILE\` makes one`,
-    );
+    throw new AppError("conflict", `pipeline ${name} has no draft: \`pipeline.create\` makes one`);
   const meant =
     draft !== undefined && version === undefined ? draft : versionNamed(name, versions, version ?? "");
   if (meant.published) {

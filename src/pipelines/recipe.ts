@@ -37,7 +37,7 @@ export async function runnableNamed(
       throw new AppError("not_found", `pipeline ${there.name} has no published version ${version}`);
     throw new AppError(
       "conflict",
-      `pipeline ${there.name} has a draft only: \`aliquot pipeline publish ${there.name}\` comes first`,
+      `pipeline ${there.name} has a draft only: \`pipeline.publish\` comes first`,
     );
   });
 }

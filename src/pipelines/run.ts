@@ -5,7 +5,7 @@ import { StereoChoice } from "../docking/schema.ts";
 import { AppError } from "../errors.ts";
 import { closed, list, text } from "../fields.ts";
 import { SUBMISSION_CHOICES } from "../jobs/schema.ts";
-import { Rejected } from "../molecules/schema.ts";
+import { ASPIRIN, Rejected } from "../molecules/schema.ts";
 import { planRequests } from "../requests/plan.ts";
 import {
   GivenMolecules,
@@ -22,17 +22,20 @@ import { SiteText } from "../sites/schema.ts";
 import { runnableNamed } from "./recipe.ts";
 import { PipelineId, PipelineText, VersionText } from "./schema.ts";
 
-export const RunPipeline = closed({
-  pipeline: PipelineText,
-  version: Type.Optional(VersionText),
-  molecules: Type.Optional(GivenMolecules),
-  molecule_ids: Type.Optional(givenMoleculeIds(MOST_RECORDS)),
-  structure_ids: Type.Optional(GivenStructureIds),
-  site: Type.Optional(SiteText),
-  stereo: Type.Optional(StereoChoice),
-  params: Type.Optional(GivenParams),
-  ...SUBMISSION_CHOICES,
-});
+export const RunPipeline = closed(
+  {
+    pipeline: PipelineText,
+    version: Type.Optional(VersionText),
+    molecules: Type.Optional(GivenMolecules),
+    molecule_ids: Type.Optional(givenMoleculeIds(MOST_RECORDS)),
+    structure_ids: Type.Optional(GivenStructureIds),
+    site: Type.Optional(SiteText),
+    stereo: Type.Optional(StereoChoice),
+    params: Type.Optional(GivenParams),
+    ...SUBMISSION_CHOICES,
+  },
+  { examples: [{ pipeline: "dock", site: "trypsin-s1", molecules: [ASPIRIN], params: { seed: 7 } }] },
+);
 export type RunPipeline = Static<typeof RunPipeline>;
 
 export const RanPipeline = Type.Object({
@@ -59,7 +62,7 @@ export async function prepareRun(
   if (count > MOST_RECORDS)
     throw new AppError(
       "bad_input",
-      `${count} inputs are more than ${MOST_RECORDS} in one call: \`aliquot batch create ${text}\` takes up to a million`,
+      `${count} inputs are more than ${MOST_RECORDS} in one call: \`batch.create\` takes up to a million`,
     );
   const plan = await planRequests(call, await runnableNamed(call, text, version), input);
   return prepareRequests(call, plan, input);

@@ -34,7 +34,10 @@ const BROKEN: [about: string, change: (spec: Loose) => void, says: string[]][] =
       it.tusks = {};
       it.tasks.dock.afer = [];
     },
-    ["/tusks is not known here", "/tasks/dock/afer is not known here"],
+    [
+      "/tusks is not known here: did you mean tasks?",
+      "/tasks/dock/afer is not known here: did you mean after?",
+    ],
   ],
   [
     "what a task must have",
@@ -46,7 +49,7 @@ const BROKEN: [about: string, change: (spec: Loose) => void, says: string[]][] =
     [
       "/tasks/dock/max_attempts must be <= 10",
       "/tasks/dock/time_limit_seconds must be >= 1",
-      "/tasks/refine needs after",
+      "/tasks/refine/after is missing",
     ],
   ],
   [
@@ -62,7 +65,7 @@ const BROKEN: [about: string, change: (spec: Loose) => void, says: string[]][] =
       it.tasks.odd = 5;
     },
     [
-      "/tusks is not known here",
+      "/tusks is not known here: did you mean tasks?",
       "/tasks/dock/max_attempts must be >= 1",
       "/tasks/dock/inputs/ligand must be object",
       "/tasks/odd must be object",
@@ -94,8 +97,8 @@ const BROKEN: [about: string, change: (spec: Loose) => void, says: string[]][] =
     },
     [
       "/tasks/dock/inputs/ligand must be object",
-      "/tasks/refine/inputs/structure needs output",
-      "/tasks/refine/inputs/structure/out is not known here",
+      "/tasks/refine/inputs/structure/output is missing",
+      "/tasks/refine/inputs/structure/out is not known here: did you mean output?",
     ],
   ],
   [
@@ -218,8 +221,8 @@ const BROKEN: [about: string, change: (spec: Loose) => void, says: string[]][] =
       it.params.site_id = { default: "0197c4a0" };
     },
     [
-      '/tasks/dock/params/site_id must be {"$param": name} of a parameter without a default: jobs say where with --site',
-      '/tasks/again/params/site_id must be {"$param": name} of a parameter without a default: jobs say where with --site',
+      '/tasks/dock/params/site_id must be {"$param": name} of a parameter without a default: jobs say where with `site`',
+      '/tasks/again/params/site_id must be {"$param": name} of a parameter without a default: jobs say where with `site`',
     ],
   ],
   [

@@ -15,8 +15,9 @@ import {
   start,
 } from "../../test/support/worker.ts";
 import type { OrgPrincipal } from "../access/principal.ts";
-import { SYSTEM_CHAIN, verifyChain } from "../audit/chain.ts";
+import { verifyChain } from "../audit/chain.ts";
 import type { AuditEntry } from "../audit/entry.ts";
+import { SYSTEM_CHAIN } from "../audit/entry.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { cancelJob } from "../jobs/change.ts";
@@ -391,6 +392,21 @@ test("a shared relay is idle when no run is under way any more, also where nobod
   assert.equal(isIdle, false);
   runs[1]?.resolve();
   await Promise.all([second, idle]);
+});
+
+test("facts of callers who do not wait are taken together, and a close takes them at once", async () => {
+  const taken: string[] = [];
+  const share = shareRelay(async (orgId) => taken.push(orgId));
+  const both = [share.soon("a"), share.soon("a"), share.soon("b")];
+  assert.deepEqual(taken, []);
+  await Promise.all(both);
+  assert.deepEqual(taken, ["a", "b"]);
+  // Those that failed do not keep a close from ending, and what is told of after it is taken again.
+  const failing = shareRelay(async () => Promise.reject(new Error("away")));
+  const refused = assert.rejects(failing.soon("a"), /away/);
+  await failing.idle();
+  await refused;
+  await assert.rejects(failing.soon("a"), /away/);
 });
 
 test("an organization that could not be asked for its batches is asked again, and one that is gone is not", async () => {

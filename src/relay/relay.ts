@@ -42,16 +42,27 @@ export async function relayOrg(
   }
 }
 
+/** How long facts that nobody waits for may gather before they are taken: many submissions then cost one taking. */
+const GATHER_MS = 40;
+
+/** Takes facts of an organization, together with others who want the same. */
+export type SharedRelay = {
+  /** Done when what the caller had committed is taken. */
+  (orgId: string): Promise<void>;
+  /** The same a moment later, with what others commit until then. */
+  soon(orgId: string): Promise<void>;
+  /** Begins what was to come soon, and is done when none is under way. Never throws. */
+  idle(): Promise<void>;
+};
+
 /**
  * The same for callers that come while one is under way: they share the next, which begins when that one is
- * done and so takes what each had committed. Without it they queued at the lock, a connection each. `idle` is
- * when none is under way, also of those that nobody waits for; it never throws.
+ * done and so takes what each had committed. Without it they queued at the lock, a connection each.
  */
-export function shareRelay(
-  relay: (orgId: string) => Promise<unknown>,
-): ((orgId: string) => Promise<void>) & { idle(): Promise<void> } {
+export function shareRelay(relay: (orgId: string) => Promise<unknown>): SharedRelay {
   const running = new Map<string, Promise<void>>();
   const next = new Map<string, Promise<void>>();
+  const gathering = new Map<string, { taken: Promise<void>; begin: () => void }>();
   async function begin(orgId: string): Promise<void> {
     next.delete(orgId);
     const run = relay(orgId).then(() => {});
@@ -69,10 +80,28 @@ export function shareRelay(
     next.set(orgId, shared);
     return shared;
   };
-  const idle = async () => {
-    while (running.size + next.size > 0) await Promise.allSettled([...running.values(), ...next.values()]);
+  const soon = (orgId: string) => {
+    const known = gathering.get(orgId);
+    if (known !== undefined) return known.taken;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, GATHER_MS);
+    const taken = promise.then(() => {
+      clearTimeout(timer);
+      gathering.delete(orgId);
+      return share(orgId);
+    });
+    gathering.set(orgId, { taken, begin: resolve });
+    return taken;
   };
-  return Object.assign(share, { idle });
+  const idle = async () => {
+    for (;;) {
+      for (const { begin } of gathering.values()) begin();
+      const all = [...running.values(), ...next.values(), ...[...gathering.values()].map((one) => one.taken)];
+      if (all.length === 0) return;
+      await Promise.allSettled(all);
+    }
+  };
+  return Object.assign(share, { soon, idle });
 }
 
 async function relayBatch(

@@ -26,7 +26,11 @@ export async function readKnown(
       );
     refuseShown(
       visibility,
-      named.flatMap((one) => (one.is_private ? [`molecule ${one.molecule_id}`] : [])),
+      named.flatMap(({ is_private, molecule_id }) =>
+        is_private
+          ? [{ what: `molecule ${molecule_id}`, path: pathOf("molecule_ids", molecule_ids, molecule_id) }]
+          : [],
+      ),
     );
     if (registered === undefined) return { species: named, next_after: null };
     const page = await selectRegistered(tx, registered, visibility === "private");
@@ -51,19 +55,27 @@ export async function readStructures(
   });
   refuseShown(
     visibility,
-    rows.flatMap((row) => (row.visibility === "private" ? [`structure ${row.structure_id}`] : [])),
+    rows.flatMap(({ visibility, structure_id }) =>
+      visibility === "private"
+        ? [{ what: `structure ${structure_id}`, path: pathOf("structure_ids", given, structure_id) }]
+        : [],
+    ),
   );
   return found;
 }
 
+function pathOf(list: string, given: string[], id: string): string {
+  return `/${list}/${given.findIndex((one) => one.toLowerCase() === id)}`;
+}
+
 /** The organization sees the jobs of what is computed for it, and so what they were given. */
-function refuseShown(visibility: RequestPlan["visibility"], secret: string[]): void {
+function refuseShown(visibility: RequestPlan["visibility"], secret: { what: string; path: string }[]): void {
   const [first] = secret;
   if (visibility === "private" || first === undefined) return;
   const more = secret.length === 1 ? "" : ` and ${secret.length - 1} more are`;
   throw new AppError(
     "bad_input",
-    `${first}${more === "" ? " is" : more} private, and everybody would see these jobs: say --private`,
-    { fields: secret.slice(0, 100).map((path) => ({ path, rule: "is private" })) },
+    `${first.what}${more === "" ? " is" : more} private, and everybody would see these jobs: say \`visibility: private\``,
+    { fields: secret.slice(0, 100).map(({ path }) => ({ path, rule: "is private" })) },
   );
 }

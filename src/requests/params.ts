@@ -46,9 +46,13 @@ export function checkedParams({ name, spec }: PublishedPipeline, choices: Choice
 export function checkComplete({ name, spec }: PublishedPipeline, params: Params): void {
   for (const [key, declared] of Object.entries(spec.params ?? {}))
     if (!Object.hasOwn(params, key) && !Object.hasOwn(declared, "default"))
-      throw new AppError("bad_input", `pipeline ${name} needs parameter ${key}: say --param ${key}=VALUE`, {
-        fields: [{ path: `/params/${key}`, rule: "is missing" }],
-      });
+      throw new AppError(
+        "bad_input",
+        `pipeline ${name} needs parameter ${key}: say \`params\` ${key}=VALUE`,
+        {
+          fields: [{ path: `/params/${key}`, rule: "is missing" }],
+        },
+      );
 }
 
 function unknownParam(pipeline: string, key: string, known: string[]): AppError {

@@ -38,7 +38,7 @@ export async function placesOf(
       throw new AppError("bad_input", `pipeline ${name} docks at a site of its own: make it a parameter`);
     const text = asked.params?.[param] ?? asked.site;
     if (typeof text !== "string")
-      throw new AppError("bad_input", `pipeline ${name} docks: say where with --site`);
+      throw new AppError("bad_input", `pipeline ${name} docks: say where with \`site\``);
     const { site, receptor, reference } = await siteOf(call, text);
     places.params[param] = site.site_id;
     places.is_private ||= site.visibility === "private";
@@ -64,10 +64,7 @@ async function siteOf({ services, principal }: Call, text: string): Promise<Plac
   return services.results.read(principal, async ({ tx }) => {
     const site = await findSite(tx, text);
     if (site === undefined)
-      throw new AppError(
-        "not_found",
-        `no binding site "${text.slice(0, 60)}": \`aliquot site list\` shows them`,
-      );
+      throw new AppError("not_found", `no binding site "${text.slice(0, 60)}": \`site.list\` shows them`);
     const ids = [site.receptor_structure_id, site.reference_structure_id].filter((id) => id !== null);
     const rows = new Map((await selectStructuresByIds(tx, ids)).map((row) => [row.structure_id, row]));
     const receptor = rows.get(site.receptor_structure_id);

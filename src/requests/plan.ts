@@ -62,7 +62,7 @@ function refuseStereo({ name }: PublishedPipeline, rules: EngineRequests, { ster
   if (stereo === undefined || stereo === "refuse" || rules.expands_stereo) return;
   throw new AppError(
     "bad_input",
-    `pipeline ${name} takes a drawing as it is and refuses open stereo: draw each centre, and leave --stereo ${stereo} out`,
+    `pipeline ${name} takes a drawing as it is and refuses open stereo: draw each centre, and leave \`stereo\` ${stereo} out`,
     { fields: [{ path: "/stereo", rule: "must be refuse here" }] },
   );
 }

@@ -8,7 +8,7 @@ import type { StructureRow } from "../structures/store.ts";
 import type { WantedSpecies } from "./known.ts";
 import type { Choices, Params } from "./params.ts";
 
-export type Call = { services: Services; principal: OrgPrincipal };
+export type Call = { services: Services; principal: OrgPrincipal; signal?: AbortSignal | undefined };
 type Visibility = "private" | "organization";
 
 /** What is asked of a pipeline, beside the things that it is run on. */
@@ -39,7 +39,8 @@ export type RequestPlan = {
   options: ReadingOptions;
 };
 
-export type Refusal = { code: string; message: string };
+/** `cause`: the value that makes it one, where that may have been asked for all. */
+export type Refusal = { code: string; message: string; cause?: string };
 
 /** What an engine makes of molecules and structures, as first task of a pipeline. */
 export type EngineRequests = {

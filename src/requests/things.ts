@@ -1,5 +1,11 @@
 import { AppError } from "../errors.ts";
-import { allRefused, type IdentifiedRecord, identifyRecords, rejectedRecord } from "../molecules/identify.ts";
+import {
+  allRefused,
+  type IdentifiedRecord,
+  identifyRecords,
+  rejectedRecord,
+  turnOf,
+} from "../molecules/identify.ts";
 import { expandStereo, type IsomerRecord } from "../molecules/isomers.ts";
 import type { RejectedRecord } from "../molecules/schema.ts";
 import type { PublishedPipeline } from "../pipelines/store.ts";
@@ -7,6 +13,7 @@ import type { StructureRow } from "../structures/store.ts";
 import { isDecided, type KnownSpecies } from "./known.ts";
 import { readKnown, readStructures } from "./named.ts";
 import type { Params } from "./params.ts";
+import { type Causes, ofStructure, pointersInto } from "./paths.ts";
 import { firstOf } from "./plan.ts";
 import { readAgain } from "./read-again.ts";
 import type { Call, EngineRequests, ReadingOptions, RequestPlan } from "./rules.ts";
@@ -39,15 +46,21 @@ export async function prepareThings(call: Call, plan: RequestPlan, things: Thing
   const { options, pipeline } = plan;
   const page = await readKnown(call, plan, things);
   const records = things.molecules ?? [];
-  const drawn = await drawnThings(call, plan, await identifyRecords(call.services.toolkit, records));
-  const { known, ...read } = await knownThings(call, plan, page.species);
-  const structures = await prepareStructures(call, plan, things.structure_ids ?? []);
+  const causes: Causes = new Map();
+  const drawn = await drawnThings(
+    call,
+    plan,
+    causes,
+    await identifyRecords(call.services.toolkit, records, turnOf(call)),
+  );
+  const { known, ...read } = await knownThings(call, plan, causes, page.species);
+  const structures = await prepareStructures(call, plan, things);
   const isomers = [...drawn.isomers, ...read.isomers];
   if (isomers.length + known.length > 0) refuseUntaken(pipeline, task, rules.molecule_key);
   if (structures.length > 0) refuseUntaken(pipeline, task, rules.structures?.key ?? rules.molecule_key);
   const bad = [...drawn.rejected, ...read.refused];
   if (bad.length > 0 && (things.on_reject ?? "refuse") === "refuse")
-    throw allRefused(bad, records.length + page.species.length);
+    throw allRefused(bad, records.length + page.species.length, pointersInto(things, causes, read.refused));
   const paramsOf = ({ species }: IdentifiedRecord["found"]) =>
     rules.paramsOf(species, options, pipeline, task);
   const prepared: PreparedThings = {
@@ -61,7 +74,7 @@ export async function prepareThings(call: Call, plan: RequestPlan, things: Thing
   if (bad.length === 0 && countThings(prepared) === 0 && things.registered === undefined)
     throw new AppError(
       "bad_input",
-      "there is nothing to compute: give SMILES, a file, molecules or structures",
+      "there is nothing to compute: give `molecules`, `molecule_ids`, `structure_ids` or `registered`",
     );
   return prepared;
 }
@@ -78,10 +91,11 @@ function refuseUntaken({ name, spec }: PublishedPipeline, task: string, key: str
 async function drawnThings(
   call: Call,
   plan: RequestPlan,
+  causes: Causes,
   { accepted, rejected }: { accepted: IdentifiedRecord[]; rejected: RejectedRecord[] },
 ): Promise<Pick<PreparedThings, "isomers" | "rejected">> {
   const { rules } = firstOf(plan.pipeline);
-  const fit = fitting(rules, plan.options, accepted);
+  const fit = fitting(rules, plan.options, causes, accepted);
   const { items, rejected: open } = await expanded(call, plan, fit.items);
   return { isomers: items, rejected: byLine([...rejected, ...fit.refused, ...open]) };
 }
@@ -92,11 +106,12 @@ type Known = { species: KnownSpecies; found: IdentifiedRecord["found"] };
 async function knownThings(
   call: Call,
   plan: RequestPlan,
+  causes: Causes,
   species: KnownSpecies[],
 ): Promise<Pick<PreparedThings, "isomers" | "refused"> & { known: Known[] }> {
   const { rules } = firstOf(plan.pipeline);
   const read = await readAgain(call, species);
-  const fit = fitting(rules, plan.options, read.found);
+  const fit = fitting(rules, plan.options, causes, read.found);
   const isOpen = (item: IdentifiedRecord) => rules.expands_stereo && !isDecided(read.speciesOf(item));
   const known = fit.items
     .filter((item) => !isOpen(item))
@@ -114,20 +129,23 @@ async function knownThings(
 const byLine = (list: RejectedRecord[]) => list.sort((a, b) => a.line - b.line);
 
 /** Those that the engine can compute; each of the others with its reason. */
-function fitting(rules: EngineRequests, options: ReadingOptions, given: IdentifiedRecord[]) {
+function fitting(rules: EngineRequests, options: ReadingOptions, causes: Causes, given: IdentifiedRecord[]) {
   const refused: RejectedRecord[] = [];
   const items = given.filter(({ record, line, found }) => {
     const refusal = rules.refuse(found, options);
-    if (refusal !== undefined) refused.push(rejectedRecord(record, line, refusal.code, refusal.message));
-    return refusal === undefined;
+    if (refusal === undefined) return true;
+    const rejected = rejectedRecord(record, line, refusal.code, refusal.message);
+    causes.set(rejected, refusal.cause);
+    refused.push(rejected);
+    return false;
   });
   return { items, refused };
 }
 
 /** Each with its stereo decided, where the engine asks for that. */
-async function expanded({ services }: Call, plan: RequestPlan, items: IdentifiedRecord[]) {
+async function expanded(call: Call, plan: RequestPlan, items: IdentifiedRecord[]) {
   if (firstOf(plan.pipeline).rules.expands_stereo)
-    return expandStereo(services.toolkit, items, plan.options.stereo ?? "enumerate");
+    return expandStereo(call.services.toolkit, items, plan.options.stereo ?? "enumerate", turnOf(call));
   return {
     items: items.map((item): IsomerRecord => ({ drawn: item, chosen: item, isomer: null })),
     rejected: [],
@@ -137,8 +155,9 @@ async function expanded({ services }: Call, plan: RequestPlan, items: Identified
 async function prepareStructures(
   call: Call,
   plan: RequestPlan,
-  given: string[],
+  things: Things,
 ): Promise<PreparedThings["structures"]> {
+  const given = things.structure_ids ?? [];
   if (given.length === 0) return [];
   const { pipeline, visibility, options } = plan;
   const { task, rules } = firstOf(pipeline);
@@ -147,7 +166,14 @@ async function prepareStructures(
     throw new AppError("bad_input", `pipeline ${pipeline.name} takes molecules: give no structures`);
   const rows = await readStructures(call, visibility, given);
   const params = new Map<StructureRow, Params>();
-  for (const row of new Set(rows))
-    params.set(row, await structures.paramsOf(call, row, options, pipeline, task));
+  for (const row of new Set(rows)) {
+    const own = structures.paramsOf(call, row, options, pipeline, task);
+    params.set(
+      row,
+      await own.catch((error: unknown) => {
+        throw ofStructure(error, things, rows.indexOf(row));
+      }),
+    );
+  }
   return rows.map((row) => ({ row, params: params.get(row) ?? {} }));
 }

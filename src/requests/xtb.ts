@@ -6,6 +6,7 @@ import {
   structureElectrons,
 } from "../calculations/species.ts";
 import { AppError } from "../errors.ts";
+import type { PipelineSpec } from "../pipelines/schema.ts";
 import { readStructure } from "../structures/read.ts";
 import { asJobParams, checkedParams, engineParams } from "./params.ts";
 import type { EngineRequests } from "./rules.ts";
@@ -37,7 +38,11 @@ export const XTB_REQUESTS: EngineRequests = {
     const { spec } = pipeline;
     const given = checkedParams(pipeline, XTB_CHOICES, asked.params ?? {});
     const { charge, multiplicity, vertical, seed, ...shared } = engineParams(spec, task, XTB_CHOICES, given);
-    const kind = spec.tasks[task]?.params["task"] === "single_point" ? "single_point" : "optimize";
+    const fixed = spec.tasks[task]?.params ?? {};
+    const kind = fixed["task"] === "single_point" ? "single_point" : "optimize";
+    // What a graph declares, its tasks share as it says, and a later one may have use for it.
+    if (spec.params === undefined)
+      refuseIdle({ ...fixed, ...shared, task: optimizes(spec) ? "optimize" : kind }, given, "/params");
     const params =
       spec.params === undefined ? commonParams({ task: kind, ...shared }) : withoutOwn(spec, task, given);
     const options = { charge, multiplicity, vertical, seed, large: shared.large };
@@ -63,6 +68,43 @@ export const XTB_REQUESTS: EngineRequests = {
   },
 };
 
+/** What is asked for that the task or method has no use for, by what makes it so. */
+const IDLE: readonly { when(asked: { [key: string]: unknown }): boolean; keys: string[]; says: string }[] = [
+  {
+    when: ({ task }) => task === "single_point",
+    keys: ["optimization_level", "max_optimization_cycles"],
+    says: "a single point optimises nothing",
+  },
+  {
+    when: ({ method }) => method === "gfnff",
+    keys: ["multiplicity"],
+    says: "GFN-FF is a force field without spin",
+  },
+];
+
+/**
+ * Throws AppError bad_input where something was chosen that changes nothing: the answer would look as if it had.
+ * `asked` says what is computed, `given` what somebody chose, and `at` where that stands.
+ */
+export function refuseIdle(
+  asked: { [key: string]: unknown },
+  given: { [key: string]: unknown },
+  at = "",
+): void {
+  for (const { when, keys, says } of IDLE)
+    for (const key of when(asked) ? keys : [])
+      if (given[key] !== undefined)
+        throw new AppError("bad_input", `${says}: leave \`${key}\` out`, {
+          fields: [{ path: `${at}/${key}`, rule: `${says}: leave it out` }],
+        });
+}
+
+function optimizes({ tasks }: PipelineSpec): boolean {
+  return Object.values(tasks).some(
+    ({ engine, params }) => engine === "xtb" && params["task"] !== "single_point",
+  );
+}
+
 /** What the items say for themselves is not said twice. */
 function withoutOwn(
   spec: Parameters<typeof asJobParams>[0],
@@ -82,7 +124,7 @@ function commonParams(
 ): { [key: string]: unknown } {
   const { task, method, solvent, optimization_level, max_optimization_cycles, large } = input;
   if (method === "gfnff" && task === "single_point" && solvent !== undefined)
-    throw new AppError("bad_input", "GFN-FF has no solvent here: leave --solvent out or use GFN2");
+    throw new AppError("bad_input", "GFN-FF has no solvent here: leave `solvent` out or use GFN2");
   return {
     task,
     method: method ?? "gfn2",

@@ -126,18 +126,21 @@ export const CacheStats = Type.Object({
 });
 export type CacheStats = Static<typeof CacheStats>;
 
-export const PruneCache = closed({
-  expired: Type.Optional(
-    flag("True: those older than the organization's `cache_ttl_days`, or past a date of their own."),
-  ),
-  irreproducible: Type.Optional(flag("True: those whose signature gave two results.")),
-  missing: Type.Optional(flag("True: those that lead to bytes that are gone.")),
-  unused_days: Type.Optional(
-    integer("d", "Those that answered nobody for so long.", { minimum: 1, maximum: 36_500 }),
-  ),
-  all: Type.Optional(flag("True: all of them.")),
-  dry_run: Type.Optional(flag("True: only say what would go. False, and where left out: they go.")),
-});
+export const PruneCache = closed(
+  {
+    expired: Type.Optional(
+      flag("True: those older than the organization's `cache_ttl_days`, or past a date of their own."),
+    ),
+    irreproducible: Type.Optional(flag("True: those whose signature gave two results.")),
+    missing: Type.Optional(flag("True: those that lead to bytes that are gone.")),
+    unused_days: Type.Optional(
+      integer("d", "Those that answered nobody for so long.", { minimum: 1, maximum: 36_500 }),
+    ),
+    all: Type.Optional(flag("True: all of them.")),
+    dry_run: Type.Optional(flag("True: only say what would go. False, and where left out: they go.")),
+  },
+  { examples: [{ unused_days: 90, dry_run: true }] },
+);
 export type PruneCache = Static<typeof PruneCache>;
 
 export const Pruned = Type.Object({

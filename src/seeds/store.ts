@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
-import { SYSTEM_CHAIN } from "../audit/store.ts";
+import { SYSTEM_CHAIN } from "../audit/entry.ts";
 import { canonical, signatureOf } from "../canonical.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { Seeds } from "./schema.ts";

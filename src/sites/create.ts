@@ -1,7 +1,7 @@
 import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
-import { type IdentifiedRecord, identifyRecords } from "../molecules/identify.ts";
+import { type IdentifiedRecord, identifyRecords, turnOf } from "../molecules/identify.ts";
 import { registerRecords } from "../molecules/register.ts";
 import { isReceptor, type Receptor } from "../receptors/receptor.ts";
 import type { Services } from "../services.ts";
@@ -20,7 +20,7 @@ import { checkReferenceIs, type ReferenceLigand, readReference, wishedResidue } 
 import type { CreateSite, ReferenceWish, Site, SiteReport } from "./schema.ts";
 import { insertSite, type NewSite, selectOptionalSameSite, waitForReceptor } from "./store.ts";
 
-type Call = { services: Services; principal: OrgPrincipal };
+type Call = { services: Services; principal: OrgPrincipal; signal?: AbortSignal | undefined };
 
 /** A reference read and stored, and what it was found to be. */
 type PreparedReference = {
@@ -53,10 +53,10 @@ export async function prepareSite(call: Call, input: CreateSite): Promise<Prepar
     ({ type, position_angstrom }) => isHeavyType(type) && isInside(box, position_angstrom),
   ).length;
   if (inside === 0) {
-    const rule = `no atom of the receptor lies in the box around (${box.center_angstrom.join(", ")}): move it, or use --around`;
+    const rule = `no atom of the receptor lies in the box around (${box.center_angstrom.join(", ")}): move it, or give a \`reference\` to put it around`;
     throw new AppError("engine_refused", rule, {
       code: "box_misses_receptor",
-      fields: [{ path: "center_angstrom", rule }],
+      fields: [{ path: "/center_angstrom", rule }],
     });
   }
   const notes = incompleteNotes(receptor.preparation.report.missing_atoms, pdbqt, box);
@@ -77,10 +77,11 @@ async function receptorOf(
 }
 
 async function referenceOf(
-  { services, principal }: Call,
+  call: Call,
   wish: ReferenceWish,
   receptorFile: { uri: string },
 ): Promise<PreparedReference> {
+  const { services, principal } = call;
   const residue = wishedResidue(wish);
   const bytes =
     residue === null
@@ -88,7 +89,7 @@ async function referenceOf(
       : await services.objects.get(principal.org_id, receptorFile.uri);
   const format = residue === null ? "sdf" : "pdb";
   const ligand = readReference(format, bytes, residue);
-  const molecule = wish.smiles === undefined ? null : await moleculeOf(services, wish.smiles, ligand);
+  const molecule = wish.smiles === undefined ? null : await moleculeOf(call, wish.smiles, ligand);
   const stored = await services.objects.put(principal.org_id, bytes);
   const name = residue === null ? (wish.file_name ?? "reference") : ligand.label;
   return {
@@ -109,18 +110,14 @@ async function referenceOf(
 }
 
 /** The molecule that the reference is said to be, after checking that it is. */
-async function moleculeOf(
-  services: Services,
-  smiles: string,
-  ligand: ReferenceLigand,
-): Promise<IdentifiedRecord> {
-  const { accepted, rejected } = await identifyRecords(services.toolkit, [
-    { text: smiles, format: "smiles" },
-  ]);
+async function moleculeOf(call: Call, smiles: string, ligand: ReferenceLigand): Promise<IdentifiedRecord> {
+  const { toolkit } = call.services;
+  const turn = turnOf(call);
+  const { accepted, rejected } = await identifyRecords(toolkit, [{ text: smiles, format: "smiles" }], turn);
   const [record] = accepted;
   if (record === undefined)
     throw new AppError("bad_input", rejected[0]?.message ?? "the reference's SMILES can't be read");
-  const drawn = await services.toolkit.embed(record.found.species.smiles, { seed: 42 });
+  const drawn = await toolkit.embed(record.found.species.smiles, { seed: 42, ...turn });
   checkReferenceIs(ligand, drawn, smiles);
   return record;
 }

@@ -42,7 +42,7 @@ test("three in the box are notes, four are refused by name; the same four beside
     (error) =>
       error instanceof AppError &&
       error.kind === "bad_input" &&
-      error.fields[0]?.path === "receptor_structure_id" &&
+      error.fields[0]?.path === "/receptor_structure_id" &&
       /^4 residues in the box .*ASP A:25, ILE A:50, ASP B:25, ILE B:50.*mend the structure, or move/.test(
         error.message,
       ),

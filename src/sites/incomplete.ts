@@ -44,7 +44,7 @@ function refuseMany(within: Incomplete): void {
     5,
   );
   const rule = `${within.length} residues in the box lack side-chain atoms (${named}), and ${MOST_INCOMPLETE} may: mend the structure, or move the box`;
-  throw new AppError("bad_input", rule, { fields: [{ path: "receptor_structure_id", rule }] });
+  throw new AppError("bad_input", rule, { fields: [{ path: "/receptor_structure_id", rule }] });
 }
 
 /** A residue's place as the columns of a PDBQT hold it: the last four characters of its number. */

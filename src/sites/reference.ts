@@ -95,7 +95,7 @@ export function checkReferenceIs(
 
 function another(what: string, why: string): AppError {
   const rule = `${what}: ${why}`;
-  return new AppError("bad_input", rule, { fields: [{ path: "reference/smiles", rule }] });
+  return new AppError("bad_input", rule, { fields: [{ path: "/reference/smiles", rule }] });
 }
 
 /** Elements and counts of the heavy atoms, carbon first: `C25N3O6S`. */

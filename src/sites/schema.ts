@@ -3,6 +3,7 @@ import {
   CREATED_AT,
   closed,
   count,
+  EXAMPLE_ID,
   flag,
   id,
   integer,
@@ -17,6 +18,7 @@ import {
 import { VISIBILITIES, Visibility } from "../jobs/schema.ts";
 import type { Box } from "../structures/box.ts";
 import { FileName } from "../structures/schema.ts";
+import { UNSEEN } from "../words.ts";
 
 /** Farther than any file of coordinates reaches: its columns hold 9,999. */
 const FAR = { minimum: -100_000, maximum: 100_000 };
@@ -121,47 +123,59 @@ export const ReferenceWish = closed({
 });
 export type ReferenceWish = Static<typeof ReferenceWish>;
 
-/** Control characters by their numbers: \p{Cc} is unknown to readers of our schemas in other languages. */
-export const ONE_LINE_PATTERN =
-  "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u001f\\u007f-\\u009f\\s][^\\u0000-\\u001f\\u007f-\\u009f]*$";
+export const ONE_LINE_PATTERN = `^[^${UNSEEN}]*[^${UNSEEN}\\s][^${UNSEEN}]*$`;
 
-export const CreateSite = closed({
-  receptor_structure_id: id("A prepared receptor."),
-  name: Type.Optional(
-    // One line: a name is printed on other people's terminals.
-    Type.String({
-      maxLength: 200,
-      pattern: ONE_LINE_PATTERN,
-      description:
-        "What you call it, in one line; named after receptor and reference where left out. Said again it makes a new version.",
-      examples: ["trypsin-s1"],
-    }),
-  ),
-  center_angstrom: Type.Optional(
-    triple(
-      "Å",
-      "Middle of the box: x, y, z in the receptor's frame. With `size_angstrom`; both left out, the box is put around the reference.",
-      FAR,
+export const CreateSite = closed(
+  {
+    receptor_structure_id: id("A prepared receptor."),
+    name: Type.Optional(
+      // One line: a name is printed on other people's terminals.
+      Type.String({
+        maxLength: 200,
+        pattern: ONE_LINE_PATTERN,
+        description:
+          "What you call it, in one line; named after receptor and reference where left out. Said again it makes a new version.",
+        examples: ["trypsin-s1"],
+      }),
     ),
-  ),
-  size_angstrom: Type.Optional(triple("Å", "Full sides of the box: x, y, z. With `center_angstrom`.", FAR)),
-  padding_angstrom: Type.Optional(
-    number("Å", "Room on each side of the reference where the box is put around it; 5 where left out.", {
-      minimum: 0,
-      maximum: 30,
-    }),
-  ),
-  large_box: Type.Optional(flag("True: sides above 30 Å are taken; refused otherwise, and where left out.")),
-  reference: Type.Optional(
-    Type.With(ReferenceWish, {
-      description:
-        "Ligand whose place is known: poses are compared with it, and the box may be put around it.",
-    }),
-  ),
-  visibility: Type.Optional(
-    word(VISIBILITIES, "Who sees it: `organization` (where left out), or `private`, you and its admins."),
-  ),
-});
+    center_angstrom: Type.Optional(
+      triple(
+        "Å",
+        "Middle of the box: x, y, z in the receptor's frame. With `size_angstrom`; both left out, the box is put around the reference.",
+        FAR,
+      ),
+    ),
+    size_angstrom: Type.Optional(triple("Å", "Full sides of the box: x, y, z. With `center_angstrom`.", FAR)),
+    padding_angstrom: Type.Optional(
+      number("Å", "Room on each side of the reference where the box is put around it; 5 where left out.", {
+        minimum: 0,
+        maximum: 30,
+      }),
+    ),
+    large_box: Type.Optional(
+      flag("True: sides above 30 Å are taken; refused otherwise, and where left out."),
+    ),
+    reference: Type.Optional(
+      Type.With(ReferenceWish, {
+        description:
+          "Ligand whose place is known: poses are compared with it, and the box may be put around it.",
+      }),
+    ),
+    visibility: Type.Optional(
+      word(VISIBILITIES, "Who sees it: `organization` (where left out), or `private`, you and its admins."),
+    ),
+  },
+  {
+    examples: [
+      {
+        receptor_structure_id: EXAMPLE_ID,
+        name: "trypsin-s1",
+        center_angstrom: [-1.8, 14.3, 17],
+        size_angstrom: [20, 20, 20],
+      },
+    ],
+  },
+);
 export type CreateSite = Static<typeof CreateSite>;
 
 export const CreatedSite = Type.Object({

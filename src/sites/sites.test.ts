@@ -160,7 +160,7 @@ const BAD: [what: string, more: Record<string, unknown>, says: RegExp, kind?: st
     { center_angstrom: [9.4, 16.1, 38], size_angstrom: [30, 30, 10], reference: { residue: "478" } },
     /478:200 lies outside the box/,
   ],
-  ["a side above 30 Å", { ...BOX, size_angstrom: [20, 20, 30.5] }, /30\.5 Å wide along z.*--large-box/],
+  ["a side above 30 Å", { ...BOX, size_angstrom: [20, 20, 30.5] }, /30\.5 Å wide along z.*`large_box`/],
   ["room that makes it wider", { reference: { residue: "478" }, padding_angstrom: 10 }, /Å wide along z/],
   ["a side above 100 Å", { ...BOX, size_angstrom: [20, 101, 20], large_box: true }, /at most 100 Å/],
   ["a side of 0", { ...BOX, size_angstrom: [20, 0, 20] }, /must be above 0/],

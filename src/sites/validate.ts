@@ -27,7 +27,7 @@ export async function validateSite(
   if (first.private_to !== null && site.visibility !== "private")
     throw new AppError(
       "bad_input",
-      "this job is private and the site is not, so its result would be shown: dock the reference again without --private",
+      "this job is private and the site is not, so its result would be shown: dock the reference again for the organization",
     );
   const best = poses.reduce((least, pose) =>
     pose.rmsd_reference_angstrom < least.rmsd_reference_angstrom ? pose : least,

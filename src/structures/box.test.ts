@@ -77,7 +77,7 @@ const BAD: [what: string, box: Box, path: string, says: RegExp, options?: { larg
   ["an endless side", box([20, 20, Number.POSITIVE_INFINITY]), "size_z_angstrom", /Infinity Å wide/],
   ["a side of 0", box([0, 20, 20]), "size_x_angstrom", /must be above 0/],
   ["a side below 0", box([20, -20, 20]), "size_y_angstrom", /must be above 0/],
-  ["a side above 30 Å", box([20, 20, 30.001]), "size_z_angstrom", /--large-box.*--exhaustiveness/],
+  ["a side above 30 Å", box([20, 20, 30.001]), "size_z_angstrom", /`large_box`.*`exhaustiveness`/],
   ["a side above 100 Å, though large", box([100.001, 20, 20]), "size_x_angstrom", /100 Å/, { large: true }],
   ["a side above 100 Å", box([20, 100.001, 20]), "size_y_angstrom", /at most 100 Å/],
   [

@@ -50,7 +50,7 @@ export function checkBox(box: Box, options: { large?: boolean } = {}): void {
     if (size > USUAL_SIDE_ANGSTROM && options.large !== true)
       throw refused(
         `size_${name}_angstrom`,
-        `the box is ${size} Å wide along ${name}: above 30 Å say --large-box, and raise --exhaustiveness`,
+        `the box is ${size} Å wide along ${name}: above 30 Å say \`large_box\`, and raise \`exhaustiveness\``,
       );
   }
 }

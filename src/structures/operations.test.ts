@@ -36,6 +36,22 @@ test("a structure comes back with the bytes it was given, its hash and its place
   assert.notEqual(again.checksum, row.checksum);
 });
 
+/** The same water, so many times as large. */
+const scaled = (factor: number) =>
+  WATER.replace(/-?\d\.\d+/g, (number) => (Number(number) * factor).toFixed(6));
+
+test("coordinates that are not in Å are refused with a word on units; what needs no bonds is taken", async () => {
+  const before = await rows();
+  for (const factor of [1 / 0.529177, 100])
+    await assert.rejects(add(scaled(factor)), /near enough for a bond .*read as Å, bohr times 0\.529177/);
+  await assert.rejects(add(scaled(0.1)), /at least 0\.4 Å is needed/);
+  const grid = Array.from({ length: 2000 }, (_, n) => `H ${(n % 100) * 5} ${Math.floor(n / 100) * 5} 0`);
+  await assert.rejects(add(`2000\n\n${grid.join("\n")}\n`), /the nearest are 5\.00 Å apart/);
+  assert.equal(await rows(), before);
+  await add("3\nargon\nAr 0 0 0\nAr 3.8 0 0\nAr 0 3.8 0\n");
+  await add("2\nstretched\nH 0 0 0\nH 0 0 3\n");
+});
+
 const BAD: [what: string, content: string | Uint8Array][] = [
   ["nothing", ""],
   ["text that is no XYZ", "hello"],

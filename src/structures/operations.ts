@@ -7,7 +7,8 @@ import { operation } from "../operation.ts";
 import { pageOf, pageWish } from "../paging.ts";
 import { checkGeometry } from "./bonds.ts";
 import { type Geometry, geometryHash } from "./geometry.ts";
-import { readStructure, sdfRecord } from "./read.ts";
+import { isOneOfMany, oneRecord, readStructure } from "./read.ts";
+import { checkScale } from "./scale.ts";
 import { AddStructure, ListStructures, ShownStructure, ShowStructure, Structure } from "./schema.ts";
 import { insertStructure, selectOptionalStructure, selectStructures } from "./store.ts";
 
@@ -25,6 +26,7 @@ export const addStructure = operation<typeof AddStructure, typeof Structure, Rea
     const bytes = Buffer.from(input.content_base64, "base64");
     const { geometry, charge } = readStructure(input.format, bytes);
     checkGeometry(geometry);
+    checkScale(geometry);
     const net = input.charge ?? charge;
     if (input.multiplicity !== undefined) checkElectrons(geometry.elements, net ?? 0, input.multiplicity);
     return { stored: await services.objects.put(principal.org_id, bytes), geometry, charge: net };
@@ -81,8 +83,7 @@ export const showStructure = operation<
     const row = await services.results.read(principal, ({ tx }) => selectOptionalStructure(tx, structure_id));
     if (row === undefined) throw new AppError("not_found", "no such structure");
     const bytes = await services.objects.get(principal.org_id, row.uri);
-    const several = row.format === "sdf" && (row.kind === "pose" || row.record > 1);
-    const content = several ? `${sdfRecord(bytes, row.record)}$$$$\n` : Buffer.from(bytes).toString("utf8");
+    const content = isOneOfMany(row) ? oneRecord(bytes, row.record) : Buffer.from(bytes).toString("utf8");
     return { ...row, content };
   },
   run: async ({ prepared }) => prepared,

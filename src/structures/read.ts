@@ -28,6 +28,16 @@ export function sdfRecord(bytes: Uint8Array, record: number): string {
   return splitSdf(decodeStructure(bytes, MOST_FILE_BYTES))[record - 1]?.text ?? "";
 }
 
+/** Whether a structure's file holds others beside it: the poses of a docking are one file. */
+export function isOneOfMany(row: { format: string; kind: string; record: number }): boolean {
+  return row.format === "sdf" && (row.kind === "pose" || row.record > 1);
+}
+
+/** One record (from 1) of an SD file, as a file of its own. */
+export function oneRecord(bytes: Uint8Array, record: number): string {
+  return `${sdfRecord(bytes, record)}$$$$\n`;
+}
+
 /** Format by file name: xyz, or sdf for .sdf, .sd and .mol. Throws AppError bad_input otherwise. */
 export function formatOfName(name: string): "xyz" | "sdf" {
   const extension = name.toLowerCase().split(".").pop() ?? "";

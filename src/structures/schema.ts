@@ -11,6 +11,7 @@ import {
   OWNER,
   text,
   word,
+  words,
 } from "../fields.ts";
 import { VISIBILITIES, Visibility } from "../jobs/schema.ts";
 import { PageInput } from "../paging.ts";
@@ -21,9 +22,10 @@ export const STRUCTURE_FORMATS = ["xyz", "sdf", "pdb", "mmcif", "pdbqt"] as cons
 export const StructureId = id("The structure.");
 
 /** What a file is called, where somebody brings one. */
-export const FileName = text("What the file is called; kept as the name, and never a path.", {
+export const FileName = words("What the file is called; kept as the name, and never a path.", {
   minLength: 1,
   maxLength: 200,
+  examples: ["water.xyz"],
 });
 
 /** A row of `structures`, whatever its preparation says. */

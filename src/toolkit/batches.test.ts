@@ -22,7 +22,7 @@ function threadsThatFailOn(culprits: string[], timedOut: boolean) {
 
 const inputs = Array.from({ length: 450 }, (_, index) => ({
   text: "C".repeat(index % 300),
-  format: "smiles" as const,
+  format: "smiles" as "smiles" | "molblock",
 }));
 
 for (const timedOut of [true, false])
@@ -41,3 +41,34 @@ for (const timedOut of [true, false])
     }
     assert.ok(Math.max(...threads.sizes) <= 200);
   });
+
+test("large molecules travel alone, so that others have their turn between them, and each with its asker's turn", async () => {
+  const asked: [number, unknown][] = [];
+  const turn = { turn: "a" };
+  const threads = {
+    ask: async (request: IdentityRequest, _seconds: number, given: unknown) => {
+      if (request.kind !== "identify") assert.fail("not asked for");
+      asked.push([request.inputs.length, given]);
+      return {
+        kind: "identified" as const,
+        results: request.inputs.map(({ text }) => reject("bad_input", text)),
+      };
+    },
+  };
+  const ofSize = (format: "smiles" | "molblock", length: number, many: number) =>
+    Array.from({ length: many }, () => {
+      const text = format === "smiles" ? "C".padEnd(length, "=") : "\n\n\nM  END".padEnd(length);
+      return { text, format };
+    });
+  const sizesOf = async (given: typeof inputs) => {
+    asked.length = 0;
+    assert.equal((await identifyAll(threads, given, turn)).length, given.length);
+    assert.ok(asked.every(([, whose]) => whose === turn));
+    return asked.map(([size]) => size);
+  };
+  assert.deepEqual(await sizesOf(ofSize("smiles", 750, 3)), [1, 1, 1]);
+  assert.deepEqual(await sizesOf(ofSize("smiles", 50, 100)), [48, 48, 4]);
+  assert.deepEqual(await sizesOf(ofSize("molblock", 2500, 100)), [48, 48, 4]);
+  assert.deepEqual(await sizesOf(ofSize("smiles", 5, 450)), [200, 200, 50]);
+  assert.deepEqual(await sizesOf([]), []);
+});

@@ -2,9 +2,16 @@ import type { Identities } from "./identities.ts";
 import { ThreadFailure } from "./pool.ts";
 import { quote, refuseText, reject } from "./text.ts";
 import type { Identified, MoleculeInput, Rejected } from "./toolkit.ts";
+import type { Turn } from "./turns.ts";
 
-/** How many records travel together: one message costs about as much as one record's identity. */
-const CHUNK = 200;
+/**
+ * What travels together: one message costs about as much as one record's identity, and nobody else has a turn before a
+ * chunk ends. Large molecules cost more than their length says (750 characters of fullerenes 0.7 s), so it is squared:
+ * some fifty of a drug's size, or one large one.
+ */
+const CHUNK = { records: 200, weight: 120_000 };
+/** A molblock takes so many characters where a SMILES takes one. */
+const MOLBLOCK_PER_SMILES = 50;
 const CHUNK_SECONDS = 30;
 
 /**
@@ -14,29 +21,51 @@ const CHUNK_SECONDS = 30;
 export async function identifyAll(
   threads: Pick<Identities, "ask">,
   inputs: MoleculeInput[],
+  turn: Turn = {},
 ): Promise<(Identified | Rejected)[]> {
+  return (await Promise.all(chunksOf(inputs).map((chunk) => identifyChunk(threads, chunk, turn)))).flat();
+}
+
+function chunksOf(inputs: MoleculeInput[]): MoleculeInput[][] {
   const chunks: MoleculeInput[][] = [];
-  for (let start = 0; start < inputs.length; start += CHUNK) chunks.push(inputs.slice(start, start + CHUNK));
-  return (await Promise.all(chunks.map((chunk) => identifyChunk(threads, chunk)))).flat();
+  let last: MoleculeInput[] = [];
+  let weight = 0;
+  for (const input of inputs) {
+    const own = weightOf(input);
+    weight += own;
+    if (chunks.length === 0 || last.length >= CHUNK.records || weight > CHUNK.weight) {
+      last = [];
+      chunks.push(last);
+      weight = own;
+    }
+    last.push(input);
+  }
+  return chunks;
+}
+
+function weightOf({ text, format }: MoleculeInput): number {
+  return (format === "smiles" ? text.length : text.length / MOLBLOCK_PER_SMILES) ** 2;
 }
 
 async function identifyChunk(
   threads: Pick<Identities, "ask">,
   chunk: MoleculeInput[],
+  turn: Turn,
 ): Promise<(Identified | Rejected)[]> {
   // Huge texts are refused here, so that they are not copied to a thread to be refused there.
   const early = chunk.map((input) => refuseText(input));
   const rest = chunk.filter((_, index) => early[index] === null);
-  const answers = rest.length === 0 ? [] : await askIdentities(threads, rest);
+  const answers = rest.length === 0 ? [] : await askIdentities(threads, rest, turn);
   return early.map((refused) => refused ?? answers.shift() ?? lostRecord());
 }
 
 async function askIdentities(
   threads: Pick<Identities, "ask">,
   inputs: MoleculeInput[],
+  turn: Turn,
 ): Promise<(Identified | Rejected)[]> {
   try {
-    const reply = await threads.ask({ kind: "identify", inputs }, CHUNK_SECONDS);
+    const reply = await threads.ask({ kind: "identify", inputs }, CHUNK_SECONDS, turn);
     if (reply.kind === "identified") return reply.results;
     return inputs.map(lostRecord);
   } catch (error) {
@@ -45,7 +74,7 @@ async function askIdentities(
     if (only !== undefined && more.length === 0) return [guilty(only, error)];
     // One at a time on a new thread: the record at fault costs one more failure, the others one message each.
     const answers: (Identified | Rejected)[] = [];
-    for (const input of inputs) answers.push(...(await askIdentities(threads, [input])));
+    for (const input of inputs) answers.push(...(await askIdentities(threads, [input], turn)));
     return answers;
   }
 }

@@ -7,10 +7,12 @@ import type { Identities } from "./identities.ts";
 import { ThreadFailure } from "./pool.ts";
 import { openElements, quote, refuseText } from "./text.ts";
 import type { Conformer, Identity } from "./toolkit.ts";
+import type { Turn } from "./turns.ts";
 
 export type { Conformers };
 
-type Threads = { identities: Identities; conformers: Conformers };
+/** Whom to ask, and in whose turn. */
+type Threads = { identities: Identities; conformers: Conformers; turn: Turn };
 
 const IDENTITY_SECONDS = 30;
 /** A Java int; to OpenChemLib 0 means "another each time". */
@@ -27,19 +29,19 @@ export async function embedOne(
     throw new AppError("bad_input", `the seed must be a whole number from ${SEEDS.least} to ${SEEDS.most}`);
   if (!(seconds > 0 && seconds <= 86_400))
     throw new AppError("bad_input", "the time limit of an embedding must be above 0 s and at most 86,400 s");
-  const species = await identifyOne(threads.identities, smiles);
+  const species = await identifyOne(threads, smiles);
   refuseSpecies(species, smiles);
   const lone = loneAtom(species);
   if (lone !== null)
     return conformer(species, lone, seed, { generator: "one atom at the origin", minimised: false });
-  const reply = await askConformer(threads.conformers, species.smiles, seed, seconds);
+  const reply = await askConformer(threads, species.smiles, seed, seconds);
   if (reply.kind === "failed") throw failed(`${quote(smiles)} got no 3D structure: ${reply.reason}`);
   const { minimised, version } = reply;
   const generator = `openchemlib ${version} seed ${seed}${minimised ? ` ${FORCE_FIELD}` : ""}`;
   const made = conformer(species, reply.atoms, seed, { generator, minimised });
-  if (!(await isMirrored(threads.identities, species.smiles, made))) return made;
+  if (!(await isMirrored(threads, species.smiles, made))) return made;
   const turned = conformer(species, reflect(reply.atoms), seed, { generator, minimised });
-  if (!(await isMirrored(threads.identities, species.smiles, turned))) return turned;
+  if (!(await isMirrored(threads, species.smiles, turned))) return turned;
   throw failed(
     `the 3D structure of ${quote(smiles)} has its stereocentres in other places: try another seed`,
   );
@@ -50,11 +52,11 @@ function reflect(atoms: EmbeddedAtoms): EmbeddedAtoms {
   return { ...atoms, positions_angstrom: atoms.positions_angstrom.map(([x, y, z]) => [-x, y, z]) };
 }
 
-async function identifyOne(identities: Identities, smiles: string): Promise<Identity> {
+async function identifyOne({ identities, turn }: Threads, smiles: string): Promise<Identity> {
   const inputs = [{ text: smiles, format: "smiles" as const }];
   const early = inputs.map(refuseText)[0];
   if (early) throw refused(early);
-  const reply = await asked(identities.ask({ kind: "identify", inputs }, IDENTITY_SECONDS), smiles);
+  const reply = await asked(identities.ask({ kind: "identify", inputs }, IDENTITY_SECONDS, turn), smiles);
   const [result] = reply.kind === "identified" ? reply.results : [];
   if (result === undefined) throw new AppError("internal", "the toolkit gave no identity");
   if (!result.ok) throw refused(result);
@@ -88,9 +90,9 @@ function loneAtom(species: Identity): EmbeddedAtoms | null {
   };
 }
 
-async function askConformer(conformers: Conformers, smiles: string, seed: number, seconds: number) {
+async function askConformer({ conformers, turn }: Threads, smiles: string, seed: number, seconds: number) {
   try {
-    return await conformers.ask({ smiles, seed }, seconds);
+    return await conformers.ask({ smiles, seed }, seconds, turn);
   } catch (error) {
     if (!(error instanceof ThreadFailure)) throw error;
     const why = error.timedOut ? `took longer than ${seconds} s` : `failed (${error.message})`;
@@ -119,9 +121,9 @@ function round4(value: number): number {
 }
 
 /** Throws where a conformer is another species than its SMILES; says where it is its mirror image, atom by atom. */
-async function isMirrored(identities: Identities, smiles: string, made: Conformer): Promise<boolean> {
+async function isMirrored({ identities, turn }: Threads, smiles: string, made: Conformer): Promise<boolean> {
   const request = { kind: "compare", smiles, molblock: made.molblock } as const;
-  const reply = await asked(identities.ask(request, IDENTITY_SECONDS), smiles);
+  const reply = await asked(identities.ask(request, IDENTITY_SECONDS, turn), smiles);
   if (reply.kind === "compared" && reply.same) return reply.mirrored;
   const found = reply.kind === "compared" ? quote(reply.found) : "nothing";
   throw failed(`the 3D structure of ${quote(smiles)} came out as ${found}: try another seed`);

@@ -10,6 +10,7 @@ import { type Mol, type Rdkit, withMol } from "./rdkit.ts";
 import { openAtoms, openBonds } from "./stereo.ts";
 import { openElements, quote, refuseText, reject } from "./text.ts";
 import type { Identity, Isomers, NotEnumerated, Rejected } from "./toolkit.ts";
+import type { Turn } from "./turns.ts";
 
 type Answer = Isomers | NotEnumerated | Rejected;
 
@@ -18,13 +19,18 @@ const MOST_CHOICES = 7;
 const SECONDS = 60;
 
 /** See `Toolkit.isomers`. */
-export async function askIsomers(identities: Identities, smiles: string, most: number): Promise<Answer> {
+export async function askIsomers(
+  identities: Identities,
+  smiles: string,
+  most: number,
+  turn: Turn,
+): Promise<Answer> {
   if (!Number.isInteger(most) || most < 1)
     throw new AppError("bad_input", "the number of isomers to list must be a whole number from 1");
   const early = refuseText({ text: smiles, format: "smiles" });
   if (early) return early;
   try {
-    const reply = await identities.ask({ kind: "isomers", smiles, most }, SECONDS);
+    const reply = await identities.ask({ kind: "isomers", smiles, most }, SECONDS, turn);
     if (reply.kind === "isomers") return reply.answer;
     throw new AppError("internal", "the toolkit gave no isomers");
   } catch (error) {

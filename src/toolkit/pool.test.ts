@@ -89,3 +89,31 @@ test("an idle toolkit does not keep its process alive", async () => {
   });
   assert.equal((await run).stdout.trim(), "true");
 });
+
+test("who asks beside many of another waits for the one that runs, and not for all of them", async () => {
+  const pool = openPool<string, unknown>(FIXTURE, 1);
+  const done: string[] = [];
+  const ask = (turn: string, word: string) =>
+    pool.ask(word, 10, { turn }).then(() => {
+      done.push(word);
+    });
+  const many = ["a1", "a2", "a3", "a4"].map((word) => ask("a", word));
+  await Promise.all([...many, ask("b", "b1"), ask("b", "b2"), ask("c", "c1")]);
+  // The first ran before another came; then each has its turn.
+  assert.deepEqual(done, ["a1", "a2", "b1", "c1", "a3", "b2", "a4"]);
+  await pool.close();
+});
+
+test("who gives up takes out what still waits, of them alone", async () => {
+  const pool = openPool<string, [string, number]>(FIXTURE, 1);
+  const giving = new AbortController();
+  const turn = { turn: "a", signal: giving.signal };
+  const running = pool.ask("a1", 10, turn);
+  const dropped = ["hang", "hang"].map((word) => pool.ask(word, 600, turn).catch((error: unknown) => error));
+  const other = pool.ask("a2", 10, { turn: "a" });
+  giving.abort(new Error("given up"));
+  for (const reason of await Promise.all(dropped)) assert.equal(reason, giving.signal.reason);
+  await assert.rejects(pool.ask("hang", 600, turn), /given up/);
+  assert.deepEqual([(await running)[0], (await other)[0]], ["a1", "a2"]);
+  await pool.close();
+});

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { type Envelope, THREAD_MARK } from "./serve.ts";
+import { openTurns, type Turn } from "./turns.ts";
 
 /** A thread that died or took too long. What it was asked may be asked again, of a new one. */
 export class ThreadFailure extends Error {
@@ -12,8 +13,11 @@ export class ThreadFailure extends Error {
 }
 
 export type Pool<Request, Reply> = {
-  /** The thread's reply. Rejects with ThreadFailure when it dies or needs more than `seconds`. */
-  ask(request: Request, seconds: number): Promise<Reply>;
+  /**
+   * The thread's reply. Rejects with ThreadFailure when it dies or needs more than `seconds`, and with the signal's
+   * reason where that comes while it still waits.
+   */
+  ask(request: Request, seconds: number, turn?: Turn): Promise<Reply>;
   close(): Promise<void>;
 };
 
@@ -21,23 +25,24 @@ type Waiting<Request, Reply> = {
   request: Request;
   seconds: number;
   resolve: (reply: Reply) => void;
-  reject: (error: Error) => void;
+  reject: (error: unknown) => void;
 };
 
 /**
  * Up to `size` threads running one file, each doing one thing at a time, started when there is work. Time
- * counts from when a thread takes a request. A thread at work keeps the process alive; an idle one does not.
+ * counts from when a thread takes a request, and those who wait are taken in turns. A thread at work keeps the process alive; an idle one does not.
  */
 export function openPool<Request, Reply>(file: URL, size: number): Pool<Request, Reply> {
-  const queue: Waiting<Request, Reply>[] = [];
+  const queue = openTurns<Waiting<Request, Reply>>();
   const idle: Worker[] = [];
   const all = new Set<Worker>();
   let closed = false;
 
   function next(): void {
-    while (queue.length > 0 && (idle.length > 0 || all.size < size)) {
-      const job = queue.shift();
-      if (job) run(idle.pop() ?? start(), job);
+    while (idle.length > 0 || all.size < size) {
+      const job = queue.take();
+      if (job === undefined) return;
+      run(idle.pop() ?? start(), job);
     }
   }
 
@@ -84,15 +89,16 @@ export function openPool<Request, Reply>(file: URL, size: number): Pool<Request,
   }
 
   return {
-    ask: (request, seconds) =>
+    ask: (request, seconds, turn = {}) =>
       new Promise((resolve, reject) => {
         if (closed) return reject(new ThreadFailure("the toolkit was closed", false));
-        queue.push({ request, seconds, resolve, reject });
+        queue.add({ request, seconds, resolve, reject }, turn, reject);
         next();
       }),
     close: async () => {
       closed = true;
-      for (const job of queue.splice(0)) job.reject(new ThreadFailure("the toolkit was closed", false));
+      for (let job = queue.take(); job !== undefined; job = queue.take())
+        job.reject(new ThreadFailure("the toolkit was closed", false));
       await Promise.all([...all].map((worker) => worker.terminate()));
     },
   };

@@ -5,6 +5,7 @@ import { type Conformers, embedOne } from "./embed.ts";
 import type { Identities } from "./identities.ts";
 import { askIsomers } from "./isomers.ts";
 import { openPool } from "./pool.ts";
+import type { Turn } from "./turns.ts";
 
 /** One record: a SMILES (with at most a CXSMILES extension) or a molblock (V2000 or V3000). */
 export type MoleculeInput = { text: string; format: "smiles" | "molblock" };
@@ -93,21 +94,22 @@ export type Conformer = {
   minimised: boolean;
 };
 
+/** Who asks for an organization says so in `turn`; each throws the reason of its signal. */
 export type Toolkit = {
   /** The identity of each record, in order. One bad record is a Rejected value and never spoils the rest. */
-  identify(inputs: MoleculeInput[]): Promise<(Identified | Rejected)[]>;
+  identify(inputs: MoleculeInput[], turn?: Turn): Promise<(Identified | Rejected)[]>;
   /**
    * One conformer of a one-part species with all stereo defined; the same seed gives the same bytes. Heavy
    * atoms stand in the order of the species' SMILES, however the given one is written; a species' own SMILES
    * is read as itself. The identity is computed again from the coordinates. AppError `engine_refused` with code
    * `embedding_failed`, `undefined_stereo`, `unsupported_element`, `too_large` or `unparsable_input`.
    */
-  embed(smiles: string, options: { seed: number; timeLimitSeconds?: number }): Promise<Conformer>;
+  embed(smiles: string, options: { seed: number; timeLimitSeconds?: number } & Turn): Promise<Conformer>;
   /**
    * The stereoisomers that a drawing with open stereo stands for, at most `most`; the species itself where
    * nothing is open. What is drawn stays. AppError `bad_input` when `most` is no whole number from 1.
    */
-  isomers(smiles: string, options: { most: number }): Promise<Isomers | NotEnumerated | Rejected>;
+  isomers(smiles: string, options: { most: number } & Turn): Promise<Isomers | NotEnumerated | Rejected>;
   /**
    * For each atom of a molblock, in its order and with its explicit hydrogens, whether RDKit calls it
    * aromatic. AppError `bad_input`, or `engine_refused` with code `unparsable_input` or `too_large`.
@@ -126,10 +128,10 @@ export function openToolkit(options: { threads?: number } = {}): Toolkit {
   const identities: Identities = openPool(threadFile("identity-thread"), threads);
   const conformers: Conformers = openPool(threadFile("conformer-thread"), threads);
   return {
-    identify: (inputs) => identifyAll(identities, inputs),
-    embed: (smiles, { seed, timeLimitSeconds }) =>
-      embedOne({ identities, conformers }, smiles, seed, timeLimitSeconds ?? EMBED_SECONDS),
-    isomers: (smiles, { most }) => askIsomers(identities, smiles, most),
+    identify: (inputs, turn) => identifyAll(identities, inputs, turn),
+    embed: (smiles, { seed, timeLimitSeconds, ...turn }) =>
+      embedOne({ identities, conformers, turn }, smiles, seed, timeLimitSeconds ?? EMBED_SECONDS),
+    isomers: (smiles, { most, ...turn }) => askIsomers(identities, smiles, most, turn),
     aromaticAtoms: (molblock) => aromaticAtoms(identities, molblock),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([identities.close(), conformers.close()]);

@@ -9,10 +9,12 @@ import { backoffSeconds } from "./backoff.ts";
 import { countFailures, endExecution } from "./executions-store.ts";
 import { goneFact, readyAgain, readyFact, type Started } from "./facts.ts";
 import { Ledger } from "./ledger.ts";
+import { upsertLeft } from "./left-store.ts";
 import { jobOutcomes } from "./outcome.ts";
+import type { Stored } from "./outputs.ts";
 import { endTask, failTasks } from "./tasks-store.ts";
 
-export type Failure = { error: AppError; logs_uri: string | null };
+export type Failure = { error: AppError; logs_uri: string | null; left?: Stored };
 
 /** With the longest pause after each, this is most of a working day. */
 const MOST_UNCOUNTED = 50;
@@ -55,6 +57,7 @@ export async function failTask(
   if (seconds === null) {
     ledger.step(job.job_id, { event: "task_failed", detail: message, metadata });
     await failJobs(tx, ledger, [claim]);
+    await upsertLeft(tx, claim, failure.left ?? new Map());
   } else {
     const delay_seconds = Math.round(seconds);
     ledger.step(job.job_id, {

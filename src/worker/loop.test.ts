@@ -18,7 +18,12 @@ import {
 import { AppError } from "../errors.ts";
 import type { Executor } from "../executors/executor.ts";
 import { openLocalExecutor } from "../executors/local.ts";
+import { openOutput } from "../files/open.ts";
+import { jobOutputs } from "../files/operations.ts";
 import { cancelJob } from "../jobs/change.ts";
+import { showLog } from "../jobs/logs.ts";
+import { retryJobOperation } from "../jobs/operations.ts";
+import { perform } from "../perform.ts";
 import { countWorkers } from "../queue/workers-store.ts";
 import { reconcileOnce } from "../relay/reconcile.ts";
 import { runWorker } from "./loop.ts";
@@ -93,6 +98,32 @@ test("a program that crashes is tried again as often as its recipe says, and lea
     ],
   );
   assert.equal(calculations, 0);
+});
+
+test("a program that refuses keeps all that it printed, and what it left beside any result of its task", async (t) => {
+  const engine = fakeEngine();
+  engine.adapter.left = async (_params, { stdout }) => [
+    { key: "last.xyz", content_type: "chemical/x-xyz", bytes: Buffer.from(stdout.slice(0, 10)) },
+  ];
+  startWorker(t, context, { engine });
+  const script = `seq 1 5000; echo why >&2; exit ${EXIT.engine_refused}`;
+  const job = await submitScript(context, scientist, { script, max_attempts: 1 });
+  const { status, executions } = await end(job);
+  assert.deepEqual([status, executions.length], ["failed", 1]);
+  const { log, cut } = await showLog(context, scientist, job, {});
+  const printed = Array.from({ length: 5000 }, (_, n) => `${n + 1}\n`).join("");
+  assert.deepEqual([log, cut], [`${printed}\n--- stderr ---\nwhy\n`, false]);
+  await perform(context, retryJobOperation, scientist, { job_id: job, force: true });
+  assert.equal((await end(job)).executions.length, 2);
+  const { items } = await perform(context, jobOutputs, scientist, { job_id: job });
+  assert.deepEqual(
+    items.map(({ key, size_bytes }) => [key, size_bytes]),
+    [["run.failed/last.xyz", 10]],
+  );
+  const crashed = await submitScript(context, scientist, { script: "echo more; exit 9", max_attempts: 1 });
+  assert.equal((await end(crashed)).status, "failed");
+  const none = openOutput(context, scientist, crashed, "fake/out.txt");
+  await assert.rejects(none, { kind: "not_found", message: /it is failed and left none/ });
 });
 
 test("a program that crashed once and then works completes its job", async (t) => {

@@ -7,7 +7,7 @@ const compressAside = promisify(zstdCompress);
 /** Up to here compressing takes less than handing it to a thread does. */
 const SMALL_BYTES = 64 * 1024;
 
-type Stored = RecordInput<unknown, unknown, unknown>["stored"];
+export type Stored = RecordInput<unknown, unknown, unknown>["stored"];
 
 /** Bytes before rows: every file is stored and synced before the transaction that names it opens. */
 export async function storeOutputs(
@@ -22,6 +22,20 @@ export async function storeOutputs(
     ),
   );
   return new Map(stored);
+}
+
+/** Files beside a failure, which is told without them where they can't be kept. */
+export async function keepFiles(
+  services: Pick<Services, "objects" | "log">,
+  orgId: string,
+  files: OutputFile[],
+): Promise<Stored> {
+  try {
+    return await storeOutputs(services, orgId, files);
+  } catch (error) {
+    services.log.warn({ err: String(error) }, "the files of a failed run could not be kept");
+    return new Map();
+  }
 }
 
 /** Text kept compressed; null where there is none. */

@@ -1,4 +1,4 @@
-import type { EngineAtHand, Prepared } from "../engines/adapter.ts";
+import type { EngineAtHand, OutputFile, Prepared } from "../engines/adapter.ts";
 import { AppError, toAppError } from "../errors.ts";
 import type { Executor, RunOutcome, RunPlan } from "../executors/executor.ts";
 import type { Claim } from "../queue/claims-store.ts";
@@ -10,7 +10,7 @@ import type { Desk } from "./desk.ts";
 import type { Started } from "./facts.ts";
 import { failTask } from "./fail.ts";
 import { waitTask } from "./give-back.ts";
-import { keepText, storeOutputs } from "./outputs.ts";
+import { keepFiles, keepText, storeOutputs } from "./outputs.ts";
 
 export type RunTools = { services: Services; executor: Executor };
 
@@ -42,21 +42,32 @@ export type TaskEnd = Exclude<RunEnd, "stopped"> | "given_back";
  */
 export async function runTask(tools: RunTools, run: Run): Promise<RunEnd> {
   const { claim, started, desk, signal } = run;
+  const remains: Remains = { printed: "", files: [] };
   try {
-    return await answerOrCompute(tools, run);
+    return await answerOrCompute(tools, run, remains);
   } catch (thrown) {
     if (signal.aborted) return "lost";
     const error = toAppError(thrown);
     if (error.kind === "lost_lease") return "lost";
     if (error.kind === "internal")
       tools.services.log.error({ err: error.detail, task: claim.task_name }, "a task met a fault of ours");
-    const logs_uri = await keepText(tools.services, claim.org_id, error.detail);
-    const changed = await desk.lend((scope) => failTask(scope, claim, started, { error, logs_uri }));
+    // What the program said is not cut; a fault of ours adds where it was.
+    const said = [remains.printed, remains.printed === "" || error.kind === "internal" ? error.detail : ""];
+    const text = said.filter((part) => part !== undefined && part !== "").join("\n");
+    const [logs_uri, left] = await Promise.all([
+      keepText(tools.services, claim.org_id, text),
+      // What is tried again leaves another one's.
+      keepFiles(tools.services, claim.org_id, error.retryable ? [] : remains.files),
+    ]);
+    const changed = await desk.lend((scope) => failTask(scope, claim, started, { error, logs_uri, left }));
     return changed ? "failed" : "lost";
   }
 }
 
-async function answerOrCompute(tools: RunTools, run: Run): Promise<RunEnd> {
+/** What is left of a program that gave no result. */
+type Remains = { printed: string; files: OutputFile[] };
+
+async function answerOrCompute(tools: RunTools, run: Run, remains: Remains): Promise<RunEnd> {
   const { claim, started, engine, desk, signal } = run;
   const { adapter, install } = engine;
   const { task } = started;
@@ -84,7 +95,7 @@ async function answerOrCompute(tools: RunTools, run: Run): Promise<RunEnd> {
     await desk.lend((scope) => waitTask(scope, claim, started, behind));
     return "waits";
   }
-  const computed = await compute(tools.executor, run, prepared);
+  const computed = await compute(tools.executor, run, prepared, remains);
   if (computed === "stopped") return "stopped";
   const { result } = computed;
   watch.lap("run");
@@ -123,17 +134,18 @@ async function compute(
   executor: Executor,
   { started, engine, signal }: Run,
   { params, input }: Prepared<unknown, unknown>,
+  remains: Remains,
 ): Promise<ComputeEnd> {
   const { adapter, install } = engine;
   const plan: RunPlan = adapter.plan(install, params, input);
   const time_limit_seconds = started.time_limit_seconds ?? plan.time_limit_seconds;
   const outcome = await executor.run({ ...plan, time_limit_seconds }, { signal });
-  return parseAndDispose(adapter, { params, input }, outcome, signal);
+  return parseAndDispose(adapter, { params, input, remains }, outcome, signal);
 }
 
 async function parseAndDispose(
   adapter: EngineAtHand["adapter"],
-  { params, input }: { params: unknown; input: unknown },
+  { params, input, remains }: { params: unknown; input: unknown; remains: Remains },
   outcome: RunOutcome & { dispose(): Promise<void> },
   signal: AbortSignal,
 ): Promise<ComputeEnd> {
@@ -141,9 +153,17 @@ async function parseAndDispose(
     if (signal.aborted) throw new AppError("lost_lease", "the run was stopped");
     if (outcome.aborted) return "stopped";
     return { result: await adapter.parse(params, input, outcome) };
+  } catch (error) {
+    remains.printed = printedBy(outcome);
+    remains.files = (await adapter.left?.(params, outcome).catch(() => [])) ?? [];
+    throw error;
   } finally {
     await outcome.dispose();
   }
+}
+
+function printedBy({ stdout, stderr }: RunOutcome): string {
+  return stderr === "" ? stdout : `${stdout}\n--- stderr ---\n${stderr}`;
 }
 
 /** Times between laps, in ms, by name. */

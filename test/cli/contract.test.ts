@@ -29,6 +29,7 @@ let lab: { org_id: string; database_name: string };
 
 before(async () => {
   lab = await json(["org", "create", "Lab One"]);
+  await home.open();
 });
 
 suite("shapes", { concurrency: 3 }, () => {
@@ -424,6 +425,7 @@ async function addScientist(name: string): Promise<void> {
 }
 
 test("the embedded database is made ready again where organizations alone are behind", async () => {
+  await home.close();
   const down = await json<{ counts: Row }>([
     "migrate",
     "down",

@@ -21,6 +21,7 @@ let id = "";
 
 before(async () => {
   await json(["org", "create", "Lab One"]);
+  await home.open();
   receptor = await json<Row>(PREPARE);
   id = String(receptor["structure_id"]);
 });
@@ -148,7 +149,47 @@ test("docking that makes no sense is refused with a reason and leaves nothing be
     none(["query", "docking", "--site", "nowhere"], /no binding site "nowhere"/),
     none(["query", "docking", "--job", MISSING], /^no such job: 01a1fe29/),
     none(["query", "docking", "--site", "nonsense", "--sdf", "none.sdf"], /no such pose to write/),
-    bad(["query", "docking", "--job", MISSING, "--limit", "3"], /leave limit out/),
+    bad(["query", "docking", "--job", MISSING, "--limit", "3"], /leave --limit out/),
     bad(["site", "validate", "nonsense"], /has no reference ligand/),
   ]);
+});
+
+/** Where nothing was prepared yet. */
+const TWO = ["--org", "lab-two"];
+
+test("dock and site create print the report of a receptor that they prepared, once", async () => {
+  await json(["org", "create", "Lab Two"]);
+  const dock = [
+    ...TWO,
+    "--json",
+    "dock",
+    "CCO",
+    "--receptor",
+    PDB,
+    "--around",
+    "478",
+    "--histidine",
+    "A:69=HIP",
+  ];
+  const first = await here(dock);
+  documentOf(dock, first, 0);
+  assert.match(first.stderr, /^receptor \S+\n {2}file .*\n {2}chains +A \(99 residues\), B/);
+  assert.match(first.stderr, /histidines A:69 HIP \(chosen\), B:69 HIE \(default\)\n.*made site 1hpv/s);
+  assert.doesNotMatch((await here(dock)).stderr, /^receptor|histidines/m);
+  const create = [...TWO, "site", "create", "--receptor", PDB, "--keep-water", "201", "--around", "478"];
+  const made = await here(create);
+  assert.match(made.stderr, /^receptor \S+\n.*waters +kept 201, 79 left out/s);
+  assert.match(made.stdout, /^site \S+\n/);
+  assert.match(made.stdout, /receptor +\S+, with water 201\n/);
+  assert.equal((await here(create)).stderr, "");
+});
+
+test("a list tells sites of one name apart by visibility, receptor and waters", async () => {
+  await here([...TWO, "site", "create", "--receptor", PDB, "--around", "478", "--private"]);
+  const lines = (await here([...TWO, "site", "list"])).stdout.split("\n");
+  assert.match(lines[0] ?? "", /^site +name +visibility +receptor +waters +center/);
+  const rows = lines.slice(1).filter((line) => line.includes("1hpv 478"));
+  assert.equal(rows.length, 3);
+  assert.equal(rows.filter((line) => / private +[0-9a-f-]{36} /.test(line)).length, 1);
+  assert.equal(rows.filter((line) => / organization +[0-9a-f-]{36} +201 /.test(line)).length, 1);
 });

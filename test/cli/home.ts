@@ -7,6 +7,9 @@ import { delimiter, dirname, join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { runCli } from "../../src/cli/run.ts";
 import { commandWord } from "../../src/cli/words.ts";
+import { parseConfig } from "../../src/config.ts";
+import { type Context, openContext } from "../../src/context.ts";
+import { secretKey } from "../../src/secrets.ts";
 import { ROOT } from "../house/sources.ts";
 
 const ENTRY = join(ROOT, "bin", "aliquot.js");
@@ -58,9 +61,16 @@ export function start(words: string[], env: Env, cwd: string): Started {
 }
 
 /** A command line in this process, through the same door as bin/aliquot.js. */
-export async function runHere(words: string[], env: Env, cwd: string, said: string[] = []): Promise<Ran> {
+export async function runHere(
+  words: string[],
+  env: Env,
+  cwd: string,
+  said: string[] = [],
+  context?: Context,
+): Promise<Ran> {
   const [stdout, stderr] = [new Text(), new Text()];
-  const code = await runCli(words, { env, cwd, stdout, stderr, stdin: Readable.from(said) });
+  const opened = context === undefined ? {} : { context };
+  const code = await runCli(words, { env, cwd, stdout, stderr, stdin: Readable.from(said), ...opened });
   return { code, stdout: stdout.text, stderr: stderr.text };
 }
 
@@ -72,7 +82,8 @@ export class Text extends Writable {
   }
 }
 
-const WITHOUT_SECOND_WORD = new Set(["xtb", "shell"]);
+/** Commands that open the database in a way of their own. */
+const OPEN_IT_THEMSELVES = new Set(["migrate", "seed"]);
 
 /** A folder with a home in it; commands run there. */
 export class CliHome {
@@ -80,6 +91,7 @@ export class CliHome {
   readonly path: string;
   readonly env: Env;
   readonly #spawned = new Set<string>();
+  #context: Context | undefined;
 
   constructor(folder: string) {
     this.folder = folder;
@@ -98,15 +110,31 @@ export class CliHome {
 
   /** The same command in this process: no start of Node to pay for. Files are named by their whole path. */
   here(words: string[], env: Env = {}): Promise<Ran> {
-    return runHere(words, { ...this.env, ...env }, this.folder);
+    const alone = Object.keys(env).length > 0 || OPEN_IT_THEMSELVES.has(commandWord(words) ?? "");
+    return runHere(words, { ...this.env, ...env }, this.folder, [], alone ? undefined : this.#context);
   }
 
-  /** Spawns the first command line of each kind (`job list`, `xtb`) and runs the others in this process. */
+  /** From now on commands in this process share one Context: opening one costs most of what a command does. */
+  async open(): Promise<void> {
+    const { config } = parseConfig(this.env);
+    const secret = secretKey(this.env, this.path);
+    this.#context = await openContext({ config, home: this.path, secret, say: () => {}, toolkitThreads: 1 });
+  }
+
+  /** From now on each opens its own again. */
+  async close(): Promise<void> {
+    await this.#context?.[Symbol.asyncDispose]();
+    this.#context = undefined;
+  }
+
+  /**
+   * Spawns the first command line of each noun (`job`, `xtb`) and runs the others in this process, which a
+   * handle that one of them leaves open keeps from ending as it would its own.
+   */
   sparing(words: string[], env: Env = {}): Promise<Ran> {
     const word = commandWord(words) ?? "";
-    const kind = `${word} ${WITHOUT_SECOND_WORD.has(word) ? "" : words[words.indexOf(word) + 1]}`;
-    if (this.#spawned.has(kind)) return this.here(words, env);
-    this.#spawned.add(kind);
+    if (this.#spawned.has(word)) return this.here(words, env);
+    this.#spawned.add(word);
     return this.run(words, env);
   }
 
@@ -149,6 +177,7 @@ export function openCliHome(t: { after(clean: () => Promise<void>): unknown }): 
     stdio: ["pipe", "ignore", "ignore"],
   });
   t.after(async () => {
+    await home.close();
     guard.stdin.end();
     await once(guard, "exit");
   });

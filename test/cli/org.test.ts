@@ -21,6 +21,7 @@ type List = { items: Row[]; next_cursor: string | null };
 
 before(async () => {
   for (const name of ["Lab One", "Lab Two", "Lab Three"]) await json(["org", "create", name]);
+  await home.open();
   const made = `with u as (insert into users (username, email) values ('ann', 'ann@example.org') returning user_id),
       o as (select org_id from organizations where slug = 'lab-one'),
       m as (insert into memberships (user_id, org_id) select user_id, org_id from u, o returning user_id, org_id)

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Command } from "commander";
 import type { Cli } from "../../src/cli/cli.ts";
 import { COMMANDS } from "../../src/cli/index.ts";
+import { sha256 } from "../../src/ids.ts";
 import { ROOT } from "../house/sources.ts";
 import { furnish } from "../security/world.ts";
-import { makeOrg, person } from "../support/context.ts";
+import { makeOrg, person, submitSmiles } from "../support/context.ts";
+import { damage, leaveOutput } from "../support/outputs.ts";
 import { openWays, type Person, plain } from "./both-ways.ts";
 import { few, type Ran } from "./home.ts";
 
@@ -46,6 +48,23 @@ function assertSame(here: Ran, there: Ran, what: string): void {
 
 /** What is done in both organizations, one step after the other; `keep` remembers the first id that was printed. */
 type Step = { words: string[]; exit?: number; keep?: string; as?: "operator" };
+
+test("what an API says of fields and operations a command says of flags and commands", async () => {
+  const { code, stderr } = await ways.there(ann, [
+    "--org",
+    one.slug,
+    "query",
+    "calculations",
+    "--min-energy",
+    "-5",
+  ]);
+  assert.deepEqual(
+    [code, stderr],
+    [1, "aliquot: total energies are compared within one molecule: name it with --molecule\n"],
+  );
+  const large = await ways.here(ann, ["--org", one.slug, "xtb", "C".repeat(99)]);
+  assert.deepEqual([large.code, /say --large to run it/.test(large.stderr + large.stdout)], [1, true]);
+});
 
 const TASK = {
   task: "xtb",
@@ -110,6 +129,9 @@ test("what changes something does the same here and there, with the same words",
     { words: ["--json", "role", "update", "reader", "--permission", "jobs:read,events:read"] },
     { words: ["role", "delete", "reader", "--yes"] },
     { words: ["key", "create", "robot", "--days", "3", "--scope", "jobs:read"], keep: "key" },
+    { words: ["key", "create", "not ours", "--for", "nobody"], exit: 3 },
+    { words: ["user", "create", "service-{slug}", "--service", "--role", "viewer"] },
+    { words: ["key", "create", "of a service", "--for", "service-{slug}"] },
     { words: ["--json", "key", "list"], keep: "key" },
     { words: ["key", "revoke", "{key}", "--yes"] },
     { words: ["member", "add", bob.username, "--role", "viewer"], exit: 3 },
@@ -191,6 +213,7 @@ test("what is asked gets the same answer here and there, to the letter, and the 
     ["job", "list", "--param", "solvent=water", "--param", "vertical=false"],
     ["job", "list", "--param", 'solvent="water"', "--since", "7d", "--mine"],
     ["job", "show", had.job],
+    ["job", "files", had.job],
     ["batch", "list"],
     ["batch", "show", had.batch],
     ["batch", "items", had.batch],
@@ -210,12 +233,15 @@ test("what is asked gets the same answer here and there, to the letter, and the 
     ["query", "docking", "--job", had.job],
     ["query", "docking", "--site", "shown site", "--sdf", "-"],
     ["query", "calculations", "--min-gap", "1.5"],
+    ["query", "calculations", "--job", had.job],
     ["org", "list"],
     ["org", "show"],
     ["org", "settings"],
     ["role", "list"],
+    ["role", "show", "viewer"],
     ["key", "list"],
     ["member", "list"],
+    ["member", "show", ann.username],
     ["member", "invitations"],
     ["audit", "list", "--limit", "5"],
     ["audit", "list", "--action", "molecule.add"],
@@ -224,6 +250,9 @@ test("what is asked gets the same answer here and there, to the letter, and the 
   const errors: [words: string[], exit: number][] = [
     [["job", "show", MISSING], 3],
     [["job", "show", "no-id"], 2],
+    [["job", "files", MISSING], 3],
+    [["job", "files", had.job, "nothing", "--to", join(ways.folder, "never.xyz")], 3],
+    [["job", "files", had.job, "--to", "somewhere"], 2],
     [["job", "logs", had.job], 3],
     [["job", "logs", had.job, "--task", "nope"], 3],
     [["job", "watch", MISSING], 3],
@@ -266,6 +295,48 @@ test("what is asked gets the same answer here and there, to the letter, and the 
     assert.equal(here.code, 4, here.stdout);
     assertSame(here, await ways.there(vic, ["--json", ...words]), words.join(" "));
   }
+});
+
+test("a file that a job left comes whole to the terminal or into a file, here and there, and over none without --yes", async () => {
+  const { jobs } = await submitSmiles(context, ann, "CCOC");
+  const job_id = jobs[0]?.job_id ?? "";
+  const left = { key: "optimize/xtbopt.xyz", bytes: Buffer.from("3\nwater, at last\n") };
+  const uri = await leaveOutput(context, one, { job_id, ...left });
+  const words = ["job", "files", job_id, left.key];
+  const sides = [
+    { name: "here", run: (...more: string[]) => ways.here(ann, [...words, ...more]) },
+    { name: "there", run: (...more: string[]) => ways.there(ann, [...words, ...more]) },
+  ];
+  for (const { name, run } of sides) {
+    const printed = await run();
+    assert.deepEqual([printed.code, printed.stdout], [0, left.bytes.toString()], printed.stderr);
+    const to = join(ways.folder, `${name}.xyz`);
+    const made = await run("--json", "--to", to);
+    assert.equal(made.code, 0, made.stderr);
+    assert.deepEqual(JSON.parse(made.stdout), {
+      key: left.key,
+      file: to,
+      size_bytes: left.bytes.length,
+      checksum: `sha256:${sha256(left.bytes)}`,
+    });
+    writeFileSync(to, "somebody's week");
+    const refused = await run("--to", to);
+    assert.deepEqual([refused.code, /write over it\? Say --yes/.test(refused.stderr)], [2, true]);
+    assert.equal(readFileSync(to, "utf8"), "somebody's week");
+    assert.equal((await run("--to", to, "--yes")).code, 0);
+    assert.deepEqual(readFileSync(to), left.bytes);
+    assert.deepEqual([(await run("--json")).code, (await run("--to", ways.folder, "--yes")).code], [2, 1]);
+  }
+  damage(join(context.home, "objects"), one.org_id, uri, left.bytes.length);
+  for (const { name, run } of sides) {
+    const to = join(ways.folder, `${name}-damaged.xyz`);
+    const { code, stderr } = await run("--to", to);
+    assert.deepEqual([code, /damaged|store/.test(stderr), existsSync(to)], [5, true, false], stderr);
+  }
+  assert.deepEqual(
+    readdirSync(ways.folder).filter((each) => each.endsWith(".part")),
+    [],
+  );
 });
 
 /** Compared elsewhere in this file, or without an answer to compare: what is said there is for one person. */
@@ -316,7 +387,7 @@ test("whoami says who acts, here and there", async () => {
   assert.deepEqual([a.via, b.via, b.org.org_id, b.roles], ["local", "session", one.org_id, ["owner"]]);
   assert.match(
     (await ways.there(ann, ["whoami"])).stdout,
-    /signed in, until .*\n.*organization .*\n.*roles +owner/,
+    /signed in, until .*\n.*organization .*\n.*also in .*\n.*roles +owner/,
   );
 });
 

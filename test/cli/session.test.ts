@@ -8,6 +8,7 @@ import { createKeyOperation } from "../../src/identity/key-operations.ts";
 import { cancelJobOperation, listJobs } from "../../src/jobs/operations.ts";
 import { perform } from "../../src/perform.ts";
 import { ROOT } from "../house/sources.ts";
+import { PASSWORD } from "../support/identity.ts";
 import { until } from "../support/worker.ts";
 import { openWays, type Person } from "./both-ways.ts";
 
@@ -42,6 +43,28 @@ test("what signing in left is the owner's alone; another organization is switche
   assert.equal(used.code, 0, used.stderr);
   assert.equal(JSON.parse((await ways.there(ann, ["--json", "org", "show"])).stdout).org_id, two.org_id);
   await ways.there(ann, ["org", "use", one.slug]);
+  const again = await ways.there(ann, ["--org", one.slug, "login", "--username", ann.username], {
+    stdin: `${PASSWORD}\n`,
+  });
+  const [means, also] = again.stdout.split("\n");
+  assert.equal(again.code, 0, again.stderr);
+  assert.match(means ?? "", new RegExp(`commands mean .* \\(${one.slug}\\)$`));
+  assert.match(also ?? "", new RegExp(`^you may also act in .*\\b${two.slug}\\b.*: \`aliquot org use ORG\``));
+});
+
+test("signing in again means the organization that it says, also where another was chosen before", async () => {
+  for (const [org, says] of [
+    [two, two.slug],
+    [undefined, two.slug],
+    [one, one.slug],
+  ] as const) {
+    const ran = await ways.signIn(ann, org?.slug);
+    assert.match(ran.stdout, new RegExp(`: commands mean .* \\(${says}\\)$`, "m"));
+    const shown = JSON.parse((await ways.there(ann, ["--json", "org", "show"])).stdout);
+    assert.equal(shown.slug, says);
+    const { org: acts } = JSON.parse((await ways.there(ann, ["--json", "whoami"])).stdout);
+    assert.equal(acts.slug, says);
+  }
 });
 
 test("of commands that find their tokens ended at once one refreshes, and all go on with what it got", async () => {
@@ -87,6 +110,16 @@ test("a session that has ended says so; signing out leaves nothing; nobody is to
   assert.deepEqual([wrong.code, wrong.stderr], [4, "aliquot: the name or the password is wrong\n"]);
   const empty = await ways.there(vic, ["login", "--username", vic.username]);
   assert.deepEqual([empty.code, /there is no password/.test(empty.stderr)], [2, true]);
+  for (const [words, broken] of [
+    [["job", "list"], '{"half'],
+    [["logout"], JSON.stringify({ [ways.url]: { access_token: "of an older version" } })],
+  ] as const) {
+    writeFileSync(credentialsOf(vic), broken);
+    const unknown = await ways.there(vic, [...words]);
+    assert.deepEqual([unknown.code, /sign in again with `aliquot login`$/m.test(unknown.stderr)], [4, true]);
+    await ways.signIn(vic);
+    assert.equal((await ways.there(vic, ["whoami"])).code, 0);
+  }
 });
 
 test("an API key says who asks, in its organization alone", async () => {
@@ -98,9 +131,13 @@ test("an API key says who asks, in its organization alone", async () => {
   const run = (...words: string[]) => ways.there(nobody, words, { env: { ALIQUOT_API_KEY: key ?? "" } });
   assert.equal((await run("job", "list")).code, 0);
   assert.equal((await run("--org", one.slug, "job", "list")).code, 0);
+  const alone = new RegExp(
+    `: this API key is of ${one.name} alone: for another organization .*\`aliquot login\``,
+  );
   for (const [words, exit, says] of [
-    [["--org", two.slug, "job", "list"], 2, /this API key is of/],
-    [["org", "use", one.slug], 2, /an API key is of one organization/],
+    [["--org", two.slug, "job", "list"], 2, alone],
+    [["org", "use", two.slug], 2, alone],
+    [["org", "use", one.slug], 2, alone],
     [["login", "--username", "ann"], 2, /ALIQUOT_API_KEY says who asks/],
     [["molecule", "list"], 4, /molecules:read/],
   ] as const) {
@@ -114,7 +151,7 @@ test("an API key says who asks, in its organization alone", async () => {
 test("the guide's ten lines do what they say", async () => {
   const [, code = ""] =
     /```ts\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, "docs", "client.md"), "utf8")) ?? [];
-  const program = join(ways.folder, "guide.ts");
+  const program = join(ways.folder, "ask.mts");
   writeFileSync(program, code.replace("aliquot/client", join(ROOT, "src", "client", "index.ts")));
   const { key } = await perform(context, createKeyOperation, ann, { name: "of the guide" });
   const env = { ALIQUOT_URL: ways.url, ALIQUOT_API_KEY: key ?? "" };
@@ -140,8 +177,7 @@ test("what waits says that no worker is there, and outlives an API that is start
   const { items } = await perform(context, listJobs, ann, { limit: 1 });
   const job_id = items[0]?.job_id ?? "";
   const watching = ways.started(ann, ["job", "watch", job_id]);
-  const events = asked("/jobs/events");
-  await until("somebody who watches", async () => asked("/jobs/events") > events);
+  await until("somebody who watches, by a stream", async () => asked(`/jobs/${job_id}/stream`) > 0);
   await ways.close();
   for (const { said } of [waiting, watching])
     await until("a word of the API that is away", async () =>

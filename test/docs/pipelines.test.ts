@@ -30,6 +30,8 @@ const run = (words: string[], said: string[] = []) =>
     env,
     folder,
     said,
+    // Who waits runs the jobs, and needs to know where the programs are.
+    words.includes("--wait") ? undefined : context,
   );
 
 /** Files that the guide speaks of: its example, and two made from it as its text says. */

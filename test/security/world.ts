@@ -19,6 +19,7 @@ import {
   insertRun,
   prepareHpv,
 } from "../support/docking.ts";
+import { leaveOutput } from "../support/outputs.ts";
 
 /** So many requests a minute that no test meets the limit. */
 export async function withoutLimits(context: TestContext, org: Org): Promise<void> {
@@ -109,6 +110,9 @@ export async function furnish(
   const receptor = await prepareHpv(context, who, { visibility });
   const site = await createSite(context, who, receptor, { ...BOX, name: `${mark} site`, visibility });
   const { jobs } = await submitSmiles(context, who, smiles, { visibility, reuse: false });
+  const database = await databaseOf(context, who.org_id);
+  const job_id = jobs[0]?.job_id ?? "";
+  await leaveOutput(context, { ...database, org_id: who.org_id }, { job_id, ...OUTPUT(mark) });
   const protocol = await insertProtocol(context, who, mark.length);
   const run = await insertRun(context, who, {
     site,
@@ -120,7 +124,7 @@ export async function furnish(
   const [result] = await context.superuser<{ result_id: string }>(
     "SELECT result_id FROM docking_results WHERE job_id = $1",
     [run.job_id],
-    (await databaseOf(context, who.org_id)).database_name,
+    database.database_name,
   );
   const batch = await perform(context, createBatchOperation, who, {
     pipeline: "xtb-singlepoint",
@@ -153,13 +157,16 @@ export async function furnish(
     structure: structure.structure_id,
     receptor: receptor.structure_id,
     site: site.site_id,
-    job: jobs[0]?.job_id ?? "",
+    job: job_id,
     batch: batch.batch_id,
     result: result?.result_id ?? "",
     pipeline: `${(pipeline as { name: string }).name}`,
     protocol,
   };
 }
+
+/** As `VALID` asks for it. */
+const OUTPUT = (mark: string) => ({ key: "optimize/xtbopt.xyz", bytes: Buffer.from(`${mark} output`) });
 
 const SPEC = {
   version: "1",

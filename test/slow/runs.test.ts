@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -253,8 +253,13 @@ test("down --purge needs an answer, deletes the cluster, and a second one finds 
     message: /deletes the database of .*--yes/,
   });
   assert.ok(existsSync(database.data_dir));
-  const purged = await home.json<{ purged: boolean }>(["down", "--purge", "--yes"]);
-  assert.deepEqual([purged.purged, existsSync(database.data_dir)], [true, false]);
+  // Whose API is gone with its database, and another's.
+  const sessions = join(home.path, "credentials.json");
+  writeFileSync(sessions, JSON.stringify({ "http://127.0.0.1:8123": {}, "https://lab.example.org": {} }));
+  const purged = await home.run(["down", "--purge", "--yes", "--json"], { API_PORT: "8123" });
+  assert.equal(JSON.parse(purged.stdout).purged, true, purged.stderr);
+  assert.equal(existsSync(database.data_dir), false);
+  assert.deepEqual(Object.keys(JSON.parse(readFileSync(sessions, "utf8"))), ["https://lab.example.org"]);
   assert.equal((await home.json<{ purged: boolean }>(["down", "--purge", "--yes"])).purged, false);
 });
 

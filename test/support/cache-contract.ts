@@ -41,6 +41,19 @@ export function cacheContract(name: string, make: () => CacheOfTest | Promise<Ca
     assert.equal((await cache.count("hits:a", 5, 1000)).value, 5);
   });
 
+  test(`${name}: what is taken back begins nothing and goes below nothing nowhere`, async () => {
+    const { cache, pass } = await make();
+    await cache.count("hits:a", 1, 1000);
+    await pass(1000);
+    assert.equal((await cache.count("hits:a", -1, 1000)).value, 0);
+    assert.equal(await cache.get("hits:a"), undefined);
+    await pass(600);
+    const first = await cache.count("hits:a", 1, 1000);
+    assert.deepEqual([first.value, first.ttl_ms > 600], [1, true], "its time begins now");
+    assert.equal((await cache.count("hits:a", -2, 1000)).value, 0);
+    assert.equal((await cache.count("hits:a", 1, 1000)).value, 1);
+  });
+
   test(`${name}: of many at once none is lost`, async () => {
     const { cache } = await make();
     const counted = await Promise.all(Array.from({ length: 200 }, () => cache.count("hits:many", 1, 60_000)));

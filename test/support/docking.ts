@@ -3,7 +3,6 @@ import { join } from "node:path";
 import type { OrgPrincipal } from "../../src/access/principal.ts";
 import { insertPoses } from "../../src/docking/poses-store.ts";
 import { newId, sha256 } from "../../src/ids.ts";
-import { submitJobs } from "../../src/jobs/submit.ts";
 import { registerMolecules } from "../../src/molecules/store.ts";
 import { perform } from "../../src/perform.ts";
 import type { PublishedPipeline } from "../../src/pipelines/store.ts";
@@ -16,6 +15,7 @@ import { formatMolblock } from "../../src/structures/molblock.ts";
 import { ROOT } from "../house/sources.ts";
 import { inResults, type TestContext } from "./context.ts";
 import { madeUpSpecies } from "./engine.ts";
+import { submitRequested } from "./submit-jobs.ts";
 
 /** HIV-1 protease with amprenavir (residue 478), entry 1HPV as it is in `examples/`. */
 export const HPV = readFileSync(join(ROOT, "examples", "1hpv.pdb"));
@@ -92,7 +92,7 @@ export async function insertRun(
   const owned = { owner_id: who.user_id, visibility };
   const input = { key: "ligand", molecule_id, structure_id: null, identity: newId() };
   const [job] = await context.results.transact(who, (scope) =>
-    submitJobs(scope, { ...owned, pipeline: madeUpPipeline(), priority: 5, reuse: false }, [
+    submitRequested(scope, { ...owned, pipeline: madeUpPipeline(), priority: 5, reuse: false }, [
       { inputs: [input], params: { seed } },
     ]),
   );

@@ -6,11 +6,11 @@ import type { EngineInstall } from "../../src/engines/engine.ts";
 import { AppError, type ErrorKind } from "../../src/errors.ts";
 import type { RunOutcome } from "../../src/executors/executor.ts";
 import { newId, sha256 } from "../../src/ids.ts";
-import { submitJobs } from "../../src/jobs/submit.ts";
 import { registerMolecules } from "../../src/molecules/store.ts";
 import type { TaskSpec } from "../../src/pipelines/schema.ts";
 import { upsertProtocols } from "../../src/protocols/store.ts";
 import type { TestContext } from "./context.ts";
+import { submitRequested } from "./submit-jobs.ts";
 
 /** Engine name of fake tasks; the queue takes any. */
 export const FAKE = "fake";
@@ -227,7 +227,7 @@ export async function submitScript(
         },
       },
     ]);
-    return submitJobs(
+    return submitRequested(
       scope,
       {
         pipeline,

@@ -79,7 +79,7 @@ export function metadataMatrix({ home, other }: Orgs): Matrix {
       ),
       {
         grants:
-          "select(auth_provider,created_at,email,enabled,erased_at,is_admin,kind,last_login_at,updated_at,user_id,username)",
+          "select(auth_provider,created_at,email,email_confirmed,enabled,erased_at,is_admin,kind,last_login_at,updated_at,user_id,username)",
         touch: ["auth_provider", "'touched'"],
         fresh: (label) => ({ user_id: freshId("user", label), email: "x@y.example", username: "x" }),
       },
@@ -419,6 +419,24 @@ function deedsOfMetadata({ home, other }: Orgs): Matrix["deeds"] {
         INSERT INTO membership_roles (user_id, org_id, role_id) VALUES ('${ANN}', '${home}', '${uid("role", "f1")}')`,
       after: "SELECT 'given'",
       gives: "23514 a role of another organization",
+    },
+    {
+      about: "a shadow of roles, to change what one may do behind its back",
+      as: "the machinery",
+      text: `CREATE TEMP TABLE roles AS SELECT role_id, updated_at FROM public.roles WHERE role_id = '${uid("role", "f1")}';
+        INSERT INTO role_permissions (role_id, permission) SELECT role_id, 'made:third' FROM pg_temp.roles`,
+      after:
+        "SELECT (now.updated_at > known.updated_at)::text FROM public.roles now JOIN pg_temp.roles known USING (role_id)",
+      gives: "true",
+    },
+    {
+      about: "a shadow of memberships, to take a member's roles behind their back",
+      as: "the machinery",
+      text: `CREATE TEMP TABLE memberships AS SELECT user_id, org_id, updated_at FROM public.memberships WHERE user_id = '${ANN}' AND org_id = '${home}';
+        DELETE FROM membership_roles WHERE user_id = '${ANN}' AND org_id = '${home}'`,
+      after:
+        "SELECT (now.updated_at > known.updated_at)::text FROM public.memberships now JOIN pg_temp.memberships known USING (user_id, org_id)",
+      gives: "true",
     },
     {
       about: "a shadow of versions, to have a draft run as if it were published",

@@ -192,8 +192,8 @@ function grantsBeyond(name: string, grants: string): Mutant[] {
 
 /** Checks in functions, each taken out: what the definition says, and what instead. */
 const CHECKS: [name: RegExp, says: RegExp, instead: string][] = [
-  [/^in_own_org/, /SELECT coalesce\(.*\)$/m, "SELECT true"],
-  [/^app_is_admin/, /SELECT coalesce\(.*\)$/m, "SELECT true"],
+  [/^in_own_org/, /\bcoalesce\(.*\)(?=;?$)/im, "true"],
+  [/^app_is_admin/, /\bcoalesce\(.*\)(?=;?$)/im, "true"],
   [/^may_see/, /SELECT \(SELECT in_own_org\(\)\) AND/, "SELECT"],
   [/^may_see/, /row_visibility <> 'private'/, "true"],
   [/^may_see/, /row_owner = \(SELECT app_user\(\)\)/, "false"],

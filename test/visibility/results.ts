@@ -33,6 +33,7 @@ export function resultsMatrix(home: string): Matrix {
       search_jobs: "member system",
       next_rank: "member system",
       count_open_tasks: "member system",
+      in_own_org: "member system",
     },
   };
 }

@@ -354,6 +354,10 @@ export interface Memberships {
    */
   org_id: string;
   /**
+   * When the member's roles last changed.
+   */
+  updated_at: Generated<string>;
+  /**
    * The person.
    */
   user_id: string;
@@ -668,6 +672,10 @@ export interface Roles {
    * UUIDv7.
    */
   role_id: Generated<string>;
+  /**
+   * When its name or its permissions last changed.
+   */
+  updated_at: Generated<string>;
 }
 
 export interface SchemaMigrations {
@@ -915,9 +923,13 @@ export interface Users {
    */
   created_at: Generated<string>;
   /**
-   * PII: address; unique whatever the case.
+   * PII: address; unique whatever the case among those that are confirmed.
    */
   email: string;
+  /**
+   * True: the operator said whose address it is, so one signs in with it; false: who invited them typed it.
+   */
+  email_confirmed: Generated<boolean>;
   /**
    * False: may do nothing.
    */

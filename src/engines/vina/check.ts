@@ -51,7 +51,7 @@ function checkReceptor({ receptor_pdbqt, box }: VinaInput): void {
   const rule = "no atom of the receptor lies inside the box: move the box onto the binding site";
   throw new AppError("engine_refused", rule, {
     code: "box_misses_receptor",
-    fields: [{ path: "box", rule }],
+    fields: [{ path: "/box", rule }],
   });
 }
 

@@ -64,6 +64,6 @@ function assertReceptorFelt(models: VinaModel[]): void {
   const rule = "no pose touches the receptor: move the box onto the binding site";
   throw new AppError("engine_refused", rule, {
     code: "box_misses_receptor",
-    fields: [{ path: "box", rule }],
+    fields: [{ path: "/box", rule }],
   });
 }

@@ -33,7 +33,7 @@ export async function loadVina(scope: ResultsScope, task: TaskContext): Promise<
   if (moleculeId == null || typeof siteId !== "string")
     throw new AppError("bad_input", "this job has no ligand or no binding site");
   if (!task.site_ids.includes(siteId.toLowerCase()))
-    throw new AppError("bad_input", "the binding site is not among this job's inputs: submit it with --site");
+    throw new AppError("bad_input", "the binding site is not among this job's inputs: submit it with `site`");
   const site = await selectOptionalSite(scope.tx, siteId);
   if (site === undefined) throw new AppError("bad_input", "the binding site of this job is gone");
   const receptor = await selectOptionalStructure(scope.tx, site.receptor_structure_id);

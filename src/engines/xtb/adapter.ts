@@ -1,4 +1,5 @@
 import type { EngineAdapter } from "../adapter.ts";
+import { leftByXtb } from "./left.ts";
 import { loadXtb, prepareXtb, type XtbLoaded } from "./prepare.ts";
 import { xtbProgram } from "./program.ts";
 import { recordXtb, xtbOutputs } from "./record.ts";
@@ -10,6 +11,7 @@ export const xtbEngine: EngineAdapter<XtbParams, XtbInput, XtbResult, XtbLoaded>
   load: loadXtb,
   prepare: prepareXtb,
   outputs: xtbOutputs,
+  left: leftByXtb,
   log: (result) => result.files.log,
   record: recordXtb,
 };

@@ -18,7 +18,7 @@ export function checkXtbInput(params: XtbParams, input: XtbInput): void {
   checkGeometry(input.geometry);
   if (elements.length > MAX_ATOMS && !params.large) {
     const rule = `${elements.length} atoms are more than ${MAX_ATOMS}: ask for a large run on purpose`;
-    throw new AppError("engine_refused", rule, { code: "too_large", fields: [{ path: "geometry", rule }] });
+    throw new AppError("engine_refused", rule, { code: "too_large", fields: [{ path: "/geometry", rule }] });
   }
   checkElectrons(elements, input.charge, input.multiplicity);
 }
@@ -68,13 +68,16 @@ function sum(values: number[]): number {
 }
 
 function spin(path: string, rule: string): AppError {
-  return new AppError("engine_refused", rule, { code: "electron_parity", fields: [{ path, rule }] });
+  return new AppError("engine_refused", rule, {
+    code: "electron_parity",
+    fields: [{ path: `/${path}`, rule }],
+  });
 }
 
 function unsupported(element: string): AppError {
   const rule = `xtb has no parameters for "${element.slice(0, 20)}": it knows H to Rn (Z 1–${LAST_ELEMENT})`;
   return new AppError("engine_refused", rule, {
     code: "unsupported_element",
-    fields: [{ path: "geometry.elements", rule }],
+    fields: [{ path: "/geometry/elements", rule }],
   });
 }

@@ -4,8 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { RunOutcome } from "../../executors/executor.ts";
 import type { EngineInstall } from "../engine.ts";
+import { leftByXtb } from "./left.ts";
 import { probeXtb } from "./probe.ts";
+import { type XtbParams, xtbParams } from "./schema.ts";
 import { FIXTURES, INSTALL, runXtb, species, WATER } from "./support.test.ts";
 
 /** Programs that pretend to be xtb: shell scripts with the behaviour under test. */
@@ -48,6 +51,13 @@ for (const [what, script, expected] of LIARS) {
     await assert.rejects(runXtb(t, await fake(t, script), {}, water), { code: expected.kind, ...expected });
   });
 }
+
+test("an optimisation that gave up leaves its geometries, a single point nothing", async () => {
+  const run = { folder: `${FIXTURES}/cycle_limit` } as RunOutcome;
+  const names = async (params: XtbParams) => (await leftByXtb(params, run)).map(({ key }) => key);
+  assert.deepEqual(await names(xtbParams()), ["xtbopt.xyz", "xtbopt.log"]);
+  assert.deepEqual(await names(xtbParams({ task: "single_point" })), []);
+});
 
 test("an xtb that hangs with a grandchild is ended as a group", async (t) => {
   const note = join(await mkdtemp(join(tmpdir(), "aliquot-note-")), "pid");

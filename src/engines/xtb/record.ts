@@ -12,7 +12,7 @@ import { confidence } from "../confidence.ts";
 import { unpairedElectrons } from "./check.ts";
 import { xyzText } from "./plan.ts";
 import { xtbNearHashes, xtbResultHash } from "./result-hash.ts";
-import type { XtbInput, XtbParams, XtbResult } from "./schema.ts";
+import { type XtbInput, type XtbParams, type XtbResult, xtbParams } from "./schema.ts";
 
 const OPTIMIZED = "xtbopt.xyz";
 const TRAJECTORY = "xtbopt.log";
@@ -122,7 +122,7 @@ function calculationOf(
 
 /** Everything that makes two numbers comparable; found again by its content. */
 function protocolOf({ prepared, install }: XtbRecord): NewProtocol {
-  const { large: _permits, ...params } = prepared.params;
+  const params = comparedParams(prepared.params);
   const content = {
     task: `xtb.${params.task}`,
     program: install.name,
@@ -130,6 +130,16 @@ function protocolOf({ prepared, install }: XtbRecord): NewProtocol {
     params,
   };
   return { ...content, params_hash: signatureOf(canonical(content)) };
+}
+
+/**
+ * Parameters as a protocol has them, the same for runs of one signature: without what only permits, and what a single
+ * point has no use for at its default, as every single point of old has it.
+ */
+export function comparedParams({ large: _permits, ...params }: XtbParams): Omit<XtbParams, "large"> {
+  if (params.task === "optimize") return params;
+  const { optimization_level, max_optimization_cycles } = xtbParams();
+  return { ...params, optimization_level, max_optimization_cycles };
 }
 
 /** The id of each run's optimised structure; null for a single point. */

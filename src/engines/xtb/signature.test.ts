@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Canonical, signatureOf } from "../../canonical.ts";
+import { type Canonical, canonical, signatureOf } from "../../canonical.ts";
 import { differencesOf } from "../../result-cache/difference.ts";
+import { comparedParams } from "./record.ts";
 import { xtbResultHash } from "./result-hash.ts";
 import { type XtbInput, type XtbParams, xtbParams } from "./schema.ts";
 import { xtbSignature } from "./signature.ts";
@@ -78,4 +79,24 @@ test("the same physics has the same hash, another energy or a broken bond has no
   assert.equal(xtbResultHash({ ...result, energy_eh: -5.070451365 }), xtbResultHash(result));
   assert.notEqual(xtbResultHash({ ...result, energy_eh: -5.070453 }), xtbResultHash(result));
   assert.notEqual(xtbResultHash({ ...result, connectivity_preserved: false }), xtbResultHash(result));
+});
+
+test("runs of one signature stand under one protocol, and a single point under the one it always had", () => {
+  const point = { task: "single_point" } as const;
+  const ways = [
+    {},
+    point,
+    { ...point, optimization_level: "tight" },
+    { ...point, max_optimization_cycles: 5 },
+  ];
+  const made = [...ways, { optimization_level: "tight" }, { large: true }].map((partial) => {
+    const params = xtbParams(partial as Partial<XtbParams>);
+    const protocol = signatureOf(canonical(comparedParams(params)));
+    return { protocol, signature: signatureOf(xtbSignature(INSTALL, params, water)) };
+  });
+  for (const one of made)
+    for (const other of made)
+      assert.equal(one.protocol === other.protocol, one.signature === other.signature, JSON.stringify(one));
+  const { large: _permits, ...kept } = xtbParams(point);
+  assert.deepEqual(comparedParams(xtbParams({ ...point, optimization_level: "tight" })), kept);
 });

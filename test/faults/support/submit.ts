@@ -3,13 +3,13 @@ import type { OrgPrincipal } from "../../../src/access/principal.ts";
 import { newId } from "../../../src/ids.ts";
 import { cancelJob } from "../../../src/jobs/change.ts";
 import { Uuid } from "../../../src/jobs/schema.ts";
-import { submitJobs } from "../../../src/jobs/submit.ts";
 import { registerMolecules } from "../../../src/molecules/store.ts";
 import { operation } from "../../../src/operation.ts";
 import { perform } from "../../../src/perform.ts";
 import type { TaskSpec } from "../../../src/pipelines/schema.ts";
 import type { TestContext } from "../../support/context.ts";
 import { FAKE, madeUpSpecies } from "../../support/engine.ts";
+import { submitRequested } from "../../support/submit-jobs.ts";
 
 const Asked = Type.Object({
   /** Tells one job's molecule from another's; the same one twice is one molecule. */
@@ -44,7 +44,7 @@ const submitOperation = operation({
     };
     const [molecule] = await registerMolecules(scope.tx, [{ species, registration }]);
     const molecule_id = molecule?.molecule_id ?? "";
-    const jobs = await submitJobs(
+    const jobs = await submitRequested(
       scope,
       { pipeline: pipelineOf(asked), owner_id, visibility: "organization", priority: 5, reuse: asked.reuse },
       [
