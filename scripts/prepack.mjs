@@ -1,7 +1,7 @@
 // Builds dist/ before the package is packed: Node strips no types below node_modules, so an installed
 // package runs JavaScript. Migrations and seeds are packed as they are and found beside dist/.
 import { spawnSync } from "node:child_process";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -26,3 +26,15 @@ const typed = spawnSync(node, [script, join(dist, "features.js"), join(dist, "cl
   stdio: ["ignore", 2, 2],
 });
 if (typed.status !== 0) process.exit(1);
+
+// Types are for who imports the client, which is all that package.json exports.
+const declared = (file, found = new Set()) => {
+  if (found.has(file)) return found;
+  found.add(file);
+  const relative = readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?"(\.[^"]+)\.[jt]s"/g);
+  for (const [, path] of relative) declared(join(dirname(file), `${path}.d.ts`), found);
+  return found;
+};
+const needed = declared(join(dist, "client", "index.d.ts"));
+for (const name of readdirSync(dist, { recursive: true }))
+  if (name.endsWith(".d.ts") && !needed.has(join(dist, name))) rmSync(join(dist, name));

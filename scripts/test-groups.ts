@@ -54,7 +54,7 @@ export function writeGroups(groups: string[][], folder: string): string[] {
 }
 
 /**
- * The next file is imported when the last one has ended, hooks included. One that cannot be imported is a
+ * The next file is imported when the tests of the last one have ended, and its own wait for that one's hooks. One that cannot be imported is a
  * test that failed, and does not keep the others from running. What a test leaves open would hold up the run
  * for as long as it lasts, and nobody would know why: it fails the group.
  */

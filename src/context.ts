@@ -8,15 +8,11 @@ import type { Config } from "./config.ts";
 import { parseAddress, type ServerAddress } from "./db/address.ts";
 import { linkOpener } from "./db/connect.ts";
 import { MetadataDoor, metadataKysely } from "./db/metadata.ts";
-import type { MigrateOptions } from "./db/migrate.ts";
 import { type Migration, readMigrations } from "./db/migrations.ts";
 import { PoolBudget } from "./db/pools.ts";
-import { isLoginRefused, isPasswordRefused } from "./db/postgres-errors.ts";
 import { type Roles, rolesOf } from "./db/roles.ts";
 import { slowLog } from "./db/slow.ts";
-import type { Step } from "./db/step.ts";
-import { type SchemaPlace, schemaVerdict, windowOf } from "./db/window.ts";
-import { AppError } from "./errors.ts";
+import { windowOf } from "./db/window.ts";
 import { Meter } from "./events/meter.ts";
 import { Pulse } from "./events/pulse.ts";
 import { SignInThrottle } from "./identity/throttle.ts";
@@ -24,17 +20,15 @@ import { type Logger, SILENT } from "./log.ts";
 import { openFileStore } from "./objects/file.ts";
 import { FileSystemSyncs } from "./objects/file-system-syncs.ts";
 import { ResultsDoor } from "./orgs/door.ts";
-import { type FleetOptions, type FleetReport, type FleetSettings, migrateFleet } from "./orgs/fleet.ts";
-import { isFleetBehind } from "./orgs/fleet-store.ts";
 import { type PlaceNames, placeNames } from "./orgs/place-names.ts";
 import { Provisioner } from "./orgs/provision.ts";
 import { clearStopping, isStopping } from "./processes.ts";
+import { type Applied, makeReady } from "./ready.ts";
 import { relayOrg, shareRelay } from "./relay/relay.ts";
 import type { Secret } from "./secrets.ts";
 import type { SeedChange } from "./seeds/report.ts";
-import { seed } from "./seeds/seed.ts";
 import type { Services } from "./services.ts";
-import { appPassword, checkAppLogin, metadataPlace, prepareMetadata } from "./setup.ts";
+import { appPassword } from "./setup.ts";
 import { openToolkit } from "./toolkit/toolkit.ts";
 import { version } from "./version.ts";
 
@@ -56,8 +50,6 @@ export type Context = Services & {
   revive(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 };
-
-export type Applied = { metadata: Step[]; results: FleetReport | null };
 
 export type ContextOptions = {
   config: Config;
@@ -153,7 +145,7 @@ export async function openContext(options: ContextOptions): Promise<Context> {
       revive: () => revive(options),
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };
-    await makeReady(context, options);
+    await makeReady(context, options.prepare);
     return context;
   } catch (error) {
     await stack.disposeAsync();
@@ -221,88 +213,6 @@ function applicationName({ purpose = "command" }: ContextOptions): string {
 
 function statementLog({ config, log = SILENT }: ContextOptions): ReturnType<typeof slowLog> {
   return slowLog(log, config.slow_ms, config.echo);
-}
-
-/** The metadata database has this program's schema and seeds, or it gets them, or an error says how. */
-async function makeReady(context: Context, options: ContextOptions): Promise<void> {
-  if (options.prepare === false) return;
-  const place = await placeOrNone(context);
-  const window = windowOf("metadata", context.migrations.metadata);
-  const verdict = place === undefined ? "org_upgrading" : schemaVerdict(place, window);
-  if (verdict === "app_too_old") {
-    throw new AppError(
-      "app_too_old",
-      "the metadata database is newer than this program: use a newer Aliquot",
-    );
-  }
-  if (options.prepare !== true) {
-    const current = place !== undefined && place.schema_version >= window.max;
-    if (context.config.database_url !== undefined) {
-      if (current || verdict === "ok") return;
-      throw new AppError(
-        "unavailable",
-        "the metadata database is not prepared for this program: run `aliquot migrate up`",
-      );
-    }
-    // An upgrade may bring migrations of organizations alone, and one that was killed may have them left to do.
-    if (current && !(await isBehind(context))) return;
-  }
-  context.applied = await prepare(context);
-}
-
-/** True where an organization waits for a migration that this program needs. */
-async function isBehind({ metadata, migrations }: Context): Promise<boolean> {
-  const { min } = windowOf("results", migrations.results);
-  return metadata.system((tx) => isFleetBehind(tx, min));
-}
-
-/** Roles, schema of both branches, seeds. Repeating it changes nothing. */
-export async function prepare(
-  context: Context,
-  fleet: Omit<FleetOptions, "direction" | "to" | "steps"> = {},
-): Promise<Applied> {
-  const steps = await prepareShared(context);
-  const results = await migrateFleet(context.metadata, fleetSettings(context), { ...fleet, direction: "up" });
-  return { metadata: steps, results };
-}
-
-/** The same for the shared database alone; seeds come with the newest schema. */
-export async function prepareShared(context: Context, options: MigrateOptions = {}): Promise<Step[]> {
-  const { admin, roles, secret, migrations, metadata, config } = context;
-  const settings = { admin, roles, secret, migrations: migrations.metadata };
-  const steps = await prepareMetadata(settings, options);
-  if (options.to === undefined && options.steps === undefined)
-    context.seeded.push(...(await seed(metadata, { adminEmail: config.admin_email, force: false })));
-  return steps;
-}
-
-/** What the fleet's migration needs of a context. */
-export function fleetSettings({ config, admin, roles, migrations, names }: Context): FleetSettings {
-  const { results } = names;
-  return {
-    admin,
-    ...(results === undefined ? {} : { results }),
-    roles,
-    migrations: migrations.results,
-    pooled: config.database_direct_url !== config.database_url,
-  };
-}
-
-async function placeOrNone(context: Context): Promise<SchemaPlace | undefined> {
-  try {
-    return await metadataPlace(context.metadata);
-  } catch (error) {
-    // The server says the same of a role that is missing and of another password: its administrator tells.
-    if (isPasswordRefused(error)) await checkAppLogin(context);
-    if (isLoginRefused(error) || isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-/** No such table, or a role that may not see it yet: nobody prepared this database. */
-function isMissing(error: unknown): boolean {
-  const code = (error as { code?: string }).code;
-  return code === "42P01" || code === "42501" || code === "22023" || code === "42704";
 }
 
 function storageRoot(config: Config, home: string): string {

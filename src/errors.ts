@@ -19,6 +19,7 @@ export const ERROR_KINDS = {
   store_unavailable: { http: 503, exit: 5, retry: "retry" },
   org_upgrading: { http: 503, exit: 5, retry: "retry" },
   app_too_old: { http: 503, exit: 5, retry: "final" },
+  damaged: { http: 500, exit: 1, retry: "final" },
   internal: { http: 500, exit: 1, retry: "retry" },
 } as const satisfies Record<string, { http: number; exit: number; retry: "retry" | "final" }>;
 
@@ -29,7 +30,6 @@ export const RETRYABLE_KINDS: readonly string[] = Object.entries(ERROR_KINDS).fl
   retry === "retry" ? [kind] : [],
 );
 
-/** Where in the input a rule was broken: a field path or an input line, and the rule in words. */
 /** What is wrong with one part of an input; `code` where one record of many has a reason of its own. */
 export type FieldError = { path?: string; line?: number; code?: string; rule: string };
 

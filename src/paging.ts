@@ -7,7 +7,11 @@ import { isUuid } from "./ids.ts";
 /** A page of a list: how many, and after which. */
 export const PageInput = closed({
   limit: Type.Optional(
-    integer("1", "Most entries of the page; 50 where left out.", { minimum: 1, maximum: 1000 }),
+    integer(
+      "1",
+      "Most entries of the page; 50 where left out. As CSV or NDJSON: that page alone; all rows where left out.",
+      { minimum: 1, maximum: 1000 },
+    ),
   ),
   cursor: Type.Optional(
     text("`next_cursor` of an earlier page, to go on after it; the first page where left out.", {

@@ -69,9 +69,23 @@ export async function selectOptionalKeyAccess(
   return tx
     .selectFrom("api_keys")
     .select(["key_id", "key_hash", "org_id", "user_id", "scopes", "expires_at"])
-    .select(sql<boolean>`is_active AND (expires_at IS NULL OR expires_at > now())`.as("is_usable"))
+    .select(isUsable().as("is_usable"))
     .where("prefix", "=", prefix)
     .executeTakeFirst();
+}
+
+/** Whether a key may still be used: nobody revoked it, and it did not end. */
+export async function keyGoesOn(tx: MetadataTx, keyId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom("api_keys")
+    .select(isUsable().as("is_usable"))
+    .where("key_id", "=", keyId)
+    .executeTakeFirst();
+  return row?.is_usable === true;
+}
+
+function isUsable() {
+  return sql<boolean>`is_active AND (expires_at IS NULL OR expires_at > now())`;
 }
 
 /** Notes that a key is used, to the minute: the first time in each minute writes, the others change nothing. */

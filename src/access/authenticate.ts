@@ -1,5 +1,4 @@
 import { timingSafeEqual } from "node:crypto";
-import { AppError } from "../errors.ts";
 import { sha256 } from "../ids.ts";
 import type { Services } from "../services.ts";
 import {
@@ -14,6 +13,7 @@ import { looksLikeKey, prefixOf } from "./api-key.ts";
 import { credentialOf } from "./memory.ts";
 import { IN_PERSON_PERMISSIONS, OPERATOR_PERMISSIONS, PERMISSIONS } from "./permissions.ts";
 import { acting, NOBODY, type Principal } from "./principal.ts";
+import { notBelieved } from "./refuse-ended.ts";
 import type { Claims } from "./token-maker.ts";
 
 /** How a request says who asks: its Authorization header, and where it comes from. */
@@ -51,10 +51,7 @@ export async function principalOf(services: Doors, asking: Asking): Promise<Prin
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     services.log.info({ request_id: asking.request_id, address, why: error.message }, "credentials refused");
-    throw new AppError(
-      "unauthenticated",
-      "the access token or API key is not valid, or no longer: sign in again, or use another key",
-    );
+    throw notBelieved();
   }
 }
 
@@ -69,12 +66,20 @@ async function ofSession(
   const claims = tokens.read(token);
   if (typeof claims === "string") throw new Refused(claims);
   const { session_id, user_id, org_id, expires_at } = claims;
-  const known = await access.of(`session:${session_id}:${user_id}:${org_id}`, async () => {
+  let isTold = false;
+  const look = async () => {
+    isTold = true;
     await unknown?.(session_id);
     return metadata.system(async (tx) => {
       if (!(await sessionGoesOn(tx, { user_id, session_id }))) throw new Refused("the session ended");
       return sessionPrincipal(await selectOptionalAccess(tx, { user_id, org_id }), claims);
     });
+  };
+  const credential = `session:${session_id}:${user_id}:${org_id}`;
+  const known = await access.of(credential, look).catch(async (error: unknown) => {
+    // Who shared another's look, and was refused by it, is of this session too, and no guess.
+    if (!isTold) await unknown?.(session_id);
+    throw error;
   });
   return { ...known, expires_at };
 }

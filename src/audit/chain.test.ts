@@ -88,7 +88,8 @@ const EDITS: { [name: string]: string } = {
   pipeline: "pipeline_id = new_id()",
   particulars: `metadata = metadata || '{"n": 41}'`,
   "a part of a number": `metadata = metadata || '{"n": 0.5}'`,
-  "fewer particulars": "metadata = metadata - 'deep'",
+  // Every row has some, also that of the organization's making.
+  "no particulars": "metadata = '{}'",
   time: "ts = ts + interval '1 millisecond'",
   fact: "source_id = new_id()",
   hash: "hash = encode(sha256(hash::bytea), 'hex')",
@@ -297,6 +298,28 @@ test("rows are listed by page, the last first, each once, with who did it", asyn
     [last?.action, last?.entity_id, last?.user_id, last?.username],
     ["jobs_of.test", "thing 39", owner.user_id, owner.username],
   );
+});
+
+test("roles and people of a row are named as they are called now, those of others and those that are gone are not", async () => {
+  const [role] = await context.superuser<{ role_id: string }>(
+    "SELECT role_id FROM roles WHERE name = 'viewer' AND org_id IS NULL",
+  );
+  const stranger = await person(context, other, "viewer");
+  const gone = newId();
+  const given = [role?.role_id ?? "", gone];
+  const metadata = { given, taken: [], owner_id: stranger.user_id };
+  const org_id = (await makeOrg(context)).org_id;
+  const ruler = await person(context, { ...org, org_id }, "owner");
+  const about = {
+    entity_type: "member",
+    entity_id: ruler.user_id,
+    job_id: null,
+    pipeline_id: null,
+    metadata,
+  };
+  await append([{ ...entryOf(1), org_id, ...about }]);
+  const [row] = (await list(ruler, { limit: 1 })).items;
+  assert.deepEqual(row?.names, { [role?.role_id ?? ""]: "viewer", [ruler.user_id]: ruler.username });
 });
 
 test("each filter leaves what it names, and together they leave what all of them name", async () => {

@@ -5,7 +5,8 @@ import { operation } from "../operation.ts";
 import { pageOf, pageWish } from "../paging.ts";
 import { sinceTime } from "../since.ts";
 import { SYSTEM_CHAIN } from "./entry.ts";
-import { type AuditFilter, isKnownUser, selectAudit } from "./read-store.ts";
+import { idsOf, withNames } from "./names.ts";
+import { type AuditFilter, isKnownUser, selectAudit, selectNames } from "./read-store.ts";
 import { AuditPage, type AuditRow, ListAudit, VerifiedAudit, VerifyAudit } from "./schema.ts";
 import { chainOf, verifyAudit } from "./verify.ts";
 import { refuseUnknownWords } from "./vocabulary.ts";
@@ -52,12 +53,13 @@ export const verifyAuditOperation = operation({
 /** A first page without a row says so only where there might have been one. Throws AppError bad_input, not_found. */
 async function rowsOf(tx: MetadataTx, filter: AuditFilter): Promise<AuditRow[]> {
   const rows = await selectAudit(tx, filter);
-  if (rows.length > 0 || filter.before !== undefined) return rows;
+  if (rows.length > 0) return withNames(rows, await selectNames(tx, [...new Set(rows.flatMap(idsOf))]));
+  if (filter.before !== undefined) return [];
   refuseUnknownWords(filter);
   const { user, chain_id } = filter;
   if (user !== undefined && !(await isKnownUser(tx, chain_id, user)))
     throw new AppError("not_found", "no such user: `member list` shows who is here", {
       fields: [{ path: "/user", rule: "is nobody here" }],
     });
-  return rows;
+  return [];
 }

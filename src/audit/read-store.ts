@@ -6,8 +6,8 @@ import type { AuditRow, ListAudit } from "./schema.ts";
 
 export type AuditFilter = Omit<ListAudit, "limit" | "cursor"> & PageWish & { chain_id: string };
 
-/** Rows of a chain, the last first, by keyset; names of those people whom the asker may know. */
-export async function selectAudit(tx: MetadataTx, filter: AuditFilter): Promise<AuditRow[]> {
+/** Rows of a chain, the last first, by keyset; who did it by name where the asker may know them. */
+export async function selectAudit(tx: MetadataTx, filter: AuditFilter): Promise<Omit<AuditRow, "names">[]> {
   let query = tx
     .selectFrom("audit_logs as a")
     .leftJoin("users as u", "u.user_id", "a.user_id")
@@ -30,7 +30,16 @@ export async function selectAudit(tx: MetadataTx, filter: AuditFilter): Promise<
   if (filter.job_id !== undefined) query = query.where(ofJob(filter.job_id));
   if (filter.pipeline_id !== undefined) query = query.where("a.pipeline_id", "=", filter.pipeline_id);
   if (filter.before !== undefined) query = query.where("a.seq", "<", placeOf(filter.before.at));
-  return (await query.execute()) as AuditRow[];
+  return (await query.execute()) as Omit<AuditRow, "names">[];
+}
+
+/** What roles and people are called now, as far as the asker may know them. */
+export async function selectNames(tx: MetadataTx, ids: string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map();
+  const found = await sql<{ id: string; name: string }>`
+    SELECT role_id AS id, name FROM roles WHERE role_id = ANY(${ids}::uuid[])
+    UNION ALL SELECT user_id, username FROM users WHERE user_id = ANY(${ids}::uuid[])`.execute(tx);
+  return new Map(found.rows.map(({ id, name }) => [id, name]));
 }
 
 /** By id, or by name whatever the case. */

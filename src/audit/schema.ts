@@ -65,6 +65,10 @@ export const AuditRow = Type.Object({
   pipeline_id: nullable(id("A pipeline."), "The pipeline concerned."),
   job_id: nullable(id("A job."), "The job concerned."),
   metadata: document("More of it, without structures, results or secrets."),
+  names: Type.Record(Type.String(), Type.String(), {
+    description:
+      "What the roles and people whose ids are in it are called now, by id: without those that are gone, or of whom the asker is told nothing. Not part of what is hashed.",
+  }),
   hash: text("SHA-256 of the hash before it, a line feed, and the canonical JSON of this row."),
 });
 export type AuditRow = Static<typeof AuditRow>;

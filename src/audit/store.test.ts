@@ -6,6 +6,7 @@ import { newId } from "../ids.ts";
 import { verifyChain } from "./chain.ts";
 import type { AuditEntry } from "./entry.ts";
 import { SYSTEM_CHAIN } from "./entry.ts";
+import { recordExport } from "./record-export.ts";
 import { appendAudit } from "./store.ts";
 
 const context = await openTestContext({ after });
@@ -85,4 +86,27 @@ test("an append whose transaction fails leaves neither a row nor a moved head", 
   });
   await assert.rejects(failing, /after the append/);
   assert.deepEqual(await verify(), before);
+});
+
+test("an export is told in the chain of where its asker is: an organization, or the installation", async () => {
+  const operator = { ...scientist, is_admin: true };
+  for (const [org_id, chain_id] of [
+    [org.org_id, org.org_id],
+    [null, SYSTEM_CHAIN],
+  ] as const) {
+    const of = {
+      operation: "user.list",
+      format: "csv",
+      filters: ["kind", "enabled"],
+      rows: 3,
+      complete: true,
+    };
+    await recordExport(context, { ...operator, org_id }, of);
+    const rows = await context.superuser(
+      "SELECT org_id, user_id, action, metadata FROM audit_logs WHERE chain_id = $1 AND entity_type = 'export'",
+      [chain_id],
+    );
+    const metadata = { format: "csv", filters: ["enabled", "kind"], rows: 3, complete: true };
+    assert.deepEqual(rows, [{ org_id, user_id: operator.user_id, action: "user.list", metadata }]);
+  }
 });

@@ -67,7 +67,7 @@ export async function createBatch(call: Doing<PreparedBatch>, input: CreateBatch
     if (answer.total_items === 0)
       throw new AppError("bad_input", "there is nothing to compute: the organization has no molecule yet");
     if (answer.added === 0 && answer.rejected.length > 0)
-      throw allRefused(answer.rejected, answer.total_items);
+      throw allRefused(answer.rejected, answer.total_items, things?.pointerTo);
     await updateBatch(scope.tx, batch_id, { sealed_at: new Date().toISOString() });
   }
   return answer;

@@ -5,6 +5,7 @@ import { person } from "../../test/support/context.ts";
 import { createSite, prepareHpv } from "../../test/support/docking.ts";
 import type { OrgPrincipal } from "../access/principal.ts";
 import { submitCalculationsOperation } from "../calculations/operations.ts";
+import type { AppError } from "../errors.ts";
 import { addMolecules } from "../molecules/operations.ts";
 import { perform } from "../perform.ts";
 import { resolveTask } from "../pipelines/resolve.ts";
@@ -99,10 +100,21 @@ test("a request with a key is answered once; one that is refused leaves nothing"
     create({ molecules: [...chains(1), { text: "C1", format: "smiles" }] }),
     kind("bad_input"),
   );
-  await assert.rejects(
-    create({ molecules: [{ text: "C1", format: "smiles" }], on_reject: "skip" }),
-    kind("bad_input"),
-  );
+  const salt = await perform(context, addMolecules, scientist, {
+    records: [{ text: "CC[NH3+].[Br-]", format: "smiles" }],
+  });
+  const refused: [path: string, things: Parameters<typeof create>[0]][] = [
+    ["/molecules/0/text", { molecules: [{ text: "C1", format: "smiles", line: 8 }] }],
+    ["/molecule_ids", { molecule_ids: salt.items.map(({ molecule_id }) => molecule_id) }],
+  ];
+  for (const [path, things] of refused)
+    await assert.rejects(create({ ...things, on_reject: "skip" }), (error: AppError) => {
+      assert.deepEqual(
+        error.fields.map((field) => field.path),
+        [path],
+      );
+      return kind("bad_input")(error);
+    });
   await assert.rejects(create({}), kind("bad_input"));
   await assert.rejects(create({ molecules: chains(1), params: { methd: "gfn1" } }), /did you mean method/);
   await assert.rejects(create({ molecules: chains(1), params: { solvent: "beer" } }), kind("bad_input"));

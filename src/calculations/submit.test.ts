@@ -6,6 +6,7 @@ import { openLab, until } from "../../test/support/worker.ts";
 import { listAuditOperation } from "../audit/operations.ts";
 import { AppError } from "../errors.ts";
 import { newId } from "../ids.ts";
+import { addMolecules } from "../molecules/operations.ts";
 import { perform } from "../perform.ts";
 import { runPipelineOperation } from "../pipelines/operations.ts";
 import { addStructure } from "../structures/operations.ts";
@@ -197,6 +198,35 @@ test("told to skip, the bad records are listed with line, input, code and reason
     ],
   );
   await assert.rejects(submit(["C1CC"], { on_reject: "skip" }), refused("unparsable_input", /./));
+});
+
+test("told to skip, where nothing is left each refusal points to where it was given", async () => {
+  const salt = await perform(context, addMolecules, scientist, {
+    records: [{ text: "CC[NH3+].[Br-]", format: "smiles" }],
+  });
+  const molecule_ids = salt.items.map(({ molecule_id }) => molecule_id);
+  const cases: [paths: string[], asked: Partial<SubmitCalculations>][] = [
+    [["/molecules/0/text"], { molecules: [{ text: "C1", format: "smiles", line: 8 }] }],
+    [["/molecule_ids"], { molecule_ids }],
+    [
+      ["/molecules/0/text", "/molecule_ids"],
+      { molecules: [{ text: "C1", format: "smiles", line: 5 }], molecule_ids },
+    ],
+    [["/multiplicity"], { molecules: [{ text: "CCO", format: "smiles" }], multiplicity: 2 }],
+  ];
+  for (const [paths, asked] of cases) {
+    const submitted = perform(context, submitCalculationsOperation, scientist, {
+      ...{ task: "optimize", on_reject: "skip" },
+      ...asked,
+    });
+    await assert.rejects(submitted, (error: AppError) => {
+      assert.deepEqual(
+        error.fields.map((field) => field.path),
+        paths,
+      );
+      return error.kind === "bad_input";
+    });
+  }
 });
 
 test("nothing at all, and more than 1,000, are refused", async () => {

@@ -53,7 +53,7 @@ test("audit list asks for what its options name, and shows a line a row", async 
   const row = {
     ...{ seq: 9, audit_id: newId(), ts: "2026-11-21T08:00:00.123Z", user_id: newId(), username: null },
     ...{ action: "job.cancel", entity_type: "job", entity_id: JOB, job_id: JOB, pipeline_id: null },
-    ...{ metadata: { jobs: 2, why: "text" }, hash: "b".repeat(64) },
+    ...{ metadata: { jobs: 2, why: "text" }, names: {}, hash: "b".repeat(64) },
   };
   const words = [
     "--action",
@@ -79,4 +79,17 @@ test("audit list asks for what its options name, and shows a line a row", async 
   ]);
   for (const part of [row.user_id, `job ${JOB}`, "jobs=2 why=text", "more: --cursor more"])
     assert.ok(said.includes(part), part);
+});
+
+test("audit list says the names of roles and people where they are known, and ids of those that are gone", async () => {
+  const [ann, viewer, gone] = [newId(), newId(), newId()];
+  const row = {
+    ...{ seq: 9, audit_id: newId(), ts: "2026-11-21T08:00:00.123Z", user_id: newId(), username: "bob" },
+    ...{ action: "member.roles", entity_type: "member", entity_id: ann, job_id: null, pipeline_id: null },
+    ...{ metadata: { role_ids: [viewer], given: [gone], taken: [] }, hash: "b".repeat(64) },
+    names: { [ann]: "ann", [viewer]: "viewer" },
+  };
+  const { said } = await run(["list"], { items: [row], next_cursor: null });
+  assert.ok(said.includes(`member ${ann} (ann)`), said);
+  assert.ok(said.includes(`roles=viewer given=["${gone}"] taken=[]`), said);
 });

@@ -66,15 +66,25 @@ function entity(text: string): Entity {
 }
 
 function cells(row: AuditRow): (string | number | null)[] {
-  const more = Object.entries(row.metadata).map(([name, value]) => `${name}=${plain(value)}`);
+  const more = Object.entries(row.metadata).map(([field, value]) => said(field, value, row));
+  const named = row.names[row.entity_id ?? ""];
   return [
     row.seq,
     timeToMs(row.ts),
     row.username ?? row.user_id,
     row.action,
-    row.entity_id === null ? row.entity_type : `${row.entity_type} ${row.entity_id}`,
+    row.entity_id === null
+      ? row.entity_type
+      : `${row.entity_type} ${row.entity_id}${named === undefined ? "" : ` (${named})`}`,
     more.length === 0 ? null : short(more.join(" "), 80),
   ];
+}
+
+/** A particular as it is written, but ids of roles and people as what these are called. */
+function said(field: string, value: unknown, { names }: AuditRow): string {
+  const called = [value].flat().map((id) => names[String(id)]);
+  if (called.length === 0 || called.includes(undefined)) return `${field}=${plain(value)}`;
+  return `${field.replace(/_id(s?)$/, "$1")}=${called.join(",")}`;
 }
 
 function plain(value: unknown): string {

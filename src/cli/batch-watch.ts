@@ -1,13 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { showBatch } from "../batches/operations.ts";
 import { openItems } from "../batches/report.ts";
 import { BATCH_ENDED, type BatchRow } from "../batches/schema.ts";
+import { BatchNews } from "./batch-news.ts";
 import type { Cli } from "./cli.ts";
 import { Interrupted, onInterrupt } from "./interrupt.ts";
 import { aWorkerWith } from "./job-show.ts";
-import { handsFor, patiently, pollMs, withoutWorker } from "./wait.ts";
+import { handsFor, withoutWorker } from "./wait.ts";
 
-const POLL_MS = 500;
 /** Who computes it is asked so often. */
 const LOOK_MS = 5000;
 /** Without a terminal a line is enough so often. */
@@ -27,10 +26,11 @@ export async function watchBatch(
   const { signal } = interrupted;
   const hands = await handsFor(cli, engines);
   const lookout = new Lookout(cli);
+  const news = new BatchNews(cli, batch_id, { look_ms: LOOK_MS, signal });
   let [said, saidAt] = ["", Number.NEGATIVE_INFINITY];
   try {
     for (;;) {
-      const seen = await patiently(cli, () => cli.ask(showBatch, { batch_id }));
+      const seen = await news.now();
       const row = engines.length > 0 ? seen : await lookout.over(seen);
       const ended = BATCH_ENDED.includes(row.status);
       const note = `${row.status}${noteOf(row)}`;
@@ -47,9 +47,10 @@ export async function watchBatch(
       }
       if (ended) return row;
       if (signal.aborted) throw new Interrupted();
-      await sleep(pollMs(cli, POLL_MS), undefined, { signal }).catch(() => {});
+      await news.wait();
     }
   } finally {
+    await news.end();
     await hands.end(signal.aborted);
   }
 }

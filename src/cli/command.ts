@@ -111,11 +111,21 @@ function report(thrown: unknown, out: Out): number {
   if (thrown instanceof ExitWith) return thrown.code;
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return 0;
-    const message = thrown.message.replace(/^error: /, "").replace(/\n/g, " ");
-    out.error(new AppError("usage", `${message} (--help shows how)`));
+    out.error(new AppError("usage", `${usageText(thrown.message)} (--help shows how)`));
     return 2;
   }
   const error = toAppError(thrown);
   out.error(error);
   return error.exit;
+}
+
+/** What commander says of a wrong argument, as it says it of an option, in one line. */
+function usageText(message: string): string {
+  return message
+    .replace(/^error: /, "")
+    .replace(
+      /^command-argument value '(.*)' is invalid for argument '([^']+)'\./s,
+      (_all, value, name) => `argument <${name}> '${value}' is invalid.`,
+    )
+    .replace(/\n/g, " ");
 }

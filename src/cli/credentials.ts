@@ -48,6 +48,11 @@ export class CredentialsFile {
     throw this.#unknown();
   }
 
+  /** Addresses of other APIs that somebody signed in to. Throws AppError unavailable. */
+  others(): string[] {
+    return Object.keys(this.#all() ?? {}).filter((url) => url !== this.#url);
+  }
+
   /**
    * Lets nobody else change the file until `work` ended: what it reads through `now` is what is there, and what it
    * gives to `keep` (undefined: nothing any more) is there for the next one.

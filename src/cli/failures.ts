@@ -35,6 +35,7 @@ const MEANINGS: Record<string, string> = {
   lost_lease: "its workers vanished: a machine that went down or ran out of memory",
   unavailable: "a database was away",
   store_unavailable: "the disk for results was full or away: make room, then try again",
+  damaged: "stored bytes that it needs are damaged or lost: the message says how they come back",
   internal: "something of ours broke: the log says more",
 };
 

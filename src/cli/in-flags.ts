@@ -20,6 +20,7 @@ const FLAGS: Record<string, string> = {
   params: "--param",
   protocol_id: "--protocol",
   reference: "--around",
+  "reuse: false": "--no-cache",
   site: "--site",
   solvent: "--solvent",
   stereo: "--stereo",

@@ -44,10 +44,16 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import("./serve.ts"),
     here: true,
   },
-  { name: "worker", summary: "run tasks until told to stop", load: () => import("./worker.ts"), here: true },
+  {
+    name: "worker",
+    summary: "run tasks until told to stop; look after those that do: list, drain, lanes",
+    load: () => import("./worker.ts"),
+    here: true,
+  },
   {
     name: "org",
-    summary: "organizations: create, use, list, show, settings, suspend, resume, delete, reindex, discover",
+    summary:
+      "organizations: create, use, list, show, settings, suspend, resume, delete, reindex, rotate-credentials, discover",
     load: () => import("./org.ts"),
     here: ["reindex", "rotate-credentials", "discover"],
   },
@@ -70,7 +76,11 @@ export const COMMANDS: CommandEntry[] = [
     summary: "what members may do: list, show, create, update, delete",
     load: () => import("./role.ts"),
   },
-  { name: "molecule", summary: "molecules: add, import, list, show", load: () => import("./molecule.ts") },
+  {
+    name: "molecule",
+    summary: "molecules: add, import, list, show, delete",
+    load: () => import("./molecule.ts"),
+  },
   { name: "structure", summary: "coordinates: add, list, show", load: () => import("./structure.ts") },
   {
     name: "receptor",
@@ -86,7 +96,7 @@ export const COMMANDS: CommandEntry[] = [
   { name: "xtb", summary: "quantum chemistry of molecules and structures", load: () => import("./xtb.ts") },
   {
     name: "job",
-    summary: "jobs: submit, list, show, watch, logs, cancel, retry",
+    summary: "jobs: submit, list, show, watch, logs, files, cancel, retry",
     load: () => import("./job.ts"),
   },
   {
@@ -125,7 +135,11 @@ export const COMMANDS: CommandEntry[] = [
     summary: "what failed, by reason, and how to run it again",
     load: () => import("./failures.ts"),
   },
-  { name: "query", summary: "ask questions of the results", load: () => import("./query.ts") },
+  {
+    name: "query",
+    summary: "ask questions of the results: calculations, docking",
+    load: () => import("./query.ts"),
+  },
   {
     name: "migrate",
     summary: "schemas: up, down, status, history, test, new",

@@ -5,6 +5,7 @@ import { type JobDetail, TERMINAL } from "../jobs/schema.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";
 import { Interrupted, onInterrupt } from "./interrupt.ts";
+import { streamed } from "./stream.ts";
 import { patiently } from "./wait.ts";
 
 /** What just happened is looked for soon again; where nothing does, less and less often. */
@@ -30,20 +31,46 @@ async function followLogs(cli: Cli, id: string, wish: LogWish): Promise<void> {
   using interrupted = onInterrupt(cli.out, "ending");
   const { signal } = interrupted;
   const printed = new Set<unknown>();
-  let seen = 0;
-  for (let pause = SOON_MS; ; pause = Math.min(LATE_MS, pause * 1.5)) {
-    await sleep(seen === 0 ? 0 : pause, undefined, { signal }).catch(() => {});
-    if (signal.aborted) throw new Interrupted();
-    const { items } = await patiently(cli, () => cli.ask(jobEvents, { job_ids: [id], after: [seen] }));
-    // An attempt ends with an event: where there is none, nothing else is looked for.
-    if (items.length === 0) continue;
-    const isFirst = seen === 0;
-    seen = Math.max(seen, ...items.map(({ seq_no }) => seq_no));
-    pause = SOON_MS;
+  /** Prints what is new; returns the job where it has ended. */
+  const look = async (): Promise<JobDetail | undefined> => {
     const detail = await patiently(cli, () => cli.ask(showJob, { job_id: id }));
     await printFresh(cli, detail, wish, printed);
-    if (TERMINAL.includes(detail.status)) return endOf(cli, detail, wish, printed);
+    return TERMINAL.includes(detail.status) ? detail : undefined;
+  };
+  let isFirst = true;
+  for await (const _news of newsOf(cli, id, signal)) {
+    const ended = await look();
+    if (ended !== undefined) return endOf(cli, ended, wish, printed);
     if (isFirst && printed.size === 0) cli.out.say("no attempt has ended yet: waiting for the first one");
+    isFirst = false;
+  }
+}
+
+/**
+ * Something whenever a job has events that were not known: an attempt ends with one, so where there is none, nothing
+ * else is looked for. An API tells them by itself, as far as streams reach us; else they are asked for. Throws
+ * Interrupted, AppError not_found.
+ */
+async function* newsOf(cli: Cli, job_id: string, signal: AbortSignal): AsyncGenerator<unknown, never> {
+  let seen = 0;
+  let streams = cli.isRemote;
+  for (let pause = SOON_MS; ; pause = Math.min(LATE_MS, pause * 1.5)) {
+    const { items } = await patiently(cli, () => cli.ask(jobEvents, { job_ids: [job_id], after: [seen] }));
+    if (items.length > 0) {
+      seen = Math.max(seen, ...items.map(({ seq_no }) => seq_no));
+      pause = SOON_MS;
+      yield items;
+    }
+    if (streams) {
+      // Once: where it ends before the job did, the rest is asked for.
+      streams = false;
+      const how = { after: String(seen), signal };
+      for await (const { seq_no } of streamed(await cli.there(), "job.follow", { job_id }, how)) {
+        seen = Math.max(seen, seq_no);
+        yield seq_no;
+      }
+    } else await sleep(pause, undefined, { signal }).catch(() => {});
+    if (signal.aborted) throw new Interrupted();
   }
 }
 

@@ -74,6 +74,13 @@ export class KeptSession implements Session {
 
   #known(credentials: Credentials | undefined): Credentials {
     if (credentials !== undefined) return credentials;
+    // http://localhost:8000 and http://127.0.0.1:8000 are two, because a name may come to mean another machine.
+    const [other] = this.#file.others();
+    if (other !== undefined)
+      throw new AppError(
+        "unauthenticated",
+        `nobody is signed in to ${this.#url}: \`aliquot login\` does that; you are signed in to ${other}, if ALIQUOT_URL means that one`,
+      );
     throw new AppError(
       "unauthenticated",
       `nobody is signed in to ${this.#url}: \`aliquot login\` does that, or set ALIQUOT_API_KEY`,

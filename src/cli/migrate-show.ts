@@ -1,10 +1,11 @@
-import { type Context, fleetSettings } from "../context.ts";
+import type { Context } from "../context.ts";
 import { checkLedger, type LedgerRow, placeOf, readLedger } from "../db/ledger.ts";
 import type { Branch } from "../db/migrations.ts";
 import { withPatientClient } from "../db/patient.ts";
 import { schemaVerdict, windowOf } from "../db/window.ts";
 import { type AppError, toAppError } from "../errors.ts";
 import { lookAtFleet, type SchemaStatus, schemaStatus } from "../orgs/fleet-look.ts";
+import { fleetSettings } from "../ready.ts";
 import { checkAppLogin } from "../setup.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { type Context, fleetSettings, prepare, prepareShared } from "../context.ts";
+import type { Context } from "../context.ts";
 import { withClient } from "../db/connect.ts";
 import { type MigrateOptions, migrateDown } from "../db/migrate.ts";
 import { BRANCHES, type Branch, readMigrations } from "../db/migrations.ts";
@@ -12,6 +12,7 @@ import {
   type FleetResult,
   migrateFleet,
 } from "../orgs/fleet.ts";
+import { fleetSettings, prepare, prepareShared } from "../ready.ts";
 import { checkAppLogin } from "../setup.ts";
 import type { Cli } from "./cli.ts";
 import { ExitWith } from "./exit.ts";

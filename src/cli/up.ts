@@ -181,7 +181,9 @@ async function detach(cli: Cli, options: Options): Promise<void> {
     }
     await sleep(100);
   }
-  const said = existsSync(path) ? saidSince(path, begins).trim().split("\n").at(-1) : "";
+  const last = existsSync(path) ? saidSince(path, begins).trim().split("\n").at(-1) : "";
+  // The line of a command that ended says whose it is, as ours will.
+  const said = last?.replace(/^aliquot: /, "");
   if (!exited) child.kill("SIGTERM");
   throw new AppError("unavailable", `aliquot did not come up: ${said || "it said nothing"} (log: ${path})`);
 }

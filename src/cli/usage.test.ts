@@ -3,7 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { Command } from "commander";
 import { assertRefused, type Refusal, type Runner, runHere } from "../../test/cli/home.ts";
+import type { Cli } from "./cli.ts";
+import { COMMANDS } from "./index.ts";
 import { howAdminSignsIn } from "./seed.ts";
 import { inWords } from "./serve.ts";
 
@@ -35,6 +38,10 @@ test("words that are wrong are usage errors that say what is right", async () =>
     usage(["job", "list", "--status", "done"], /pending, queued, running/),
     usage(["job", "submit"], /'--from <job>' not specified/),
     usage(["molecule", "add"], /missing required argument 'smiles'/),
+    usage(
+      ["molecule", "show", "it's"],
+      /argument <id> 'it's' is invalid\. It must be an id, as lists show it\./,
+    ),
     usage(["molecule", "add", "C", "O", "--name", "x"], /--name needs a single SMILES/),
     usage(["xtb"], /give SMILES, --molecules FILE or --structure ID/),
     usage(["xtb", "O", "--solvent", "vodka"], /acetone, acetonitrile/),
@@ -94,6 +101,16 @@ test("the help of a command names the options of every command", async () => {
     const { code, stdout } = await run(words);
     assert.equal(code, 0);
     assert.match(stdout, /\n\nEvery command also takes --org ORG, --json, --as USER.*aliquot --help/);
+  }
+});
+
+test("the overview names every second word of a command", async () => {
+  for (const { name, summary, load } of COMMANDS) {
+    const program = new Command();
+    (await load()).register(program, {} as Cli);
+    const words = program.commands.flatMap(({ commands }) => commands.map((one) => one.name()));
+    const said = /: ([a-z, -]+)$/.exec(summary)?.[1]?.split(", ") ?? [];
+    if (words.length > 0) assert.deepEqual(said.toSorted(), words.toSorted(), name);
   }
 });
 

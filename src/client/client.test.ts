@@ -165,6 +165,8 @@ test("a problem is the AppError that it was at the other side", async () => {
   await assert.rejects(client({ patience_ms: 0 }).ask("job.list", {}), is("unavailable", /answered 502/));
   answer = (_asked, response) => void response.writeHead(200).end("<html>hello</html>");
   await assert.rejects(client().ask("job.list", {}), is("unavailable", /no Aliquot/));
+  answer = (_asked, response) => problem(response, 404, "not_found", { code: "unknown_route" });
+  await assert.rejects(client().ask("job.list", {}), is("not_found", /check its address, and its version/));
   answer = (_asked, response) => void response.writeHead(307, { location: "https://elsewhere/" }).end();
   await assert.rejects(client().ask("job.list", {}), is("unavailable", /points to https:\/\/elsewhere/));
   assert.equal(asked.filter(({ headers }) => headers.host !== new URL(url).host).length, 0);
@@ -477,4 +479,18 @@ test("a token never goes out in the clear, but to this machine", () => {
     "http://127.9.9.9",
   ])
     createClient({ url: good });
+});
+
+test("https to what speaks none is told in words, once", async () => {
+  let connections = 0;
+  const other = createServer().on("connection", () => void connections++);
+  await once(other.listen(0, "127.0.0.1"), "listening");
+  const { port } = other.address() as AddressInfo;
+  const nobody = createClient({ url: `https://127.0.0.1:${port}`, token: "t1", patience_ms: 60_000 });
+  await assert.rejects(
+    nobody.ask("job.list", {}),
+    is("unavailable", /^can't reach https:\S+: what listens there speaks no https: say http:\/\//),
+  );
+  other.close();
+  assert.equal(connections, 1);
 });

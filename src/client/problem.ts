@@ -34,7 +34,10 @@ export function errorOf(status: number, text: string, where: string, after_ms?: 
     return new AppError(kind, `${where} answered ${status} without saying why: ${from}`, again);
   }
   const { code, fields, request_id } = problem;
-  const message = String(problem.detail ?? problem.title ?? `${where} answered ${status}`);
+  const said = String(problem.detail ?? problem.title ?? `${where} answered ${status}`);
+  // The path is ours: who asked can't mend it.
+  const message =
+    code === "unknown_route" ? `${where} has not what is asked: check its address, and its version` : said;
   return new AppError(kind, message, {
     ...again,
     ...(typeof code === "string" ? { told_code: code } : {}),

@@ -126,10 +126,11 @@ export class Sender {
   }
 
   #lost(cause: unknown, { isSafe, haste }: WireRequest, waited_ms: number | undefined): Refused {
-    const isLate = waited_ms !== undefined;
-    const why = isLate ? `no answer within ${Math.round(waited_ms / 1000)} s` : reasonOf(cause);
+    const { why, isOver } =
+      waited_ms === undefined
+        ? reasonOf(cause)
+        : { why: `no answer within ${Math.round(waited_ms / 1000)} s`, isOver: haste === undefined };
     const error = new AppError("unavailable", `can't reach ${this.url}: ${why}`, { cause });
-    const isOver = why === REASONS["ECONNREFUSED"] || (isLate && haste === undefined);
     return { error, mayPass: isSafe === true && !isOver, after_ms: undefined };
   }
 }
@@ -151,12 +152,37 @@ const REASONS: Record<string, string> = {
   EAI_AGAIN: "its name can't be looked up now",
   ECONNRESET: "the connection was lost",
   UND_ERR_SOCKET: "the connection was lost",
+  UND_ERR_CONNECT_TIMEOUT: "nothing answers there",
+  ETIMEDOUT: "nothing answers there",
+  EHOSTUNREACH: "no way leads there",
+  ENETUNREACH: "no way leads there",
 };
 
-/** Why `fetch` failed: it says so in the cause of its error. */
-function reasonOf(thrown: unknown): string {
+/** What answers is no TLS, or shows a certificate that isn't good: the same would come again. */
+const CERTIFICATES: Record<string, string> = {
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  CERT_NOT_YET_VALID: "its certificate is not valid yet: is the clock here right?",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another name",
+};
+const NO_TLS = "what listens there speaks no https: say http:// where it is on this machine";
+const UNKNOWN_ISSUER = /SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)/;
+const UNTRUSTED =
+  "nobody known here vouches for its certificate: name its issuer's file in NODE_EXTRA_CA_CERTS, if it is yours";
+
+function faultOfTls(code: string): string | undefined {
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG") return NO_TLS;
+  if (UNKNOWN_ISSUER.test(code)) return UNTRUSTED;
+  if (code.startsWith("ERR_SSL_")) return `https to it failed (${code})`;
+  return CERTIFICATES[code];
+}
+
+/** Why `fetch` failed, and whether it would fail the same way again: it says so in the cause of its error. */
+function reasonOf(thrown: unknown): { why: string; isOver: boolean } {
   const cause = (thrown as { cause?: { code?: string; message?: string; errors?: { code?: string }[] } })
     .cause;
   const code = cause?.code ?? cause?.errors?.[0]?.code ?? "";
-  return REASONS[code] ?? cause?.message ?? (thrown as Error).message;
+  const fault = faultOfTls(code);
+  if (fault !== undefined) return { why: fault, isOver: true };
+  const why = REASONS[code] ?? cause?.message ?? (thrown as Error).message;
+  return { why, isOver: code === "ECONNREFUSED" };
 }

@@ -27,7 +27,10 @@ async function assertJob(db: ResultsDb, jobId: string): Promise<void> {
   if (state === undefined) throw new AppError("not_found", "no such job");
 }
 
-/** One file that a job left. Throws AppError not_found; its bytes may end with store_unavailable. */
+/**
+ * One file that a job left. Throws AppError not_found, damaged (also lost), store_unavailable; what only reading tells,
+ * its bytes end with.
+ */
 export async function openOutput(
   { results, objects }: Doors,
   principal: OrgPrincipal,
@@ -44,6 +47,7 @@ export async function openOutput(
   });
   const { uri, size_bytes, checksum } = row;
   // Bytes outside of any transaction.
+  await objects.look(principal.org_id, uri, size_bytes);
   return { file_name: safeFileName(key), size_bytes, checksum, bytes: objects.read(principal.org_id, uri) };
 }
 
@@ -56,7 +60,7 @@ function noOutput(key: string, outputs: { key: string }[], status: JobStatus | u
   return new AppError("not_found", `this job left no file "${key}": ${has}`);
 }
 
-/** A structure's file; of one with several records its own alone. Throws AppError not_found, store_unavailable. */
+/** A structure's file; of one with several records its own alone. Throws what `openOutput` throws. */
 export async function openStructure(
   { results, objects }: Doors,
   principal: OrgPrincipal,
@@ -67,6 +71,7 @@ export async function openStructure(
   const file_name = nameOf(row);
   if (!isOneOfMany(row)) {
     const { uri, size_bytes, checksum } = row;
+    await objects.look(principal.org_id, uri, size_bytes);
     return { file_name, size_bytes, checksum, bytes: objects.read(principal.org_id, uri) };
   }
   const all = await objects.get(principal.org_id, row.uri);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { Type } from "typebox";
@@ -184,10 +185,11 @@ test("altered bytes are refused where they are few, and cut off where they are m
   const whole = Buffer.alloc(600_000, "abcdefghij\n");
   await leaveOutput(context, org, { job_id, key: "whole", bytes: whole });
   const refused = await ask({ url: `/v1/jobs/${job_id}/outputs/small` });
-  assertProblem(refused, 503);
-  assert.deepEqual([refused.headers["content-disposition"], refused.headers["etag"]], [undefined, undefined]);
+  assert.match(assertProblem(refused, 500, "damaged").detail, /a stored file is damaged .*: give that file/);
+  const said = ["content-disposition", "etag", "retry-after"].map((name) => refused.headers[name]);
+  assert.deepEqual(said, [undefined, undefined, undefined]);
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
-  const client = createClient({ url, token: await signIn(context, app, scientist), patience_ms: 0 });
+  const client = createClient({ url, token: await signIn(context, app, scientist) });
   const fetched = async (key: string) => {
     const file = await client.ask("job.output", { job_id, key });
     const pieces: Uint8Array[] = [];
@@ -201,11 +203,45 @@ test("altered bytes are refused where they are few, and cut off where they are m
     bytes: whole,
   });
   await assert.rejects(fetched("large"), /broke off after \d+ of 600000 bytes/);
-  await assert.rejects(fetched("small"), { kind: "store_unavailable" });
+  const asked: unknown[] = [];
+  app.server.on("request", ({ url }) => asked.push(url));
+  await assert.rejects(fetched("small"), { kind: "damaged", code: "damaged" });
+  assert.equal(asked.length, 1, "asking again helps nothing, so nobody does");
   const left = new AbortController();
   const half = await client.ask("job.output", { job_id, key: "whole" }, { signal: left.signal });
   left.abort(new Error("enough"));
   await assert.rejects(async () => {
     for await (const _ of half.bytes);
   }, /enough/);
+});
+
+test("a file that is lost or cut short is said to be before a byte of it is sent, to HEAD as to GET", async () => {
+  const job_id = await jobOf();
+  const large = Buffer.alloc(600_000, "9876543210\n");
+  const uri = await leaveOutput(context, org, { job_id, key: "large", bytes: large });
+  const added = await ask({
+    method: "POST",
+    url: "/v1/structures",
+    payload: { file_name: "lost.xyz", format: "xyz", content_base64: WATER.toString("base64") },
+  });
+  const { structure_id, uri: kept } = added.json<{ structure_id: string; uri: string }>();
+  const urls = [`/v1/jobs/${job_id}/outputs/large`, `/v1/structures/${structure_id}/content`];
+  const refused = async (url: string, why: RegExp) => {
+    const got = await ask({ url });
+    assert.match(assertProblem(got, 500, "damaged").detail, why);
+    const head = await ask({ method: "HEAD", url });
+    const said = ({ statusCode, headers }: typeof got) => [
+      statusCode,
+      headers["content-type"],
+      headers["etag"],
+    ];
+    assert.deepEqual([said(head), head.body], [said(got), ""]);
+  };
+  const pathOf = (of: string) => join(root, org.org_id, of.slice(7, 9), of.slice(9));
+  for (const path of [pathOf(uri), pathOf(kept)]) truncateSync(path, 20);
+  for (const url of urls) await refused(url, /is damaged/);
+  for (const path of [pathOf(uri), pathOf(kept)]) rmSync(path);
+  for (const url of urls) await refused(url, /is lost .*\(`job.submit` with `reuse: false`\)/);
+  await context.objects.put(org.org_id, large);
+  assert.deepEqual((await ask({ url: urls[0] ?? "" })).rawPayload, large);
 });

@@ -22,7 +22,7 @@ const SENTENCES: Record<number, string> = {
   422: "The input breaks a rule (`fields` says which), an engine refuses it, or the Idempotency-Key was used for another request.",
   429: "A limit is reached: `Retry-After` and `RateLimit` say when there is more.",
   431: "Address and headers together are too large.",
-  500: "Something of ours broke: our log has it under `request_id`.",
+  500: "Something of ours broke: our log has it under `request_id`. Or stored bytes are damaged or lost (`damaged`): `detail` says what to do, and asking again helps nothing.",
   501: "The bytes of the body are in a transfer coding other than `chunked`.",
   503: "A part is away, or it took too long: ask again after `Retry-After`.",
 };

@@ -73,7 +73,8 @@ export function followObject(followed: Follow, named: Named): OperationObject {
       "200": {
         description: "The events, as they happen.",
         headers: headersNamed("X-Request-Id"),
-        content: { [FORMS.events]: { schema: { type: "string", "x-event-data": data } } },
+        // Of no type: some readers hold the whole text against it, others each event.
+        content: { [FORMS.events]: { schema: { "x-event-data": data } } },
       },
       ...errors(followed),
     },

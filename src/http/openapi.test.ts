@@ -151,7 +151,7 @@ test("the page begins with an index by noun, in the order of TAGS, that leads to
   assert.equal(index.match(/<details>/g)?.length, raw.tags.length);
   for (const { object } of asked) assert.ok(index.includes(`<a href="#${object.operationId}">`));
   assert.match(page, /curl &quot;\$ALIQUOT_URL\/v1\/jobs\/01a1fe1e-[0-9a-f-]+&quot;/);
-  assert.match(page, /outputs\/optimize%2Fxtbopt\.xyz&quot; \\\n.* \\\n {2}-OJ/);
+  assert.match(page, /outputs\/optimize%2Fxtbopt\.xyz&quot; \\\n.* \\\n {2}-f -OJ/);
 });
 
 test("what stands in a schema is text on the page, never a part of it", () => {

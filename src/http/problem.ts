@@ -33,10 +33,14 @@ export const TITLES: Record<ErrorKind, string> = {
   store_unavailable: "The store is away",
   org_upgrading: "The organization is being upgraded",
   app_too_old: "This server is too old",
+  damaged: "Stored bytes are damaged or lost",
   internal: "Something of ours broke",
 };
 
-/** What is told of errors that are ours: their own words name hosts, files and statements, and stand in the log. */
+/**
+ * What is told of errors that are ours: their own words name hosts, files and statements, and stand in the log. Those
+ * of `damaged` name an object by its hash, and what its asker can do about it.
+ */
 const OURS: Partial<Record<ErrorKind, string>> = {
   unavailable: "a part that this needs is away: ask again",
   store_unavailable: "the store of bytes is full or away: ask again later",
@@ -90,7 +94,7 @@ function cut(text: string, most: number): string {
 }
 
 function detailOf(error: AppError): string {
-  if (error.http < 500 || error instanceof HttpError) return error.message;
+  if (error.http < 500 || error.kind === "damaged" || error instanceof HttpError) return error.message;
   return OURS[error.kind] ?? "something of ours broke: our log has it under this request_id";
 }
 

@@ -109,13 +109,13 @@ type Call = {
   example: unknown;
 };
 
-/** A line that can be pasted into a terminal. */
+/** A line that can be pasted into a terminal; an error is shown, and never kept as the file. */
 function curl({ path, method, object, inUrl, example }: Call): Html {
   const words = [`"$ALIQUOT_URL${filled(path, inUrl)}"`];
   if (object.security.length > 0) words.push('-H "Authorization: Bearer $TOKEN"');
   const [type = ""] = Object.keys(typesOf(object));
   if (type === "text/event-stream") words.push("-N");
-  if (type === "application/octet-stream") words.push("-OJ");
+  if (type === "application/octet-stream") words.push("-f -OJ");
   if (example !== undefined) words.push(`--json '${JSON.stringify(example).replaceAll("'", "'\\''")}'`);
   else if (method !== "get") words.push(`-X ${method.toUpperCase()}`);
   // A PATCH with a body is none that curl would guess.

@@ -38,14 +38,14 @@ pre { margin: .5rem 0; padding: .7rem .9rem; overflow-x: auto; border-radius: .4
 .wide { overflow-x: auto; } table { width: 100%; border-collapse: collapse; font-size: .9rem; }
 th { padding: .2rem .6rem .2rem 0; text-align: left; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--line); }
 td { padding: .3rem .6rem .3rem 0; vertical-align: top; border-bottom: 1px solid var(--line); }
-tr:target td { background: var(--shade); } td:first-child { min-width: 13rem; } .type { color: var(--soft); max-width: 14rem; overflow-wrap: anywhere; }
+tr:target td { background: var(--shade); } td:first-child { min-width: 13rem; } .type { color: var(--soft); min-width: 8rem; max-width: 14rem; overflow-wrap: break-word; }
 td b { color: var(--delete); } small { color: var(--soft); } summary { cursor: pointer; color: var(--accent); }
 @media (max-width: 52rem) {
   header { position: static; } header nav { margin-left: 0; }
   .columns { display: block; } .contents { display: none; } .overview summary, .overview li { padding: .45rem 0; }
   main { padding: .5rem 1rem 4rem; } article { padding: .8rem .9rem; }
   table, thead, tbody, tr, td { display: block; } thead { display: none; }
-  tr { padding: .5rem 0; border-bottom: 1px solid var(--line); } td { padding: 0; border: 0; } td:first-child { min-width: 0; } td:empty { display: none; } .type { max-width: none; }
+  tr { padding: .5rem 0; border-bottom: 1px solid var(--line); } td { padding: 0; border: 0; } td:first-child { min-width: 0; } td:empty { display: none; } .type { min-width: 0; max-width: none; }
 }
 @media print { .contents, header nav { display: none; } .columns { display: block; } article { break-inside: avoid; } }
 `;

@@ -5,21 +5,20 @@ import { NOBODY } from "../access/principal.ts";
 import type { Context } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { FOLLOWS, OPERATIONS } from "../features.ts";
-import { networkOf } from "../limits/taker.ts";
 import type { Follow, Operation } from "../operation.ts";
-import { countAsker, optionalAskerOf } from "./asker.ts";
-import { BodyBudget, type BodyRoom, type Sender } from "./body-budget.ts";
+import { countAsker } from "./asker.ts";
+import { BodyBudget } from "./body-budget.ts";
 import { LARGEST_BODY_BYTES, STRANGERS_BODY_BYTES } from "./body-limit.ts";
-import { assertCoding, contentCoding, mediaType } from "./framework-errors.ts";
+import { assertCoding } from "./framework-errors.ts";
 import { requestIdOf, setHeaders } from "./headers.ts";
-import { parseBody } from "./json-body.ts";
 import { Life } from "./life.ts";
 import { addPages } from "./pages.ts";
 import { addProbes } from "./probes.ts";
 import { addProblems, answerSocket, sendFrameworkProblem } from "./problems.ts";
-import { PACE, type Pace, readBody } from "./read-body.ts";
-import { addRoutes, hasBytes, noteMethods, refuseOtherMethods, refuseUnknownPaths } from "./routes.ts";
-import { assertHere, whenClosed } from "./within.ts";
+import { PACE, type Pace } from "./read-body.ts";
+import { logRequest } from "./request-log.ts";
+import { addRoutes, noteMethods, refuseOtherMethods, refuseUnknownPaths } from "./routes.ts";
+import { takeBodies } from "./take-body.ts";
 
 export type ServerOptions = {
   /** What the server has in its hands, for who wants to stop it in order. */
@@ -79,55 +78,16 @@ export async function buildServer(context: Context, options: ServerOptions = {})
     clientErrorHandler: answerSocket,
     frameworkErrors: (error, request, reply) => sendFrameworkProblem(error, request, reply, log),
   });
-  app.removeAllContentTypeParsers();
-  const bodies = options.bodies ?? new BodyBudget();
-  app.addContentTypeParser("application/json", async (request: FastifyRequest) => {
-    const { "content-type": type = "", "content-encoding": coding = "identity" } = request.headers;
-    const charset = /charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1];
-    if (charset !== undefined && !/^utf-?8$/i.test(charset)) throw mediaType();
-    if (coding.toLowerCase() !== "identity") throw contentCoding();
-    const bytes = await readBody(request.raw, {
-      most: request.routeOptions.bodyLimit,
-      length: request.headers["content-length"],
-      pace: options.pace ?? PACE,
-      take: (more) => ROOMS.get(request)?.take(more),
-    });
-    return parseBody(bytes);
-  });
   addProblems(app, log);
   const allowed = noteMethods(app);
   app.addHook("onRequest", async (request, reply) => {
-    const began = performance.now();
     life.count(reply.raw);
     setHeaders(request, reply);
     if (life.draining) reply.header("connection", "close");
-    reply.raw.once("close", () => {
-      const asker = optionalAskerOf(request)?.principal;
-      const { config, url } = request.routeOptions;
-      const fields = {
-        request_id: request.id,
-        method: request.method,
-        route: url ?? null,
-        operation: (config as { operation?: string } | undefined)?.operation ?? null,
-        status: reply.raw.statusCode,
-        finished: reply.raw.writableFinished,
-        duration_ms: Math.round((performance.now() - began) * 10) / 10,
-        ...(asker === undefined ? {} : { user_id: asker.user_id, org_id: asker.org_id, via: asker.via }),
-      };
-      if (url === "/healthz" || url === "/readyz") log.debug(fields, "request");
-      else log.info(fields, "request");
-    });
+    logRequest(request, reply, log);
     assertCoding(request);
   });
-  // After it is known who asks, and before the first byte of a body is read.
-  app.addHook("preParsing", async (request, reply) => {
-    if (hasBytes(request)) {
-      const room = bodies.open(senderOf(request));
-      ROOMS.set(request, room);
-      whenClosed(reply, () => room[Symbol.dispose]());
-    }
-    assertHere(reply);
-  });
+  takeBodies(app, options.bodies ?? new BodyBudget(), options.pace ?? PACE);
   const countNobody = (request: FastifyRequest, reply: FastifyReply) =>
     countAsker(context, NOBODY, request, reply);
   refuseUnknownPaths(app, countNobody);
@@ -145,14 +105,6 @@ export async function buildServer(context: Context, options: ServerOptions = {})
   refuseOtherMethods(app, allowed, countNobody);
   await app.ready();
   return app;
-}
-
-/** What the body of a request has taken, until it is answered. */
-const ROOMS = new WeakMap<FastifyRequest, BodyRoom>();
-
-function senderOf(request: FastifyRequest): Sender {
-  const { via, user_id, org_id } = optionalAskerOf(request)?.principal ?? NOBODY;
-  return via === "nobody" ? { network: networkOf(request.ip) } : { user_id, org_id };
 }
 
 /** Addresses and networks (10.0.0.0/8). Throws AppError usage: a proxy that is misspelled must not be believed by accident. */

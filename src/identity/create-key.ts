@@ -1,20 +1,21 @@
-import { selectOptionalAccess } from "../access/access-store.ts";
+import { type AccessRow, selectOptionalAccess } from "../access/access-store.ts";
 import { drawKey } from "../access/api-key.ts";
 import { IN_PERSON_PERMISSIONS, type Permission } from "../access/permissions.ts";
 import { inOrganization, require } from "../access/policy.ts";
 import { acting, type OrgPrincipal } from "../access/principal.ts";
+import { refuseEnded } from "../access/refuse-ended.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import { AppError } from "../errors.ts";
 import { newId, sha256 } from "../ids.ts";
 import { MOST } from "../limits/most.ts";
 import type { ApiKey, KeyCreate, MadeKey } from "./key-schema.ts";
-import { countKeys, insertKey, lockOwner, selectOptionalMemberKind } from "./keys-store.ts";
+import { countKeys, insertKey, lockForKey, selectOptionalMemberKind } from "./keys-store.ts";
 import type { IdentityCall } from "./sign-in.ts";
 
 /**
  * Makes a key for oneself, or for a service account of the organization; it acts there and nowhere else. The key is
  * in this answer and never again: a repeated request gets the row without it.
- * Throws AppError: usage (no organization), bad_input (when it ends), forbidden (a scope that its owner does not have;
+ * Throws AppError: usage (no organization), unauthenticated (the session just ended), bad_input (when it ends), forbidden (a scope that its owner does not have;
  * a service account that may do more than the asker; another person), not_found, quota.
  */
 export async function createKey(call: IdentityCall, input: KeyCreate): Promise<MadeKey> {
@@ -27,8 +28,9 @@ export async function createKey(call: IdentityCall, input: KeyCreate): Promise<M
     if (known?.answer != null) return known.answer as MadeKey;
     const { org_id } = principal;
     const user_id = input.user_id ?? principal.user_id;
-    // Before anything is asked of them: who removes or disables somebody locks the same row, and revokes their keys.
-    await lockOwner(tx, user_id);
+    // Before anything is asked of them: who removes or disables somebody, or ends their sessions, locks the same rows.
+    await lockForKey(tx, { user_id, org_id, maker_id: principal.user_id });
+    await refuseEnded(tx, principal);
     await refuseOwner(tx, principal, { user_id, scopes: input.scopes as Permission[] | undefined });
     if ((await countKeys(tx, { user_id, org_id })) >= MOST.keys)
       throw new AppError("quota", `an account has ${MOST.keys} keys in an organization at most: revoke one`);
@@ -81,14 +83,18 @@ function endOf({ expires_at, days }: KeyCreate, now: number): string | null {
   throw new AppError("bad_input", `\`expires_at\` ${rule}`, { fields: [{ path: "/expires_at", rule }] });
 }
 
-/** Throws AppError where the asker may not make such a key for whom they name. */
+/**
+ * Throws AppError where the asker may not make such a key for whom they name: as they stand now, for what was known of
+ * them when they asked may be seconds old, and the key of a service outlasts who made it.
+ */
 async function refuseOwner(
   tx: MetadataTx,
-  asker: OrgPrincipal,
+  principal: OrgPrincipal,
   { user_id, scopes }: { user_id: string; scopes: Permission[] | undefined },
 ): Promise<void> {
-  const { org_id } = asker;
-  const isOther = user_id !== asker.user_id;
+  const { org_id } = principal;
+  const isOther = user_id !== principal.user_id;
+  const asker = isOther ? await asTheyStand(tx, principal) : principal;
   if (isOther) {
     require(asker, "keys:manage");
     const kind = await selectOptionalMemberKind(tx, { user_id, org_id });
@@ -97,8 +103,7 @@ async function refuseOwner(
       throw new AppError("forbidden", "a key acts as its owner: nobody makes one for another person");
   }
   const owner = await selectOptionalAccess(tx, { user_id, org_id });
-  if (owner === undefined || !owner.enabled || !(owner.is_member || owner.is_admin))
-    throw new AppError("not_found", "no such account in this organization");
+  if (!mayAct(owner)) throw new AppError("not_found", "no such account in this organization");
   const { permissions: own, is_org_admin } = acting(owner, org_id);
   const lacking = scopes?.find((scope) => !own.has(scope));
   if (lacking !== undefined)
@@ -106,4 +111,17 @@ async function refuseOwner(
   const more = (scopes ?? [...own]).find((name) => !asker.permissions.has(name));
   if (isOther && (more !== undefined || (is_org_admin && !asker.is_org_admin)))
     throw new AppError("forbidden", "this account may do more than you: a key for it is not yours to make");
+}
+
+/** What the asker may still do of what they could when they asked. Throws AppError not_found where they left. */
+async function asTheyStand(tx: MetadataTx, asker: OrgPrincipal): Promise<OrgPrincipal> {
+  const access = await selectOptionalAccess(tx, asker);
+  if (!mayAct(access)) throw new AppError("not_found", "no such organization");
+  const { permissions: own, is_org_admin } = acting(access, asker.org_id);
+  const permissions = new Set([...asker.permissions].filter((name) => own.has(name)));
+  return { ...asker, permissions, is_org_admin: asker.is_org_admin && is_org_admin };
+}
+
+function mayAct(access: AccessRow | undefined): access is AccessRow {
+  return access?.enabled === true && (access.is_member || access.is_admin);
 }

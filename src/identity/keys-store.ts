@@ -28,9 +28,17 @@ export async function insertKey(tx: MetadataTx, key: NewKey): Promise<ApiKey> {
   return keys(tx).where("k.key_id", "=", key.key_id).executeTakeFirstOrThrow();
 }
 
-/** Locks whoever a key is to be for, so that two at once are two, and none is made for somebody who just left. */
-export async function lockOwner(tx: MetadataTx, userId: string): Promise<void> {
-  await sql`SELECT FROM users WHERE user_id = ${userId} FOR NO KEY UPDATE`.execute(tx);
+/**
+ * Locks who makes a key, and, where they are a member, whom it is for, so that two at once are two, and none is made by
+ * or for somebody who just left. Nobody locks the row of somebody whom they may not know of.
+ */
+export async function lockForKey(
+  tx: MetadataTx,
+  { user_id, org_id, maker_id }: { user_id: string; org_id: string; maker_id: string },
+): Promise<void> {
+  await sql`SELECT FROM users u WHERE u.user_id = ${maker_id} OR (u.user_id = ${user_id} AND EXISTS (
+      SELECT FROM memberships m WHERE m.user_id = u.user_id AND m.org_id = ${org_id}))
+    ORDER BY u.user_id FOR NO KEY UPDATE`.execute(tx);
 }
 
 /** Keys of somebody in an organization that may be used. */
@@ -69,10 +77,12 @@ export async function revokeKey(tx: MetadataTx, keyId: string): Promise<void> {
   await tx.updateTable("api_keys").set({ is_active: false }).where("key_id", "=", keyId).execute();
 }
 
-/** Revokes a person's own keys, in every organization; returns how many could be used. */
-export async function revokeKeysOf(tx: MetadataTx, userId: string): Promise<number> {
+/** Revokes somebody's own keys, in one organization or everywhere; returns how many could be used. */
+export async function revokeKeysOf(tx: MetadataTx, userId: string, orgId?: string): Promise<number> {
+  const there = orgId === undefined ? sql`true` : sql`org_id = ${orgId}`;
   const revoked = await sql<{ keys: number }>`
-    WITH revoked AS (UPDATE api_keys SET is_active = false WHERE user_id = ${userId} AND is_active RETURNING expires_at)
+    WITH revoked AS (
+      UPDATE api_keys SET is_active = false WHERE user_id = ${userId} AND ${there} AND is_active RETURNING expires_at)
     SELECT count(*) FILTER (WHERE expires_at IS NULL OR expires_at > now())::integer AS keys FROM revoked`.execute(
     tx,
   );

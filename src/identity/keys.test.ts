@@ -1,21 +1,28 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { makeOrg, openTestContext, person } from "../../test/support/context.ts";
-import { bearer, signInMember, withClock } from "../../test/support/identity.ts";
+import { bearer, signInAs, signInMember, withClock } from "../../test/support/identity.ts";
 import { until } from "../../test/support/worker.ts";
-import { ACCESS_BELIEVED_MS } from "../access/memory.ts";
+import { ACCESS_BELIEVED_MS, AccessMemory } from "../access/memory.ts";
 import { type Access, OPERATOR_PERMISSIONS, PERMISSIONS } from "../access/permissions.ts";
 import { require } from "../access/policy.ts";
 import { localPrincipal, type Principal } from "../access/principal.ts";
 import { inFlags } from "../cli/in-flags.ts";
 import { AppError } from "../errors.ts";
-import { sha256 } from "../ids.ts";
+import { newId, sha256 } from "../ids.ts";
 import { listOrgsOperation, showOrgOperation, showSettingsOperation } from "../orgs/operations.ts";
 import { deleteMember } from "../people/members-store.ts";
+import { changeRolesOperation, inviteMemberOperation, removeMemberOperation } from "../people/operations.ts";
 import { perform } from "../perform.ts";
 import type { KeyCreate } from "./key-schema.ts";
-import { lockOwner } from "./keys-store.ts";
-import { createKeyOperation, listKeysOperation, revokeKeyOperation, whoAmI } from "./operations.ts";
+import { lockForKey } from "./keys-store.ts";
+import {
+  createKeyOperation,
+  listKeysOperation,
+  logoutSession,
+  revokeKeyOperation,
+  whoAmI,
+} from "./operations.ts";
 
 const context = await openTestContext({ after });
 const org = await makeOrg(context);
@@ -337,7 +344,7 @@ test("no key is made for somebody who is just removed", async () => {
   const ann = await person(context, org, "viewer");
   let making: Promise<unknown> = Promise.resolve();
   await context.metadata.system(async (tx) => {
-    await lockOwner(tx, ann.user_id);
+    await lockForKey(tx, { user_id: ann.user_id, org_id: org.org_id, maker_id: ann.user_id });
     making = make(ann).catch((error: unknown) => error);
     await until(
       "the maker to wait",
@@ -364,4 +371,38 @@ test("a repeated request shows no key, and makes none", async () => {
     ann.user_id,
   ]);
   assert.deepEqual(row, { keys: 1 });
+});
+
+test("who was thrown out makes nothing that lasts where another process still believes them", async () => {
+  const elsewhere = { ...services, access: new AccessMemory({ now: () => services.clock.ms }) };
+  const { ann, session } = await signInMember(services, org, "admin");
+  const asked = () => bearer(elsewhere, session.access_token);
+  const key = await make(await bearer(services, session.access_token));
+  await Promise.all([asked(), bearer(elsewhere, key.key)]);
+  await perform(services, logoutSession, await bearer(services, session.access_token), { everywhere: true });
+  await assert.rejects(make(await asked()), refused);
+  const invitation = { email: `${newId()}@example.org`, role: "admin" };
+  await assert.rejects(perform(elsewhere, inviteMemberOperation, await asked(), invitation), refused);
+  const again = await signInAs(services, ann.username);
+  const revoker = await bearer(services, again.access_token);
+  await perform(services, revokeKeyOperation, revoker, { key_id: key.key_id });
+  const byKey = await bearer(elsewhere, key.key);
+  await assert.rejects(perform(elsewhere, inviteMemberOperation, byKey, invitation), refused);
+  assert.deepEqual(
+    await context.superuser("SELECT 1 FROM tokens WHERE kind = 'invite' AND email = $1", [invitation.email]),
+    [],
+  );
+});
+
+test("nobody makes a key for a service with what was taken from them meanwhile", async () => {
+  const owner = await person(context, org, "owner");
+  const ann = await person(context, org, "admin");
+  const user_id = await serviceAccount("scientist");
+  await make(ann, { user_id });
+  await perform(context, changeRolesOperation, owner, { user: ann.user_id, roles: ["scientist"] });
+  await assert.rejects(make(ann, { user_id }), kind("forbidden"));
+  await perform(context, removeMemberOperation, owner, { user: ann.user_id });
+  await assert.rejects(make(ann, { user_id }), kind("not_found"));
+  const keys = await context.superuser("SELECT 1 FROM api_keys WHERE user_id = $1", [user_id]);
+  assert.equal(keys.length, 1);
 });

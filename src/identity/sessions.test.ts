@@ -358,3 +358,33 @@ test("a person's sessions beyond a hundred and what expired are not kept", async
   assert.deepEqual(kept, { tokens: 101, old: 0 });
   await assert.rejects(refresh(session.refresh_token), refused, "the oldest went");
 });
+
+test("an operator of more organizations than a list has signs in where they acted last", async () => {
+  const ann = await withPassword(context, org, "scientist");
+  await context.superuser("UPDATE users SET is_admin = true WHERE user_id = $1", [ann.user_id]);
+  await context.superuser(
+    "INSERT INTO organizations (name, slug, status) SELECT '0 of many ' || n, 'many-' || n, 'active' FROM generate_series(1, 250) AS n",
+  );
+  try {
+    const first = await signInAs(services, ann.username, { org: org.slug });
+    assert.ok(first.orgs.every(({ org_id }) => org_id !== org.org_id));
+    assert.equal((await signInAs(services, ann.username)).org?.org_id, org.org_id);
+  } finally {
+    await context.superuser("DELETE FROM organizations WHERE slug LIKE 'many-%'");
+  }
+});
+
+test("each of many who ask at once with an ended session is told of as its, and none as a guess", async () => {
+  const { session } = await signInMember(services, org, "viewer");
+  const { session_id } = await bearer(services, session.access_token);
+  await perform(services, logoutSession, NOBODY, { refresh_token: session.refresh_token });
+  const told: (string | undefined)[] = [];
+  const asking = {
+    authorization: `Bearer ${session.access_token}`,
+    ...{ address: "192.0.2.1", request_id: "r-1" },
+    unknown: async (of?: string) => void told.push(of),
+  };
+  const answers = await Promise.allSettled(Array.from({ length: 5 }, () => principalOf(services, asking)));
+  assert.ok(answers.every((answer) => answer.status === "rejected" && refused(answer.reason)));
+  assert.deepEqual(told, Array(5).fill(session_id));
+});

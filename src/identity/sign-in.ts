@@ -104,9 +104,9 @@ async function firstOrg(
     return org.org_id;
   }
   const last = await selectOptionalLastOrg(tx, person.user_id);
-  const orgs = await selectReachableOrgs(tx, person);
-  const [only, second] = orgs;
-  if (last !== undefined && orgs.some(({ org_id }) => org_id === last)) return last;
+  // Asked of this one: the list of an operator's organizations ends somewhere.
+  if (last !== undefined && (await selectOptionalReachableOrg(tx, person, last)) !== undefined) return last;
+  const [only, second] = await selectReachableOrgs(tx, person);
   return only !== undefined && second === undefined ? only.org_id : null;
 }
 

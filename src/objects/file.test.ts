@@ -28,6 +28,10 @@ function open(t: TestContext) {
   return { root, store: openFileStore(root) };
 }
 
+async function readAll(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of pieces);
+}
+
 const files = (root: string) =>
   readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -66,7 +70,7 @@ test("an organization finds nothing of another's", async (t) => {
   await store.put(other, Buffer.from("theirs"));
   assert.equal(await store.has(org, uri), true);
   assert.equal(await store.has(other, uri), false);
-  await assert.rejects(store.get(other, uri), kind("not_found"));
+  await assert.rejects(store.get(other, uri), kind("damaged"));
 });
 
 test("an organization's objects are removed for good, twice if need be, and nobody else's", async (t) => {
@@ -79,7 +83,7 @@ test("an organization's objects are removed for good, twice if need be, and nobo
   ];
   await store.removeOrganization(org);
   await store.removeOrganization(org);
-  for (const { uri } of [mine, more]) await assert.rejects(store.get(org, uri), kind("not_found"));
+  for (const { uri } of [mine, more]) await assert.rejects(store.get(org, uri), kind("store_unavailable"));
   assert.equal(await store.has(other, theirs.uri), true);
   assert.equal(files(root).length, 1);
   for (const id of ["", ".", "..", `${other}/..`])
@@ -110,15 +114,27 @@ test("an address or an organization that is no hash and no id never becomes a pa
   assert.deepEqual(files(root), [join(root, "outside")]);
 });
 
-test("damaged bytes are never handed out, and putting a cut object again mends it", async (t) => {
+test("damaged and lost bytes are told apart from a store that is away, and putting them again mends it", async (t) => {
   const { root, store } = open(t);
   const bytes = Buffer.from("a result that somebody needs");
   const { uri } = await store.put(org, bytes);
   const path = files(root)[0] ?? "";
   writeFileSync(path, bytes.toString().replace("result", "rezult"));
-  await assert.rejects(store.get(org, uri), kind("store_unavailable"));
+  const refused = async (why: RegExp, looks: boolean) => {
+    const says = (error: AppError) => error.kind === "damaged" && !error.retryable && why.test(error.message);
+    await assert.rejects(store.get(org, uri), says);
+    await assert.rejects(readAll(store.read(org, uri)), says);
+    if (looks) await assert.rejects(store.look(org, uri, bytes.length), says);
+    else await store.look(org, uri, bytes.length);
+  };
+  await refused(/is damaged \(object:\w+ has other bytes.*: give that file again/, false);
   truncateSync(path, 3);
-  await assert.rejects(store.get(org, uri), kind("store_unavailable"));
+  await refused(/is damaged/, true);
+  await store.put(org, bytes);
+  assert.deepEqual(Buffer.from(await store.get(org, uri)), bytes);
+  await store.look(org, uri, bytes.length);
+  rmSync(path);
+  await refused(/is lost/, true);
   await store.put(org, bytes);
   assert.deepEqual(Buffer.from(await store.get(org, uri)), bytes);
 });
@@ -210,10 +226,13 @@ test("a process killed at any moment leaves no wrong bytes under a name, and all
 test("a store whose disk is not mounted lacks no object: it can't say", async (t) => {
   const { root, store } = open(t);
   const { uri } = await store.put(org, Buffer.from("mine"));
-  rmSync(join(root, org), { recursive: true });
-  await assert.rejects(store.has(org, uri), kind("store_unavailable"));
-  rmSync(root, { recursive: true });
-  await assert.rejects(store.has(org, uri), kind("store_unavailable"));
+  for (const gone of [join(root, org), root]) {
+    rmSync(gone, { recursive: true });
+    await assert.rejects(store.has(org, uri), kind("store_unavailable"));
+    await assert.rejects(store.get(org, uri), kind("store_unavailable"));
+    await assert.rejects(readAll(store.read(org, uri)), kind("store_unavailable"));
+    await assert.rejects(store.look(org, uri, 4), kind("store_unavailable"));
+  }
 });
 
 test("what a killed put left aside goes after a day, and nothing else", async (t) => {

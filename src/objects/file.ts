@@ -5,9 +5,10 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { AppError } from "../errors.ts";
 import { isUuid, sha256 } from "../ids.ts";
+import { damaged, lost } from "./damaged.ts";
 import { Folders } from "./folders.ts";
 import { Places } from "./places.ts";
-import { damaged, readChecked } from "./read-checked.ts";
+import { readChecked } from "./read-checked.ts";
 import type { ObjectStore, StoredObject } from "./store.ts";
 import { type SyncAll, Syncs } from "./syncs.ts";
 
@@ -36,7 +37,8 @@ export function openFileStore(root: string, all: SyncAll | null = null): ObjectS
     put: (orgId, bytes) =>
       guarded(() => puts.in(async () => put({ root, folders, syncs: syncsOf(orgId) }, orgId, bytes))),
     get: (orgId, uri) => guarded(() => get(root, orgId, uri)),
-    read: (orgId, uri) => guardedPieces(() => readChecked(pathOf(root, orgId, uri), uri)),
+    read: (orgId, uri) => read(root, orgId, uri),
+    look: (orgId, uri, size_bytes) => guarded(() => look(root, orgId, uri, size_bytes)),
     has: (orgId, uri) => guarded(() => has(root, orgId, uri)),
     sweep: (orgId) =>
       guarded(async () => {
@@ -107,15 +109,47 @@ async function isWhole(path: string, size: number, hash: string): Promise<boolea
 }
 
 async function get(root: string, orgId: string, uri: string): Promise<Uint8Array> {
-  const bytes = await readFile(pathOf(root, orgId, uri));
-  if (`object:${sha256(bytes)}` === uri) return bytes;
+  try {
+    const bytes = await readFile(pathOf(root, orgId, uri));
+    if (`object:${sha256(bytes)}` === uri) return bytes;
+  } catch (error) {
+    throw await missing(error, root, orgId, uri);
+  }
   throw damaged(uri);
 }
 
-/** An organization without a folder is one whose store is not mounted: nobody asks for what was never put. */
+async function* read(root: string, orgId: string, uri: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* readChecked(pathOf(root, orgId, uri), uri);
+  } catch (error) {
+    throw asAppError(await missing(error, root, orgId, uri));
+  }
+}
+
+/** What a failed reading says of an object: that it is lost only where the store is there without it. */
+async function missing(error: unknown, root: string, orgId: string, uri: string): Promise<unknown> {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT") return error;
+  await assertMounted(root, orgId);
+  return lost(uri, error);
+}
+
+async function look(root: string, orgId: string, uri: string, size: number): Promise<void> {
+  const found = await sizeOf(pathOf(root, orgId, uri));
+  if (found === size) return;
+  if (found !== null) throw damaged(uri);
+  await assertMounted(root, orgId);
+  throw lost(uri);
+}
+
 async function has(root: string, orgId: string, uri: string): Promise<boolean> {
   if ((await sizeOf(pathOf(root, orgId, uri))) !== null) return true;
-  if ((await sizeOf(folderOf(root, orgId))) !== null) return false;
+  await assertMounted(root, orgId);
+  return false;
+}
+
+/** An organization without a folder is one whose store is not mounted: nobody asks for what was never put. */
+async function assertMounted(root: string, orgId: string): Promise<void> {
+  if ((await sizeOf(folderOf(root, orgId))) !== null) return;
   throw new AppError(
     "store_unavailable",
     "the object store has no folder of this organization: is its disk mounted?",
@@ -170,18 +204,9 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function* guardedPieces(pieces: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* pieces();
-  } catch (error) {
-    throw asAppError(error);
-  }
-}
-
 function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === "ENOENT") return new AppError("not_found", "no such object", { cause: error });
   return new AppError(
     "store_unavailable",
     `the object store can't be used (${code ?? "unknown"}): check its disk`,

@@ -1,17 +1,12 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
-import { AppError } from "../errors.ts";
+import { damaged } from "./damaged.ts";
 
 const PIECE_BYTES = 256 * 1024;
 
-/** What is not what its name says is nobody's result. */
-export function damaged(uri: string): AppError {
-  return new AppError("store_unavailable", `object ${uri} is damaged: its bytes are not what its name says`);
-}
-
 /**
  * The file piece by piece. The last one is held back until the hash over all of them is the one in `uri`
- * (`object:` and 64 hex digits): who gets every byte, got the right ones. Throws AppError store_unavailable, and what
+ * (`object:` and 64 hex digits): who gets every byte, got the right ones. Throws AppError damaged, and what
  * the file system throws.
  */
 export async function* readChecked(path: string, uri: string): AsyncGenerator<Uint8Array> {

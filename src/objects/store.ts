@@ -8,13 +8,21 @@ export type StoredObject = { uri: string; size_bytes: number; checksum: string }
 export type ObjectStore = {
   /** Durable and verified when it resolves. Throws AppError store_unavailable, bad_input (0 bytes). */
   put(orgId: string, bytes: Uint8Array): Promise<StoredObject>;
-  /** The bytes, checked against their name. Throws AppError not_found, store_unavailable. */
+  /**
+   * The bytes, checked against their name. Throws AppError damaged (or lost), not_found (no address),
+   * store_unavailable, also where the store is not there.
+   */
   get(orgId: string, uri: string): Promise<Uint8Array>;
   /**
    * The same piece by piece, and never whole where it is not what its name says: the last piece comes when all of
-   * them were checked. Opened when the first one is asked for. Throws AppError not_found, store_unavailable.
+   * them were checked. Opened when the first one is asked for. Throws what `get` throws.
    */
   read(orgId: string, uri: string): AsyncIterable<Uint8Array>;
+  /**
+   * Nothing where `get` would give so many bytes, but for what their hash alone tells: they are not read. Throws what
+   * `get` throws.
+   */
+  look(orgId: string, uri: string, size_bytes: number): Promise<void>;
   /** False only where the store is there without it. Throws AppError not_found (no address), store_unavailable. */
   has(orgId: string, uri: string): Promise<boolean>;
   /** Takes away what puts that were killed more than a day ago left aside, and returns how many. Throws AppError store_unavailable. */

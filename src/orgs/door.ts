@@ -18,11 +18,12 @@ import type { SchemaWindow } from "../db/window.ts";
 import { AppError } from "../errors.ts";
 import type { Secret } from "../secrets.ts";
 import { resultsPassword, withNextCredential } from "./credentials.ts";
+import { KnownPlaces } from "./known-places.ts";
 import type { OrgPlace } from "./place.ts";
-import { checkPlace, loginRefused, poolKey } from "./place-rules.ts";
+import { loginRefused, poolKey } from "./place-rules.ts";
 import { noteCredential } from "./provision-store.ts";
 import { type Servers, serverOf } from "./servers.ts";
-import { selectOptionalPlace, touchDatabase } from "./store.ts";
+import { touchDatabase } from "./store.ts";
 
 /** A claim on a task: the one thing besides a checked principal that opens an organization's database. */
 export type Lease = { org_id: string; generation: number; worker_id: string };
@@ -39,8 +40,6 @@ export type DoorSettings = {
   log?: LogConfig;
 };
 
-/** How long a process believes what the directory said of a place. */
-export const PLACE_SECONDS = 5;
 const TOUCH_SECONDS = 5;
 
 /** Who acts in a transaction, whether they only read, and what must be so of the place that it is lent at. */
@@ -66,8 +65,7 @@ export class ResultsDoor {
   readonly #metadata: MetadataDoor;
   readonly #settings: DoorSettings;
   readonly #pools: PoolBudget<ResultsDb>;
-  readonly #places = new Map<string, { place: OrgPlace; until: number }>();
-  readonly #finding = new Map<string, Promise<OrgPlace>>();
+  readonly #places: KnownPlaces;
   readonly #touched = new Map<string, number>();
   /** The day on which each organization was last written to by this process. */
   readonly #written = new Map<string, string>();
@@ -77,6 +75,7 @@ export class ResultsDoor {
   constructor(metadata: MetadataDoor, settings: DoorSettings) {
     this.#metadata = metadata;
     this.#settings = settings;
+    this.#places = new KnownPlaces(metadata, settings.window);
     this.#pools = new PoolBudget({ ...settings.pools, breaks: true }, (pool) =>
       resultsKysely(pool, settings.log),
     );
@@ -125,7 +124,7 @@ export class ResultsDoor {
    */
   async loginAddress(orgId: string): Promise<ServerAddress> {
     await this.forMachinery(orgId, async () => {});
-    return this.#address(await this.#openPlace(orgId));
+    return this.#address(await this.#places.open(orgId));
   }
 
   /** Says that a submission is about to commit, so that the reconciler will look, at most once in 5 s. */
@@ -148,7 +147,7 @@ export class ResultsDoor {
    * its database could not be reached. Other processes know it within 5 s.
    */
   forget(orgId: string): void {
-    this.#forgetPlace(orgId);
+    this.#places.forget(orgId);
     this.#pools.retry(`${orgId}:`);
   }
 
@@ -172,64 +171,21 @@ export class ResultsDoor {
     };
   }
 
-  #forgetPlace(orgId: string): void {
-    this.#places.delete(orgId);
-    this.#finding.delete(orgId);
-  }
-
-  /** What is known for 5 s; who asks meanwhile shares the answer. */
-  async #openPlace(orgId: string): Promise<OrgPlace> {
-    const known = this.#places.get(orgId);
-    if (known !== undefined && known.until > performance.now()) return known.place;
-    const underWay = this.#finding.get(orgId);
-    if (underWay !== undefined) return underWay;
-    const finding = this.#findPlace(orgId, known?.place);
-    this.#finding.set(orgId, finding);
-    try {
-      const place = await finding;
-      // Forgotten meanwhile: it may be what was so before.
-      if (this.#finding.get(orgId) === finding) {
-        this.#places.set(orgId, { place, until: performance.now() + PLACE_SECONDS * 1000 });
-      }
-      return place;
-    } finally {
-      if (this.#finding.get(orgId) === finding) this.#finding.delete(orgId);
-    }
-  }
-
-  async #findPlace(orgId: string, known: OrgPlace | undefined): Promise<OrgPlace> {
-    const place = await this.#askDirectory(orgId, known);
-    if (place === undefined || place.status === "deleted" || place.state === "dropped")
-      throw new AppError("not_found", "no such organization");
-    checkPlace(place, this.#settings.window);
-    return place;
-  }
-
-  /** The directory's word; the last one known while the directory can't be asked, so that runs are recorded. */
-  async #askDirectory(orgId: string, known: OrgPlace | undefined): Promise<OrgPlace | undefined> {
-    try {
-      return await this.#metadata.system((tx) => selectOptionalPlace(tx, orgId));
-    } catch (error) {
-      if (known !== undefined && error instanceof AppError && error.kind === "unavailable") return known;
-      throw error;
-    }
-  }
-
   /**
    * Lends a transaction at the organization's place. Where the server does not know that place any more, or
    * the database is another one, the directory is asked again: the organization may have moved within the
    * seconds that a place is known for. If it says the same, the error stands.
    */
   async #lend<T>(orgId: string, errand: Errand, work: (scope: ResultsScope) => Promise<T>): Promise<T> {
-    const place = await this.#openPlace(orgId);
+    const place = await this.#places.open(orgId);
     const attempt = { begun: false, foreign: false };
     try {
       return await this.#lendAt(place, errand, attempt, work);
     } catch (error) {
       const stale = attempt.foreign || (!attempt.begun && isLoginRefused(error));
       if (!stale) throw translateDbError(error);
-      this.#forgetPlace(orgId);
-      const fresh = await this.#openPlace(orgId);
+      this.#places.forget(orgId);
+      const fresh = await this.#places.open(orgId);
       if (poolKey(fresh) !== poolKey(place)) {
         return await this.#lendAt(fresh, errand, attempt, work).catch((again: unknown) => {
           throw translateDbError(again);
@@ -259,7 +215,7 @@ export class ResultsDoor {
     await this.#metadata
       .system((tx) => noteCredential(tx, next.org_id, next.credential_version))
       .catch(() => {});
-    this.#forgetPlace(next.org_id);
+    this.#places.forget(next.org_id);
     return done;
   }
 

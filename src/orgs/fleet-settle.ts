@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MetadataDoor } from "../db/metadata.ts";
-import { PLACE_SECONDS } from "./door.ts";
 import { hasOtherSessions } from "./fleet-store.ts";
+import { PLACE_SECONDS } from "./known-places.ts";
 
 /**
  * Waits until no process believes any more what the directory said before: the door knows a place for some

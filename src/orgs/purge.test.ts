@@ -230,7 +230,7 @@ test("bytes that a run stored while its organization went are removed with the n
   await purgeOrg(context, org.org_id);
   await context.objects.put(org.org_id, Buffer.from("a result"));
   await purgeDue(context, () => {});
-  await assert.rejects(context.objects.get(org.org_id, org.uri), { kind: "not_found" });
+  await assert.rejects(context.objects.get(org.org_id, org.uri), { kind: "store_unavailable" });
 });
 
 test("no answer that names an organization outlives it, and the upkeep takes answers that are over", async () => {

@@ -1,4 +1,5 @@
 import type { Principal } from "../access/principal.ts";
+import { refuseEnded } from "../access/refuse-ended.ts";
 import type { MetadataTx } from "../db/metadata.ts";
 import type { OwnTools, Told } from "../operation.ts";
 import type { Services } from "../services.ts";
@@ -16,13 +17,14 @@ export type Change<T> = {
 
 /**
  * Does a change in one transaction with its audit; a repeated request gets the answer of the first. Nothing told:
- * nothing changed.
+ * nothing changed. Throws AppError unauthenticated where the asker's session or key ended.
  */
 export async function changePeople<T>(
-  { services, tools }: PeopleCall,
+  { services, principal, tools }: PeopleCall,
   work: (tx: MetadataTx) => Promise<Change<T>>,
 ): Promise<T> {
   const { answer, forget = [] } = await services.metadata.system(async (tx): Promise<Change<T>> => {
+    await refuseEnded(tx, principal);
     const known = await tools.find(tx);
     if (known?.answer != null) return { answer: known.answer as T, told: [] };
     const change = await work(tx);

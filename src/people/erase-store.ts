@@ -24,16 +24,9 @@ export async function updateErased(
   return row.erased_at ?? "";
 }
 
-/** Refuses every key for good, and forgets what its owner called it. Returns how many were good before. */
-export async function eraseKeys(tx: MetadataTx, userId: string): Promise<number> {
-  const good = await sql<{ keys: number }>`
-    SELECT count(*) AS keys FROM api_keys WHERE user_id = ${userId} AND is_active`.execute(tx);
-  await tx
-    .updateTable("api_keys")
-    .set({ is_active: false, name: "erased" })
-    .where("user_id", "=", userId)
-    .execute();
-  return good.rows[0]?.keys ?? 0;
+/** Forgets what somebody called their keys. */
+export async function eraseKeyNames(tx: MetadataTx, userId: string): Promise<void> {
+  await tx.updateTable("api_keys").set({ name: "erased" }).where("user_id", "=", userId).execute();
 }
 
 /**

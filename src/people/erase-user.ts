@@ -1,5 +1,6 @@
+import { revokeKeysOf } from "../identity/keys-store.ts";
 import { changePeople, ofMember, ofUser, type PeopleCall } from "./call.ts";
-import { deletePersonal, eraseKeys, updateErased } from "./erase-store.ts";
+import { deletePersonal, eraseKeyNames, updateErased } from "./erase-store.ts";
 import { findUser } from "./find.ts";
 import { tombstoneEmail, tombstoneName } from "./names.ts";
 import { lockLeaving } from "./owners.ts";
@@ -18,7 +19,8 @@ export async function eraseUser(call: PeopleCall, input: { user: string }): Prom
     const { user_id } = user;
     if (user.erased_at !== null)
       return { answer: already(user.user_id, user.username, user.erased_at), told: [] };
-    const keys = await eraseKeys(tx, user_id);
+    const keys = await revokeKeysOf(tx, user_id);
+    await eraseKeyNames(tx, user_id);
     await deletePersonal(tx, user);
     const erased_at = await updateErased(tx, user_id, {
       username: tombstoneName(user_id),

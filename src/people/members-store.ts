@@ -123,18 +123,6 @@ export async function deleteMember(tx: MetadataTx, userId: string, orgId: string
   await tx.deleteFrom("memberships").where("user_id", "=", userId).where("org_id", "=", orgId).execute();
 }
 
-/** Refuses the keys that a user has for an organization. Returns how many were good before. */
-export async function revokeKeys(tx: MetadataTx, userId: string, orgId: string): Promise<number> {
-  const done = await tx
-    .updateTable("api_keys")
-    .set({ is_active: false })
-    .where("user_id", "=", userId)
-    .where("org_id", "=", orgId)
-    .where("is_active", "=", true)
-    .executeTakeFirst();
-  return Number(done.numUpdatedRows);
-}
-
 /** Keys that somebody made for an organization's services, and so has seen, that still work. */
 export async function countServiceKeys(tx: MetadataTx, userId: string, orgId: string): Promise<number> {
   const rows = await sql<{ keys: number }>`

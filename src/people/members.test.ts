@@ -248,6 +248,8 @@ test("a service account: made by an admin, seen by members, without address or p
   await assert.rejects(ask(admin, createServiceOperation, { username }), fails("conflict", /taken/));
   const leaving = await person(context, org, "admin");
   await ask(leaving, createKeyOperation, { name: "mine" });
+  const ended = await ask(leaving, createKeyOperation, { name: "ended", days: 1 });
+  await context.superuser("UPDATE api_keys SET expires_at = now() WHERE key_id = $1", [ended.key_id]);
   await ask(leaving, createKeyOperation, { name: "known to me", user_id: robot.user_id });
   const gone = await ask(owner, removeMemberOperation, { user: leaving.username });
   assert.deepEqual([gone.keys, gone.service_keys], [1, 1]);

@@ -1,10 +1,11 @@
 import { inOrganization } from "../access/policy.ts";
+import { revokeKeysOf } from "../identity/keys-store.ts";
 import { askerIn, isOwnerRole, refuseManage } from "./asker.ts";
 import { changePeople, ofMember, type PeopleCall } from "./call.ts";
 import { lockMember } from "./find.ts";
 import { revokeInvitationsOf } from "./invitations-store.ts";
 import type { RemovedMember } from "./member-schema.ts";
-import { countServiceKeys, deleteMember, revokeKeys } from "./members-store.ts";
+import { countServiceKeys, deleteMember } from "./members-store.ts";
 import { refuseLastOwner } from "./owners.ts";
 
 /**
@@ -19,7 +20,7 @@ export async function removeMember(call: PeopleCall, input: { user: string }): P
     const { user_id, username } = user;
     refuseManage(asker, held);
     if (held.some(isOwnerRole)) await refuseLastOwner(tx, user, [asker.org]);
-    const keys = await revokeKeys(tx, user_id, org_id);
+    const keys = await revokeKeysOf(tx, user_id, org_id);
     const invitations = await revokeInvitationsOf(tx, user_id, org_id);
     const service_keys = await countServiceKeys(tx, user_id, org_id);
     await deleteMember(tx, user_id, org_id);

@@ -242,6 +242,8 @@ test("an erased person is a tombstone: nothing says who it was, what they own st
   );
   const them = { ...(await localPrincipal(context.metadata, username, org.org_id)), org_id: org.org_id };
   const key = await ask(them, createKeyOperation, { name: `key of ${username}` });
+  const ended = await ask(them, createKeyOperation, { name: "ended", days: 1 });
+  await context.superuser("UPDATE api_keys SET expires_at = now() WHERE key_id = $1", [ended.key_id]);
   await signIn(username);
   await ask(operator, resetUserOperation, { user: username }, { idempotencyKey: "reset-them" });
   await ask(owner, inviteMemberOperation, { email: "old@example.org", role: "viewer" });

@@ -328,6 +328,38 @@ test("what a graph declares has its own defaults: no engine's stand over them", 
   await refuses(paramsOf("docking", docking, {}), "bad_input", /docking docks: say where with `site`/);
 });
 
+test("a declared parameter that no task has use for is refused under its own name, as the graph then stands", async () => {
+  const xtb = { task: "xtb", task_version: "1", engine: "xtb", max_attempts: 1 };
+  const inputs = { molecule: { $input: "molecule" } };
+  const choices = { method: { $param: "how" }, optimization_level: { $param: "level" } };
+  const point = { ...xtb, inputs, after: [], params: { task: "single_point", ...choices } };
+  const graph = (more: object) => ({
+    inputs: { molecule: { kind: "molecule" } },
+    params: { how: { default: "gfnff" }, level: { default: "tight" }, spin: { default: null } },
+    tasks: { point: { ...point, params: { ...point.params, multiplicity: { $param: "spin" } } }, ...more },
+  });
+  const molecules = [{ text: "O", format: "smiles" as const }];
+  const run = (pipeline: string, params: object) =>
+    perform(context, runPipelineOperation, ann, { pipeline, molecules, params: { ...params } });
+  const at = async (asked: Promise<unknown>) => {
+    const error = await asked.then(
+      () => undefined,
+      (thrown: AppError) => thrown,
+    );
+    return error?.fields.map(({ path }) => path);
+  };
+  await create(ann, { name: "idle", spec: graph({}) });
+  await publish(ann, { pipeline: "idle" });
+  assert.deepEqual(await at(run("idle", { level: "loose" })), ["/params/level"]);
+  assert.deepEqual(await at(run("idle", { spin: 1 })), ["/params/spin"]);
+  assert.equal(await at(run("idle", { spin: 1, how: "gfn2" })), undefined);
+  for (const none of [{}, { spin: null }]) assert.equal(await at(run("idle", none)), undefined);
+  const optimize = { ...xtb, inputs, after: ["point"], params: { task: "optimize", ...choices } };
+  await create(ann, { name: "of-use", spec: graph({ optimize }) });
+  await publish(ann, { pipeline: "of-use" });
+  assert.equal(await at(run("of-use", { level: "loose" })), undefined);
+});
+
 test("a later task docks only where the asker may look, and a private site makes the job private", async () => {
   const receptor = await prepareHpv(context, ann);
   const open = await createSite(context, ann, receptor);

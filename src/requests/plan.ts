@@ -8,7 +8,7 @@ import { checkComplete, type Params } from "./params.ts";
 import { placesOf } from "./places.ts";
 import type { AskedOfPipeline, Call, EngineRequests, RequestPlan } from "./rules.ts";
 import { VINA_REQUESTS } from "./vina.ts";
-import { XTB_REQUESTS } from "./xtb.ts";
+import { refuseIdleDeclared, XTB_REQUESTS } from "./xtb.ts";
 
 /** One line an engine. */
 const REQUESTS: Record<string, EngineRequests> = { xtb: XTB_REQUESTS, vina: VINA_REQUESTS };
@@ -37,6 +37,7 @@ export async function planRequests(
   const { task, rules } = firstOf(pipeline);
   refuseJobParams(pipeline, takenByTasks(asked.params ?? {}, rules, definitions), definitions);
   refuseUngiven(pipeline, task, rules);
+  refuseIdleDeclared(pipeline.spec, asked.params ?? {});
   return planOwn(call, pipeline, asked);
 }
 

@@ -45,7 +45,7 @@ export async function prepareRequests(
     policyOf(call.services, call.principal.org_id),
   ]);
   const rejected = [...things.rejected, ...things.refused];
-  if (countThings(things) === 0) throw allRefused(rejected, rejected.length);
+  if (countThings(things) === 0) throw allRefused(rejected, rejected.length, things.pointerTo);
   const sign = questionSigner(plan.pipeline.spec);
   const signatures = itemsBefore(plan, things).map((item) => sign(requestOf(plan, item)));
   const files = {

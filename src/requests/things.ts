@@ -28,6 +28,8 @@ export type PreparedThings = {
   rejected: RejectedRecord[];
   /** Known molecules that can't be computed, by their place among those. */
   refused: RejectedRecord[];
+  /** JSON pointer to where in the request one of these was given. */
+  pointerTo: (one: RejectedRecord) => string;
   /** Of `registered`: where to go on; null where that was all. */
   next_after: string | null;
 };
@@ -59,8 +61,9 @@ export async function prepareThings(call: Call, plan: RequestPlan, things: Thing
   if (isomers.length + known.length > 0) refuseUntaken(pipeline, task, rules.molecule_key);
   if (structures.length > 0) refuseUntaken(pipeline, task, rules.structures?.key ?? rules.molecule_key);
   const bad = [...drawn.rejected, ...read.refused];
+  const pointerTo = pointersInto(things, causes, read.refused);
   if (bad.length > 0 && (things.on_reject ?? "refuse") === "refuse")
-    throw allRefused(bad, records.length + page.species.length, pointersInto(things, causes, read.refused));
+    throw allRefused(bad, records.length + page.species.length, pointerTo);
   const paramsOf = ({ species }: IdentifiedRecord["found"]) =>
     rules.paramsOf(species, options, pipeline, task);
   const prepared: PreparedThings = {
@@ -69,6 +72,7 @@ export async function prepareThings(call: Call, plan: RequestPlan, things: Thing
     structures,
     rejected: drawn.rejected,
     refused: read.refused,
+    pointerTo,
     next_after: page.next_after,
   };
   if (bad.length === 0 && countThings(prepared) === 0 && things.registered === undefined)

@@ -6,9 +6,10 @@ import {
   structureElectrons,
 } from "../calculations/species.ts";
 import { AppError } from "../errors.ts";
+import { referenceIn } from "../pipelines/resolve.ts";
 import type { PipelineSpec } from "../pipelines/schema.ts";
 import { readStructure } from "../structures/read.ts";
-import { asJobParams, checkedParams, engineParams } from "./params.ts";
+import { asJobParams, checkedParams, engineParams, type Params } from "./params.ts";
 import type { EngineRequests } from "./rules.ts";
 
 const {
@@ -40,7 +41,7 @@ export const XTB_REQUESTS: EngineRequests = {
     const { charge, multiplicity, vertical, seed, ...shared } = engineParams(spec, task, XTB_CHOICES, given);
     const fixed = spec.tasks[task]?.params ?? {};
     const kind = fixed["task"] === "single_point" ? "single_point" : "optimize";
-    // What a graph declares, its tasks share as it says, and a later one may have use for it.
+    // What a graph declares is looked at task by task (`refuseIdleDeclared`).
     if (spec.params === undefined)
       refuseIdle({ ...fixed, ...shared, task: optimizes(spec) ? "optimize" : kind }, given, "/params");
     const params =
@@ -69,7 +70,7 @@ export const XTB_REQUESTS: EngineRequests = {
 };
 
 /** What is asked for that the task or method has no use for, by what makes it so. */
-const IDLE: readonly { when(asked: { [key: string]: unknown }): boolean; keys: string[]; says: string }[] = [
+const IDLE: readonly { when(asked: Params): boolean; keys: string[]; says: string }[] = [
   {
     when: ({ task }) => task === "single_point",
     keys: ["optimization_level", "max_optimization_cycles"],
@@ -86,17 +87,51 @@ const IDLE: readonly { when(asked: { [key: string]: unknown }): boolean; keys: s
  * Throws AppError bad_input where something was chosen that changes nothing: the answer would look as if it had.
  * `asked` says what is computed, `given` what somebody chose, and `at` where that stands.
  */
-export function refuseIdle(
-  asked: { [key: string]: unknown },
-  given: { [key: string]: unknown },
-  at = "",
-): void {
-  for (const { when, keys, says } of IDLE)
-    for (const key of when(asked) ? keys : [])
-      if (given[key] !== undefined)
-        throw new AppError("bad_input", `${says}: leave \`${key}\` out`, {
-          fields: [{ path: `${at}/${key}`, rule: `${says}: leave it out` }],
-        });
+export function refuseIdle(asked: Params, given: Params, at = ""): void {
+  for (const key of Object.keys(given)) {
+    const says = whyIdle(asked, key);
+    if (says !== undefined && given[key] !== undefined) throw idle(key, says, at);
+  }
+}
+
+/**
+ * The same of what a graph declares, under its own names. It is refused only where no task at all has use for it.
+ * Throws AppError bad_input.
+ */
+export function refuseIdleDeclared({ params: declared, tasks }: PipelineSpec, given: Params): void {
+  if (declared === undefined) return;
+  for (const name of Object.keys(given)) {
+    // Null is how a graph's parameter says that nothing was chosen.
+    if (given[name] === null) continue;
+    const uses = Object.values(tasks).flatMap(({ engine, params }) => {
+      const asked = engine === "xtb" ? settled(params, declared, given) : {};
+      const keys = Object.keys(params).filter((key) => referenceIn(params[key], "$param") === name);
+      return keys.map((key) => whyIdle(asked, key));
+    });
+    const [says] = uses;
+    if (says !== undefined && uses.every((why) => why !== undefined)) throw idle(name, says, "/params");
+  }
+}
+
+/** What a task computes, as far as the graph and what is given settle it. */
+function settled(params: Params, declared: NonNullable<PipelineSpec["params"]>, given: Params): Params {
+  return Object.fromEntries(
+    Object.entries(params).map(([key, value]) => {
+      const name = referenceIn(value, "$param");
+      if (name === undefined) return [key, value];
+      return [key, Object.hasOwn(given, name) ? given[name] : declared[name]?.default];
+    }),
+  );
+}
+
+function whyIdle(asked: Params, key: string): string | undefined {
+  return IDLE.find(({ when, keys }) => keys.includes(key) && when(asked))?.says;
+}
+
+function idle(name: string, says: string, at: string): AppError {
+  return new AppError("bad_input", `${says}: leave \`${name}\` out`, {
+    fields: [{ path: `${at}/${name}`, rule: `${says}: leave it out` }],
+  });
 }
 
 function optimizes({ tasks }: PipelineSpec): boolean {

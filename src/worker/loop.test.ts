@@ -102,9 +102,12 @@ test("a program that crashes is tried again as often as its recipe says, and lea
 
 test("a program that refuses keeps all that it printed, and what it left beside any result of its task", async (t) => {
   const engine = fakeEngine();
-  engine.adapter.left = async (_params, { stdout }) => [
-    { key: "last.xyz", content_type: "chemical/x-xyz", bytes: Buffer.from(stdout.slice(0, 10)) },
-  ];
+  const leaves = [["last.xyz", "best.xyz"], ["last.xyz"]];
+  engine.adapter.left = async (_params, { stdout }) =>
+    (leaves.shift() ?? []).map((key) => ({
+      ...{ key, content_type: "chemical/x-xyz" },
+      bytes: Buffer.from(stdout.slice(0, 10)),
+    }));
   startWorker(t, context, { engine });
   const script = `seq 1 5000; echo why >&2; exit ${EXIT.engine_refused}`;
   const job = await submitScript(context, scientist, { script, max_attempts: 1 });
@@ -113,11 +116,15 @@ test("a program that refuses keeps all that it printed, and what it left beside 
   const { log, cut } = await showLog(context, scientist, job, {});
   const printed = Array.from({ length: 5000 }, (_, n) => `${n + 1}\n`).join("");
   assert.deepEqual([log, cut], [`${printed}\n--- stderr ---\nwhy\n`, false]);
+  const outputs = async () => (await perform(context, jobOutputs, scientist, { job_id: job })).items;
+  assert.deepEqual(
+    (await outputs()).map(({ key }) => key),
+    ["run.failed/best.xyz", "run.failed/last.xyz"],
+  );
   await perform(context, retryJobOperation, scientist, { job_id: job, force: true });
   assert.equal((await end(job)).executions.length, 2);
-  const { items } = await perform(context, jobOutputs, scientist, { job_id: job });
   assert.deepEqual(
-    items.map(({ key, size_bytes }) => [key, size_bytes]),
+    (await outputs()).map(({ key, size_bytes }) => [key, size_bytes]),
     [["run.failed/last.xyz", 10]],
   );
   const crashed = await submitScript(context, scientist, { script: "echo more; exit 9", max_attempts: 1 });

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { cancelBatchOperation } from "../../src/batches/operations.ts";
 import { createKeyOperation } from "../../src/identity/key-operations.ts";
 import { cancelJobOperation, listJobs } from "../../src/jobs/operations.ts";
 import { perform } from "../../src/perform.ts";
@@ -101,6 +102,9 @@ test("a session that has ended says so; signing out leaves nothing; nobody is to
     nobody.stderr,
   );
   await ways.signIn(vic);
+  const elsewhere = { ALIQUOT_URL: ways.url.replace("127.0.0.1", "localhost") };
+  const lost = await ways.there(vic, ["job", "list"], { env: elsewhere });
+  assert.deepEqual([lost.code, lost.stderr.includes(`you are signed in to ${ways.url}, if`)], [4, true]);
   edit(vic, () => ({ tokens: {}, refresh_token: "alr_nothing" }));
   const ended = await ways.there(vic, ["job", "list"]);
   assert.deepEqual([ended.code, /your session has ended/.test(ended.stderr)], [4, true], ended.stderr);
@@ -166,6 +170,31 @@ test("the guide's ten lines do what they say", async () => {
   await perform(context, cancelJobOperation, ann, { job_id: items[0]?.job_id ?? "" });
   assert.deepEqual(await ended, [0, null]);
   assert.match(printed, /^1 submitted\n2 cancelled\n/);
+});
+
+test("a batch and the log of a job are followed as the API tells of them, and asked for no more than they must be", async () => {
+  const made = await ways.there(ann, ["--json", "batch", "create", "xtb-singlepoint", "CCCCCCCCN"]);
+  const { batch_id } = JSON.parse(made.stdout);
+  const submitted = await ways.there(ann, ["--json", "xtb", "CCCCCCCCCN", "--no-cache"]);
+  const [{ job_id }] = JSON.parse(submitted.stdout).jobs;
+  const before = [asked(`/batches/${batch_id}`), asked("/jobs/events")];
+  const watching = ways.started(ann, ["--json", "batch", "watch", batch_id]);
+  const reading = ways.started(ann, ["job", "logs", job_id, "--follow"]);
+  await until("somebody who follows the batch", async () => asked(`/batches/${batch_id}/stream`) > 0);
+  await until("somebody who follows the job", async () => asked(`/jobs/${job_id}/stream`) > 0);
+  await perform(context, cancelBatchOperation, ann, { batch_id });
+  await perform(context, cancelJobOperation, ann, { job_id });
+  const [watched, read] = await Promise.all([watching.ended, reading.ended]);
+  assert.deepEqual(
+    [watched.code, JSON.parse(watched.stdout.trim().split("\n").at(-1) ?? "").status],
+    [1, "cancelled"],
+    watched.stderr,
+  );
+  assert.deepEqual([read.code, /has no log: it is cancelled/.test(read.stderr)], [1, true], read.stderr);
+  const since = [asked(`/batches/${batch_id}`), asked("/jobs/events")].map(
+    (count, at) => count - (before[at] ?? 0),
+  );
+  assert.deepEqual(since, [1, 1]);
 });
 
 test("what waits says that no worker is there, and outlives an API that is started again", async () => {

@@ -7,8 +7,12 @@ import { join } from "node:path";
 import { type TestContext as NodeTest, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { AppError } from "../../src/errors.ts";
+import { retryJobOperation } from "../../src/jobs/operations.ts";
 import type { ObjectStore } from "../../src/objects/store.ts";
+import { perform } from "../../src/perform.ts";
 import type { Cleaner } from "../support/context.ts";
+import { fakeEngine } from "../support/engine.ts";
+import { damage } from "../support/outputs.ts";
 import { jobState, openLab, startWorker, until } from "../support/worker.ts";
 import { settled } from "./support/settle.ts";
 import { submit } from "./support/submit.ts";
@@ -97,4 +101,25 @@ test("a full disk costs no job: tasks wait, nothing is half-written, and with ro
   await disk.free();
   await settled(context, { jobs });
   for (const job of jobs) assert.equal((await jobState(context, org.org_id, job)).status, "completed");
+});
+
+test("a task whose input is damaged fails at once and says so; mended and retried it completes", async (t) => {
+  const all = tidy(t);
+  const { context, org, scientist } = await openLab(all);
+  const bytes = Buffer.from("coordinates that a disk changed");
+  const { uri } = await context.objects.put(org.org_id, bytes);
+  damage(join(context.home, "objects"), org.org_id, uri, bytes.length);
+  const preparing = async () => void (await context.objects.get(org.org_id, uri));
+  startWorker(all, context, { engine: fakeEngine({ preparing }) });
+  const job = await submit(context, scientist, { script: "echo -1.5" });
+  await settled(context, { jobs: [job] });
+  const failed = await jobState(context, org.org_id, job);
+  assert.deepEqual([failed.status, failed.executions.length], ["failed", 1]);
+  const error = failed.error as { code: string; message: string } | null;
+  assert.equal(error?.code, "damaged");
+  assert.match(error.message, /a stored file is damaged .*: give that file again/);
+  await context.objects.put(org.org_id, bytes);
+  await perform(context, retryJobOperation, scientist, { job_id: job, force: true });
+  await settled(context, { jobs: [job] });
+  assert.equal((await jobState(context, org.org_id, job)).status, "completed");
 });

@@ -97,6 +97,8 @@ test("the installed package holds what it runs on and nothing else", (t) => {
     built.filter((path) => /\.test\./.test(path)),
     [],
   );
+  const foreign = (path: string) => path.endsWith(".d.ts") && !/^client\/|^errors\.d\.ts$/.test(path);
+  assert.deepEqual(built.filter(foreign), [], "types that nobody can import");
 });
 
 test("the installed client is typed, runs alone, and its types are those of the operations", (t) => {

@@ -10,6 +10,7 @@ import { bareEnv, WITHOUT_XTB } from "../cli/home.ts";
 import { ROOT } from "../house/sources.ts";
 import { makeOrg, openTestContext } from "../support/context.ts";
 import { PASSWORD, setPassword, withPassword } from "../support/identity.ts";
+import { checkInvariants } from "../support/invariants.ts";
 import { testServer } from "../support/server.ts";
 import { until, within } from "../support/worker.ts";
 
@@ -78,15 +79,16 @@ before(async () => {
   owner = { user_id, token: await signIn(apis()[0], username) };
 });
 
-type Asked = { method?: string; body?: object; key?: string };
+type Asked = { method?: string; body?: object; key?: string; after?: string };
 
-function ask({ url }: Api, token: string, path: string, { method, body, key }: Asked = {}) {
+function ask({ url }: Api, token: string, path: string, { method, body, key, after }: Asked = {}) {
   return fetch(`${url}/v1${path}`, {
     method: method ?? (body === undefined ? "GET" : "POST"),
     headers: {
       ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { "content-type": "application/json" }),
       ...(key === undefined ? {} : { "idempotency-key": key }),
+      ...(after === undefined ? {} : { "last-event-id": after }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
@@ -100,8 +102,8 @@ async function signIn(api: Api, username: string): Promise<string> {
 }
 
 /** A stream that is read as it comes. */
-async function follow(api: Api, token: string, path: string) {
-  const answer = await ask(api, token, path);
+async function follow(api: Api, token: string, path: string, after?: string) {
+  const answer = await ask(api, token, path, after === undefined ? {} : { after });
   assert.equal(answer.status, 200);
   let text = "";
   const ended = (async () => {
@@ -208,24 +210,102 @@ test("60 jobs asked for at both processes under one key each are done once, by w
   const [job = ""] = jobs;
   const stream = await follow(both[1], owner.token, `/jobs/${job}/stream`);
   await until("the first event, at the other", async () => told(stream.text()).includes("submitted"));
-  const workers = [1, 2, 3].map(() => start(["worker", "--slots", "1", "--engines", "xtb"]));
+  const workers = startWorkers();
   const count = "SELECT FROM jobs WHERE status = 'completed'";
   const all = async () => (await context.superuser(count, [], org.database_name)).length === 60;
   await until("the end of all jobs", all, 120_000);
   await stream.ended;
   assert.deepEqual(told(stream.text()), ["submitted", "started", "task_completed", "completed"]);
   assert.match(stream.text(), /event: end\n/);
-  type Done = { job_id: string; executions: number; workers: string[]; calculations: number };
-  const done = await context.superuser<Done>(
+  await assertDoneOnce(jobs);
+  for (const { child } of workers) child.kill("SIGTERM");
+  for (const { ended, said } of workers) assert.deepEqual(await ended, [0, null], said());
+});
+
+/** Three processes that compute. */
+const startWorkers = () => [1, 2, 3].map(() => start(["worker", "--slots", "1", "--engines", "xtb"]));
+
+/** Each of these ran once, at its first attempt, and left one row. */
+async function assertDoneOnce(jobs: string[]): Promise<void> {
+  const done = await context.superuser(
     `SELECT e.job_id, count(*)::int AS executions, array_agg(DISTINCT e.status || e.attempt) AS ends,
        (SELECT count(*)::int FROM calculations c WHERE c.job_id = e.job_id) AS calculations
-     FROM task_executions e GROUP BY e.job_id`,
-    [],
+     FROM task_executions e WHERE e.job_id = ANY ($1::uuid[]) GROUP BY e.job_id ORDER BY e.job_id`,
+    [jobs],
     org.database_name,
   );
-  const once = jobs.map((job_id) => ({ job_id, executions: 1, ends: ["completed1"], calculations: 1 }));
-  const byJob = (x: { job_id: string }, y: { job_id: string }) => (x.job_id < y.job_id ? -1 : 1);
-  assert.deepEqual(done.toSorted(byJob), once.toSorted(byJob));
+  const wanted = jobs.map((job_id) => ({ job_id, executions: 1, ends: ["completed1"], calculations: 1 }));
+  assert.deepEqual(
+    done,
+    wanted.toSorted((x, y) => (x.job_id < y.job_id ? -1 : 1)),
+  );
+}
+
+/** Answers that came from the process that is to be killed, before it is. */
+const ANSWERS = 8;
+
+test("a process killed outright loses nothing that it did, and who goes on at the other gets nothing twice", {
+  skip,
+}, async () => {
+  const [, stays] = apis();
+  const victim = await startApi();
+  const workers = startWorkers();
+  const count = async () =>
+    Number((await context.superuser("SELECT FROM jobs", [], org.database_name)).length);
+  const before = await count();
+  let answered = 0;
+  const submit = async (smiles: string) => {
+    const wish = {
+      body: { molecules: [{ text: smiles, format: "smiles" }], task: "single_point", reuse: false },
+      key: `killed-${smiles}`,
+    };
+    const first = await ask(victim, owner.token, "/calculations", wish).catch(() => undefined);
+    const text = first === undefined ? undefined : await first.text().catch(() => undefined);
+    if (text !== undefined && ++answered === ANSWERS) victim.child.kill("SIGKILL");
+    // The last answer counts as one that got lost on its way: what it says was done, and its asker can't know.
+    const isLost = text === undefined || answered === ANSWERS;
+    const answer = isLost ? await ask(stays, owner.token, "/calculations", wish) : first;
+    const said = isLost ? await answer?.text() : text;
+    assert.equal(answer?.status, 201, said);
+    if (text !== undefined && isLost)
+      assert.deepEqual(JSON.parse(said ?? ""), JSON.parse(text), "done once, told twice");
+    return (JSON.parse(said ?? "") as { jobs: { job_id: string }[] }).jobs[0]?.job_id ?? "";
+  };
+  // The first is followed from its beginning, where it was asked for, and the rest comes from where it goes on.
+  const [head = "", ...others] = SMILES.slice(0, 24);
+  const followed = await submit(head);
+  const path = `/jobs/${followed}/stream`;
+  const begun = await follow(victim, owner.token, path);
+  await until("its first event", async () => told(begun.text()).includes("submitted"));
+  const lanes = [0, 1, 2, 3].map(async (lane) => {
+    const mine: string[] = [];
+    for (const smiles of others.filter((_, n) => n % 4 === lane)) mine.push(await submit(smiles));
+    return mine;
+  });
+  const jobs = [followed, ...(await Promise.all(lanes)).flat()];
+  assert.deepEqual(await victim.ended, [null, "SIGKILL"], victim.said());
+  assert.ok(
+    answered >= ANSWERS && answered < jobs.length,
+    `${answered} of ${jobs.length} came from who was killed`,
+  );
+  assert.equal(new Set(jobs).size, jobs.length);
+  assert.equal((await count()) - before, jobs.length, "what was asked for again was done once");
+  await begun.ended.catch(() => {});
+  const known = [...begun.text().matchAll(/^id: (.+)$/gm)].at(-1)?.[1] ?? "";
+  const rest = await follow(stays, owner.token, path, known);
+  await rest.ended;
+  const events = [...told(begun.text()), ...told(rest.text())];
+  assert.deepEqual(events, ["submitted", "started", "task_completed", "completed"]);
+  // All of it also where it is told: in lists of jobs, the queue, the audit log.
+  await until(
+    "that nothing is left to do or to tell",
+    async () => {
+      const found = await checkInvariants(context, { jobs });
+      return found.length === 0;
+    },
+    60_000,
+  );
+  await assertDoneOnce(jobs);
   for (const { child } of workers) child.kill("SIGTERM");
   for (const { ended, said } of workers) assert.deepEqual(await ended, [0, null], said());
 });
