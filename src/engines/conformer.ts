@@ -1,5 +1,6 @@
 import type { ResultsScope } from "../db/results.ts";
 import { AppError } from "../errors.ts";
+import { lost } from "../objects/damaged.ts";
 import type { Services } from "../services.ts";
 import { geometryHash } from "../structures/geometry.ts";
 import { insertStructure, type StructureRow, selectOptionalConformer } from "../structures/store.ts";
@@ -45,20 +46,32 @@ export async function loadMolecule(
   return { molecule: { molecule_id: moleculeId, smiles: molecule.smiles }, conformer: conformer ?? null };
 }
 
-/** The conformer that was found, or a new one, which is stored before anything runs from it. */
+/** A conformer with its file. */
+export type Conformer = { row: StructureRow; bytes: Uint8Array };
+
+/**
+ * The conformer that was found, or a new one, which is stored before anything runs from it. One whose file is damaged or
+ * lost is made again: the same generator and seed give the same bytes, and nobody else could give that file again.
+ * Throws AppError damaged where they do not, store_unavailable, and what the generator refuses.
+ */
 export async function conformerOf(
   services: Services,
   lend: Lend,
   task: TaskContext,
-  loaded: LoadedMolecule,
-): Promise<StructureRow> {
-  if (loaded.conformer !== null) return loaded.conformer;
-  const { molecule } = loaded;
+  { molecule, conformer: known }: LoadedMolecule,
+): Promise<Conformer> {
+  const kept = known === null ? undefined : await keptBytes(services, task, known);
+  if (known !== null && kept !== undefined) return { row: known, bytes: kept };
   const seed = seedOf(task.params);
   const conformer = await services.toolkit.embed(molecule.smiles, { seed });
-  const stored = await services.objects.put(task.org_id, Buffer.from(conformer.molblock));
+  const bytes = Buffer.from(conformer.molblock);
+  const stored = await services.objects.put(task.org_id, bytes);
+  if (known !== null) {
+    if (stored.uri !== known.uri) throw lost(known.uri);
+    return { row: known, bytes };
+  }
   const { generator, force_field, minimised } = conformer;
-  return lend((scope) =>
+  const row = await lend((scope) =>
     insertStructure(scope.tx, {
       ...stored,
       molecule_id: molecule.molecule_id,
@@ -74,4 +87,19 @@ export async function conformerOf(
       visibility: task.visibility,
     }),
   );
+  return { row, bytes };
+}
+
+/** The file of a conformer; undefined where it is damaged or lost. */
+async function keptBytes(
+  { objects }: Pick<Services, "objects">,
+  { org_id }: TaskContext,
+  { uri }: StructureRow,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await objects.get(org_id, uri);
+  } catch (error) {
+    if (error instanceof AppError && error.kind === "damaged") return undefined;
+    throw error;
+  }
 }

@@ -116,7 +116,7 @@ test("a program that refuses keeps all that it printed, and what it left beside 
   const { log, cut } = await showLog(context, scientist, job, {});
   const printed = Array.from({ length: 5000 }, (_, n) => `${n + 1}\n`).join("");
   assert.deepEqual([log, cut], [`${printed}\n--- stderr ---\nwhy\n`, false]);
-  const outputs = async () => (await perform(context, jobOutputs, scientist, { job_id: job })).items;
+  const outputs = async (job_id = job) => (await perform(context, jobOutputs, scientist, { job_id })).items;
   assert.deepEqual(
     (await outputs()).map(({ key }) => key),
     ["run.failed/best.xyz", "run.failed/last.xyz"],
@@ -126,6 +126,16 @@ test("a program that refuses keeps all that it printed, and what it left beside 
   assert.deepEqual(
     (await outputs()).map(({ key, size_bytes }) => [key, size_bytes]),
     [["run.failed/last.xyz", 10]],
+  );
+  leaves.push(["at-the-end.xyz"]);
+  const last = await submitScript(context, scientist, {
+    script: "echo its last attempt; exit 9",
+    max_attempts: 1,
+  });
+  assert.equal((await end(last)).status, "failed");
+  assert.deepEqual(
+    (await outputs(last)).map(({ key }) => key),
+    ["run.failed/at-the-end.xyz"],
   );
   const crashed = await submitScript(context, scientist, { script: "echo more; exit 9", max_attempts: 1 });
   assert.equal((await end(crashed)).status, "failed");

@@ -6,6 +6,7 @@ import { isPresent } from "../result-cache/present.ts";
 import type { Answer, Signed } from "../result-cache/schema.ts";
 import { signTask } from "../result-cache/sign.ts";
 import type { Services } from "../services.ts";
+import { isSpared } from "./away.ts";
 import type { Desk } from "./desk.ts";
 import type { Started } from "./facts.ts";
 import { failTask } from "./fail.ts";
@@ -56,12 +57,16 @@ export async function runTask(tools: RunTools, run: Run): Promise<RunEnd> {
     const text = said.filter((part) => part !== undefined && part !== "").join("\n");
     const [logs_uri, left] = await Promise.all([
       keepText(tools.services, claim.org_id, text),
-      // What is tried again leaves another one's.
-      keepFiles(tools.services, claim.org_id, error.retryable ? [] : remains.files),
+      keepFiles(tools.services, claim.org_id, isTriedAgain(error, started) ? [] : remains.files),
     ]);
     const changed = await desk.lend((scope) => failTask(scope, claim, started, { error, logs_uri, left }));
     return changed ? "failed" : "lost";
   }
+}
+
+/** Another attempt leaves files of its own. */
+function isTriedAgain(error: AppError, { attempt, max_attempts }: Started): boolean {
+  return error.retryable && (attempt < max_attempts || isSpared(error));
 }
 
 /** What is left of a program that gave no result. */

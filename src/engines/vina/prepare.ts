@@ -68,7 +68,7 @@ export async function prepareVina(
   const ligand = await readLigand(
     services,
     molecule.smiles,
-    sdfRecord(await bytesOf(conformer), conformer.record),
+    sdfRecord(conformer.bytes, conformer.row.record),
   );
   return {
     params: paramsAmong(VinaParams, vinaParams(), task.params, "Vina"),
@@ -82,7 +82,7 @@ export async function prepareVina(
           : referenceOf(loaded, loaded.reference, await bytesOf(loaded.reference)),
     },
     molecule_id: molecule.molecule_id,
-    structure_id: conformer.structure_id,
+    structure_id: conformer.row.structure_id,
   };
 }
 

@@ -34,10 +34,12 @@ export async function prepareXtb(
   task: TaskContext,
   loaded: XtbLoaded,
 ): Promise<Prepared<XtbParams, XtbInput>> {
-  const structure =
-    "structure" in loaded ? loaded.structure : await conformerOf(services, lend, task, loaded.molecule);
+  const { row: structure, bytes } =
+    "structure" in loaded
+      ? { row: loaded.structure, bytes: await services.objects.get(task.org_id, loaded.structure.uri) }
+      : await conformerOf(services, lend, task, loaded.molecule);
   const { format, record } = structure;
-  const read = readStructure(format, await services.objects.get(task.org_id, structure.uri), record);
+  const read = readStructure(format, bytes, record);
   const charge = wholeOf(task.params["charge"]) ?? structure.charge ?? read.charge ?? 0;
   const multiplicity = wholeOf(task.params["multiplicity"]) ?? structure.multiplicity ?? 1;
   const input: XtbInput = { geometry: read.geometry, charge, multiplicity };
