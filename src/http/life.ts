@@ -1,6 +1,7 @@
-import type { ServerResponse } from "node:http";
+import type { FastifyReply } from "fastify";
 import { MOST } from "../limits/most.ts";
 import { HttpError } from "./http-error.ts";
+import { whenClosed } from "./within.ts";
 
 /** How many streams, or exports, there may be: of one person, of an organization, and of all. */
 export type Places = { person: number; organization: number; process: number };
@@ -37,9 +38,9 @@ export class Life {
   }
 
   /** Counts an answer until its last byte is sent or its asker has left. */
-  count(response: ServerResponse): void {
+  count(reply: Pick<FastifyReply, "raw">): void {
     this.#running++;
-    response.once("close", () => {
+    whenClosed(reply, () => {
       this.#running--;
       if (this.#running === 0) for (const tell of this.#idle.splice(0)) tell();
     });

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "../log.ts";
 import { optionalAskerOf } from "./asker.ts";
+import { whenClosed } from "./within.ts";
 
 /** Asked every few seconds by whoever watches. */
 const PROBES: readonly (string | undefined)[] = ["/healthz", "/readyz"];
@@ -8,7 +9,7 @@ const PROBES: readonly (string | undefined)[] = ["/healthz", "/readyz"];
 /** A line of the log when the answer is over, however it ends: who asked what, how it went, and how long it took. */
 export function logRequest(request: FastifyRequest, reply: FastifyReply, log: Logger): void {
   const began = performance.now();
-  reply.raw.once("close", () => {
+  whenClosed(reply, () => {
     const asker = optionalAskerOf(request)?.principal;
     const { config, url } = request.routeOptions;
     const fields = {

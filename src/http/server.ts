@@ -81,7 +81,7 @@ export async function buildServer(context: Context, options: ServerOptions = {})
   addProblems(app, log);
   const allowed = noteMethods(app);
   app.addHook("onRequest", async (request, reply) => {
-    life.count(reply.raw);
+    life.count(reply);
     setHeaders(request, reply);
     if (life.draining) reply.header("connection", "close");
     logRequest(request, reply, log);

@@ -1,10 +1,22 @@
+import type { ServerResponse } from "node:http";
 import type { FastifyReply } from "fastify";
 import { HttpError } from "./http-error.ts";
 
+/** What is done when each answer is over: one listener for all of it, as many together are taken for a leak. */
+const AT_CLOSE = new WeakMap<ServerResponse, (() => void)[]>();
+
 /** Does something when the answer is over, however it ends: at once where it is, for a close is told only once. */
-export function whenClosed({ raw }: FastifyReply, work: () => void): void {
+export function whenClosed({ raw }: Pick<FastifyReply, "raw">, work: () => void): void {
+  const known = AT_CLOSE.get(raw);
   if (raw.closed) work();
-  else raw.once("close", work);
+  else if (known !== undefined) known.push(work);
+  else {
+    const works = [work];
+    AT_CLOSE.set(raw, works);
+    raw.once("close", () => {
+      for (const each of works) each();
+    });
+  }
 }
 
 /** Aborts when the asker has left before the answer was sent, at once where they have. */
