@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { closestName } from "./edit-distance.ts";
 import { AppError, type FieldError } from "./errors.ts";
 import { faultOfUrl } from "./loopback.ts";
+import { Secret } from "./secrets.ts";
 import { SETTINGS, type SettingName, UNUSED } from "./settings.ts";
 
 /** What the environment says, parsed and defaulted. The only reader of the environment. */
@@ -50,6 +51,8 @@ export type ApiConfig = {
   access_ttl_seconds: number;
   refresh_ttl_seconds: number;
   request_timeout_seconds: number;
+  /** What Prometheus sends; undefined: nothing is measured for anybody. */
+  metrics_token: Secret | undefined;
 };
 
 export type ParsedConfig = { config: Config; warnings: string[] };
@@ -170,7 +173,17 @@ function apiConfig(read: Reader): ApiConfig {
     access_ttl_seconds: read.whole("JWT_ACCESS_TTL", 900, 10, 900),
     refresh_ttl_seconds: read.whole("JWT_REFRESH_TTL", 30 * 86_400, 60, 365 * 86_400),
     request_timeout_seconds: read.whole("REQUEST_TIMEOUT", 30, 1, 3600),
+    metrics_token: metricsToken(read),
   };
+}
+
+function metricsToken(read: Reader): Secret | undefined {
+  const text = read.matching(
+    "METRICS_TOKEN",
+    /^[\x21-\x7e]{16,255}$/,
+    "must be 16 to 255 characters without blanks",
+  );
+  return text === undefined ? undefined : new Secret(text);
 }
 
 function apiUrl(read: Reader): string | undefined {

@@ -35,6 +35,7 @@ export const SETTINGS = {
   JWT_ACCESS_TTL: "seconds that an access token lasts, 900 at most (900)",
   JWT_REFRESH_TTL: "seconds that a sign-in lasts when it is not used (2592000)",
   REQUEST_TIMEOUT: "seconds that a request may take (30)",
+  METRICS_TOKEN: "at least 16 characters; who sends them as a bearer token may read /metrics; unset: nobody",
   STORAGE_URL: "where bytes are kept: file:///absolute/path; unset: in the home",
   WORKER_SLOTS: "engine runs at once in one worker (cores)",
   MAX_WORKERS: "worker processes that up may start (8)",

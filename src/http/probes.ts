@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { AppError } from "../errors.ts";
+import { oncePer } from "../once-per.ts";
 import type { Services } from "../services.ts";
 import type { Life } from "./life.ts";
 import { selectNothing } from "./probes-store.ts";
@@ -28,14 +29,4 @@ export function addProbes(app: FastifyInstance, { metadata }: Services, life: Li
       return { status: "ok" };
     },
   });
-}
-
-/** The same question asked once in so long, whoever asks: all of them have the one answer, or the one error. */
-function oncePer<T>(ms: number, ask: () => Promise<T>): () => Promise<T> {
-  let last: { at: number; answer: Promise<T> } | undefined;
-  return () => {
-    if (last === undefined || performance.now() - last.at >= ms)
-      last = { at: performance.now(), answer: ask() };
-    return last.answer;
-  };
 }

@@ -4,7 +4,7 @@ import { optionalAskerOf } from "./asker.ts";
 import { whenClosed } from "./within.ts";
 
 /** Asked every few seconds by whoever watches. */
-const PROBES: readonly (string | undefined)[] = ["/healthz", "/readyz"];
+const PROBES: readonly (string | undefined)[] = ["/healthz", "/readyz", "/metrics"];
 
 /** A line of the log when the answer is over, however it ends: who asked what, how it went, and how long it took. */
 export function logRequest(request: FastifyRequest, reply: FastifyReply, log: Logger): void {

@@ -12,6 +12,7 @@ import { LARGEST_BODY_BYTES, STRANGERS_BODY_BYTES } from "./body-limit.ts";
 import { assertCoding } from "./framework-errors.ts";
 import { requestIdOf, setHeaders } from "./headers.ts";
 import { Life } from "./life.ts";
+import { addMetrics } from "./metrics.ts";
 import { addPages } from "./pages.ts";
 import { addProbes } from "./probes.ts";
 import { addProblems, answerSocket, sendFrameworkProblem } from "./problems.ts";
@@ -87,9 +88,12 @@ export async function buildServer(context: Context, options: ServerOptions = {})
     logRequest(request, reply, log);
     assertCoding(request);
   });
-  takeBodies(app, options.bodies ?? new BodyBudget(), options.pace ?? PACE);
+  const bodies = options.bodies ?? new BodyBudget();
+  takeBodies(app, bodies, options.pace ?? PACE);
   const countNobody = (request: FastifyRequest, reply: FastifyReply) =>
     countAsker(context, NOBODY, request, reply);
+  const { metrics_token } = config.api;
+  if (metrics_token !== undefined) addMetrics(app, metrics_token, { context, life, bodies }, countNobody);
   refuseUnknownPaths(app, countNobody);
   addProbes(app, context, life);
   addPages(app, operations, follows, countNobody);
