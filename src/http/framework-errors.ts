@@ -37,14 +37,30 @@ export function contentCoding(): HttpError {
   });
 }
 
-/** Throws HttpError unknown_coding where the bytes of a body come in a way that we don't unpack (RFC 9112, 6.1). */
-export function assertCoding({ headers }: Pick<FastifyRequest, "headers">): void {
-  const { "transfer-encoding": coding = "chunked" } = headers;
+/** What may stand once: of two, we would believe the first and a proxy before us perhaps the second. */
+const ONCE: readonly string[] = ["host", "authorization", "content-type"];
+
+/**
+ * Throws HttpError where a proxy before us could read a request differently: unknown_coding (bytes of a body in a way
+ * that we don't unpack; RFC 9112, 6.1), malformed (a header twice; chunks in HTTP/1.0, which has none).
+ */
+export function assertPlainly({ raw, headers }: Pick<FastifyRequest, "raw" | "headers">): void {
+  const names = raw.rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+  const twice = ONCE.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  if (twice !== undefined) throw new HttpError("malformed", `${twice} stands twice: send it once`, CLOSE);
+  const { "transfer-encoding": coding } = headers;
+  if (coding === undefined) return;
+  if (raw.httpVersion === "1.0")
+    throw new HttpError("malformed", "HTTP/1.0 knows no Transfer-Encoding: send a Content-Length", CLOSE);
   if (coding.trim().toLowerCase() === "chunked") return;
-  throw new HttpError("unknown_coding", "of transfer codings there is chunked alone: send the body so", {
-    headers: { connection: "close" },
-  });
+  throw new HttpError(
+    "unknown_coding",
+    "of transfer codings there is chunked alone: send the body so",
+    CLOSE,
+  );
 }
+
+const CLOSE = { headers: { connection: "close" } };
 
 /**
  * An error of the framework as one of ours; anything else as it is. `cut`: the request's own connection broke before

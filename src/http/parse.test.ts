@@ -44,6 +44,9 @@ test("a body is JSON in UTF-8 that nobody can read in two ways", () => {
   for (const text of refused) assert.throws(() => body(text), coded("malformed"), text.slice(0, 40));
   assert.throws(() => parseBody(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])), coded("malformed"));
   assert.throws(() => body(`[${"0,".repeat(1_000_001)}0]`), coded("body_too_large"));
+  const named = (names: number) => JSON.stringify(Object.fromEntries(Array(names).fill(0).entries()));
+  assert.equal(Object.keys(body(named(10_000)) as object).length, 10_000);
+  assert.throws(() => body(named(10_001)), coded("body_too_large"));
   // The same name in two objects, and names that end in backslashes.
   assert.deepEqual(body('[{"a":1},{"a":2}]'), [{ a: 1 }, { a: 2 }]);
   assert.deepEqual(body('{"a\\\\":1,"a":"\\\\"}'), { "a\\": 1, a: "\\" });

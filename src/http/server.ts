@@ -9,7 +9,7 @@ import type { Follow, Operation } from "../operation.ts";
 import { countAsker } from "./asker.ts";
 import { BodyBudget } from "./body-budget.ts";
 import { LARGEST_BODY_BYTES, STRANGERS_BODY_BYTES } from "./body-limit.ts";
-import { assertCoding } from "./framework-errors.ts";
+import { assertPlainly } from "./framework-errors.ts";
 import { requestIdOf, setHeaders } from "./headers.ts";
 import { Life } from "./life.ts";
 import { addMetrics } from "./metrics.ts";
@@ -20,6 +20,7 @@ import { PACE, type Pace } from "./read-body.ts";
 import { logRequest } from "./request-log.ts";
 import { addRoutes, noteMethods, refuseOtherMethods, refuseUnknownPaths } from "./routes.ts";
 import { takeBodies } from "./take-body.ts";
+import { mayWait } from "./waiting.ts";
 
 export type ServerOptions = {
   /** What the server has in its hands, for who wants to stop it in order. */
@@ -77,16 +78,19 @@ export async function buildServer(context: Context, options: ServerOptions = {})
     // Names of organizations, sites and pipelines stand in paths, in UTF-8 of three letters a byte.
     routerOptions: { maxParamLength: 2000, querystringParser: () => ({}) },
     clientErrorHandler: answerSocket,
-    frameworkErrors: (error, request, reply) => sendFrameworkProblem(error, request, reply, log),
+    frameworkErrors: (error, request, reply) => {
+      if (mayWait(request, reply)) sendFrameworkProblem(error, request, reply, log);
+    },
   });
   addProblems(app, log);
   const allowed = noteMethods(app);
   app.addHook("onRequest", async (request, reply) => {
+    if (!mayWait(request, reply)) return reply;
     life.count(reply);
     setHeaders(request, reply);
     if (life.draining) reply.header("connection", "close");
     logRequest(request, reply, log);
-    assertCoding(request);
+    assertPlainly(request);
   });
   const bodies = options.bodies ?? new BodyBudget();
   takeBodies(app, bodies, options.pace ?? PACE);

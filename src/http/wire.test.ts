@@ -79,6 +79,22 @@ test("bytes that are no HTTP, too many headers and a request that dribbles in ge
     [["GET /v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"], 400, "malformed"],
     [[`GET /v1 HTTP/1.1\r\nHost: x\r\nX-Long: ${"y".repeat(20_000)}\r\n\r\n`], 431, "headers_too_large"],
     [[`GET /v1/jobs?x=${"y".repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`], 431, "headers_too_large"],
+    [["GET /v1 HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"], 400, "malformed"],
+    [
+      [
+        `GET /v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nAuthorization: Bearer x\r\n\r\n`,
+      ],
+      400,
+      "malformed",
+    ],
+    [
+      [
+        "POST /v1/auth/login HTTP/1.0\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+      ],
+      400,
+      "malformed",
+    ],
     [["GET /v1 HTTP/1.1\r\nHost:"], 408, "request_too_slow"],
     [
       [
@@ -99,6 +115,31 @@ test("bytes that are no HTTP, too many headers and a request that dribbles in ge
     );
     assert.ok(String(problem?.request_id).length > 10);
   }
+});
+
+test("requests that are sent ahead are answered in order, and too many of them end the connection", async () => {
+  const life = new Life();
+  const app = await buildServer(context, { operations, follows, life });
+  after(() => app.close());
+  const { hostname, port } = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));
+  const statuses = async (...requests: string[]) => {
+    const socket = connect(Number(port), hostname);
+    let text = "";
+    socket.on("data", (bytes) => (text += bytes)).on("error", () => {});
+    socket.write(requests.join(""));
+    await within(once(socket, "close"), 20_000);
+    return [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status));
+  };
+  const get = (path: string, more = "") => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+  const many = (times: number, text: string) => Array.from({ length: times }, () => text);
+  const last = get("/healthz", "Connection: close\r\n");
+  assert.deepEqual(await statuses(...many(15, get("/v1")), last), many(16, "200").map(Number));
+  for (const path of ["/v1", "/v1/jobs", "/nowhere", "/%"])
+    assert.ok((await statuses(...many(500, get(path)))).length <= 16, path);
+  // What is first is never answered to its end, and holds all places behind it.
+  const stays = get("/v1/test/stays/stream", `Authorization: Bearer ${token}\r\n`);
+  assert.deepEqual(await statuses(stays, ...many(500, get("/v1"))), []);
+  await until("all places are given back", async () => life.running + life.streams === 0);
 });
 
 test("what takes longer than REQUEST_TIMEOUT is answered, and what it wrote is taken back", async () => {
