@@ -25,7 +25,7 @@ const SUBMIT_WARM_S = 8;
 export const benchmark: Benchmark = {
   name: "http",
   about:
-    "the API in a process of its own, asked by autocannon in this one, beside bare Fastify with the same transaction",
+    "the API in a process of its own, asked from this one (pages by autocannon, submissions in an open loop), beside bare Fastify with the same transaction",
   async run({ quick, say }) {
     await using lab = await openLab();
     const submitting = quick ? 5 : 20;

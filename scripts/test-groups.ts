@@ -54,9 +54,9 @@ export function writeGroups(groups: string[][], folder: string): string[] {
 }
 
 /**
- * The next file is imported when the tests of the last one have ended, and its own wait for that one's hooks. One that cannot be imported is a
- * test that failed, and does not keep the others from running. What a test leaves open would hold up the run
- * for as long as it lasts, and nobody would know why: it fails the group.
+ * The next file is imported when the tests of the last one have ended, and its own wait for that one's hooks. One that
+ * cannot be imported is a test that failed, and does not keep the others from running. What a test leaves open would
+ * hold up the run for as long as it lasts, and nobody would know why: it fails the group.
  */
 function groupText(files: string[]): string {
   const urls = files.map((file) => [file, pathToFileURL(resolve(file)).href]);

@@ -13,8 +13,9 @@ export function notBelieved(): AppError {
 
 /**
  * Throws AppError unauthenticated where the asker's session was ended, or their key revoked, in the seconds for which
- * another process still believed it: what is made with what somebody stole (a key, an invitation, an account) would outlast it.
- * It is as of this moment; whoever must be sure holds the lock on the person, under which sessions and keys end.
+ * another process still believed it: what is made with what somebody stole (a key, an invitation, an account) would
+ * outlast it. It is as of this moment; whoever must be sure holds the lock on the person, under which sessions and keys
+ * end.
  */
 export async function refuseEnded(tx: MetadataTx, principal: Principal): Promise<void> {
   const { user_id, session_id, key_id } = principal;

@@ -17,8 +17,9 @@ type VerifyCall = {
 
 /**
  * Verifies the chain of the asker's organization, of one that is named, or all there are: each in a transaction of its
- * own, and no further than somebody waits for the answer. Who acts in no organization means the installation's own chain. Throws AppError usage (several are
- * asked for), forbidden (all of them, by another than the operator), not_found.
+ * own, and no further than somebody waits for the answer. Who acts in no organization means the installation's own
+ * chain. Throws AppError usage (several are asked for), forbidden (all of them, by another than the operator),
+ * not_found.
  */
 export async function verifyAudit(
   { services: { metadata }, principal, tools: { goOn } }: VerifyCall,

@@ -9,7 +9,7 @@ import type { Operation } from "../operation.ts";
 import type { OrgPlace } from "../orgs/place.ts";
 import type { PerformOptions } from "../perform.ts";
 import { secretKey } from "../secrets.ts";
-import type { KnownOrg } from "./credentials.ts";
+import type { KnownOrg } from "./credentials-form.ts";
 import { type Io, Out } from "./out.ts";
 import type { There } from "./there.ts";
 

@@ -5,8 +5,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../errors.ts";
 import { areCredentials, type Credentials, isRecord } from "./credentials-form.ts";
 
-export type { Credentials, KeptToken, KnownOrg } from "./credentials-form.ts";
-
 /** By the address of the API. */
 type All = Record<string, unknown>;
 

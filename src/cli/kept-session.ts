@@ -2,7 +2,8 @@ import type { Client, Session } from "../client/index.ts";
 import { AppError } from "../errors.ts";
 import { refreshSession, switchOrganization } from "../identity/operations.ts";
 import type { Session as SignedIn, Switched } from "../identity/schema.ts";
-import type { Credentials, CredentialsFile, KeptToken, KnownOrg } from "./credentials.ts";
+import type { CredentialsFile } from "./credentials.ts";
+import type { Credentials, KeptToken, KnownOrg } from "./credentials-form.ts";
 
 /** A token that is about to end is not sent any more. */
 const SPARE_MS = 10_000;
@@ -37,8 +38,9 @@ function keyOf(org: KnownOrg | null): string {
 }
 
 /**
- * What `login` left for one organization: the one that is named, else the one that is chosen. Tokens of other organizations are switched to and kept; all is refreshed by one command at a time, and whoever
- * waited for it takes what the other one got.
+ * What `login` left for one organization: the one that is named, else the one that is chosen. Tokens of other
+ * organizations are switched to and kept; all is refreshed by one command at a time, and whoever waited for it takes
+ * what the other one got.
  */
 export class KeptSession implements Session {
   readonly #nobody: Client;

@@ -246,7 +246,10 @@ function fleetItem(
   };
 }
 
-/** Prints what was done. Exit 130 where it was broken off, 5 where all that failed could not be reached, 1 where a migration failed. */
+/**
+ * Prints what was done. Exit 130 where it was broken off, 5 where all that failed could not be reached, 1 where a
+ * migration failed.
+ */
 function report(cli: Cli, shared: Item[], fleet: FleetReport | null): void {
   const items = [...shared, ...(fleet?.items ?? []).map((result) => fleetItem(cli, result))];
   const counts = { migrated: 0, current: 0, failed: 0, not_tried: 0 };

@@ -13,7 +13,8 @@ import { newId } from "../ids.ts";
 import type { Operation } from "../operation.ts";
 import { apiKey } from "../secrets.ts";
 import type { AskOptions, Cli } from "./cli.ts";
-import { type Credentials, CredentialsFile, type KnownOrg } from "./credentials.ts";
+import { CredentialsFile } from "./credentials.ts";
+import type { Credentials, KnownOrg } from "./credentials-form.ts";
 import { KeptSession, keep, named } from "./kept-session.ts";
 
 /** More than the API itself takes before it gives up. */

@@ -18,9 +18,9 @@ export type Seen<T> = {
 const SURE_MS = 100;
 
 /**
- * Tells of a thing as `read` finds it, and reads again when it changed. Before each read, and before what is told later,
- * the follower is asked for again; `looked` hears of each. It holds one page at most, however slowly it is listened to, and ends with the
- * signal. Throws what `read` and `again` do.
+ * Tells of a thing as `read` finds it, and reads again when it changed. Before each read, and before what is told
+ * later, the follower is asked for again; `looked` hears of each. It holds one page at most, however slowly it is
+ * listened to, and ends with the signal. Throws what `read` and `again` do.
  */
 export async function* followThing<T>(
   { services, signal, again, principal, looked }: FollowCall,

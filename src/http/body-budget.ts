@@ -1,4 +1,4 @@
-import { HttpError } from "./http-error.ts";
+import { CLOSE, HttpError } from "./http-error.ts";
 
 /** Up to here a body counts for the small ones: signing in and cancelling must not wait for others' uploads. */
 const SMALL_BYTES = 64 * 1024;
@@ -113,5 +113,5 @@ function purseOf(most: number): Purse {
 
 /** The connection ends with the answer: what was not asked for is not waited for either. */
 function again() {
-  return { headers: { "retry-after": String(AGAIN_S), connection: "close" } };
+  return { headers: { ...CLOSE.headers, "retry-after": String(AGAIN_S) } };
 }

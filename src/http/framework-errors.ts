@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyRequest } from "fastify";
 import { AppError } from "../errors.ts";
-import { HttpError } from "./http-error.ts";
+import { CLOSE, HttpError } from "./http-error.ts";
 
 type Maker = (error: FastifyError) => HttpError;
 
@@ -33,7 +33,7 @@ export function mediaType(): HttpError {
 /** What a body gets that is packed. */
 export function contentCoding(): HttpError {
   return new HttpError("unsupported_media_type", "send the body as it is, without a Content-Encoding", {
-    headers: { "accept-encoding": "identity", connection: "close" },
+    headers: { ...CLOSE.headers, "accept-encoding": "identity" },
   });
 }
 
@@ -59,8 +59,6 @@ export function assertPlainly({ raw, headers }: Pick<FastifyRequest, "raw" | "he
     CLOSE,
   );
 }
-
-const CLOSE = { headers: { connection: "close" } };
 
 /**
  * An error of the framework as one of ours; anything else as it is. `cut`: the request's own connection broke before

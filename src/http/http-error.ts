@@ -27,6 +27,9 @@ export const HTTP_CODES = {
 
 export type HttpCode = keyof typeof HTTP_CODES;
 
+/** For what leaves bytes of its request unread: the connection ends with the answer, and the rest is not waited for. */
+export const CLOSE = { headers: { connection: "close" } };
+
 /** An error of HTTP itself. Its message goes to the asker as it is. */
 export class HttpError extends AppError {
   readonly http_code: HttpCode;

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { HttpError } from "./http-error.ts";
+import { CLOSE, HttpError } from "./http-error.ts";
 
 /** How fast a body has to come: so many bytes in so long, once the first so long is over. */
 export type Pace = { bytes: number; ms: number };
@@ -77,6 +77,3 @@ function tooLarge(): HttpError {
 function tooSlow(): HttpError {
   return new HttpError("request_too_slow", "the body came too slowly: 64 KiB in 5 s is the least", CLOSE);
 }
-
-/** The connection ends with the answer: the rest of the body is not waited for. */
-const CLOSE = { headers: { connection: "close" } };

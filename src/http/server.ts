@@ -115,7 +115,10 @@ export async function buildServer(context: Context, options: ServerOptions = {})
   return app;
 }
 
-/** Addresses and networks (10.0.0.0/8). Throws AppError usage: a proxy that is misspelled must not be believed by accident. */
+/**
+ * Addresses and networks (10.0.0.0/8). Throws AppError usage: a proxy that is misspelled must not be believed by
+ * accident.
+ */
 function checkedProxies(proxies: string[]): string[] {
   for (const proxy of proxies) {
     const [address = "", bits, ...more] = proxy.split("/");

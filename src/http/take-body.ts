@@ -12,7 +12,10 @@ import { assertHere, whenClosed } from "./within.ts";
 /** What the body of a request has taken, until it is answered. */
 const ROOMS = new WeakMap<FastifyRequest, BodyRoom>();
 
-/** Takes bodies as JSON in UTF-8, no longer than their route allows, no slower than `pace`, and as many as `bodies` has room for. */
+/**
+ * Takes bodies as JSON in UTF-8, no longer than their route allows, no slower than `pace`, and as many as `bodies` has
+ * room for.
+ */
 export function takeBodies(app: FastifyInstance, bodies: BodyBudget, pace: Pace): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", async (request: FastifyRequest) => {

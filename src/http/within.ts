@@ -42,8 +42,8 @@ function askerLeft(): HttpError {
 }
 
 /**
- * What the work gives, or HttpError took_too_long after so many seconds, asker_left before it begins; its signal then tells the work, which gives
- * up where it can still be given up whole.
+ * What the work gives, or HttpError took_too_long after so many seconds, asker_left before it begins; its signal then
+ * tells the work, which gives up where it can still be given up whole.
  */
 export async function within<T>(
   seconds: number,

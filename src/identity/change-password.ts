@@ -11,10 +11,10 @@ import { endSessions, revokeTokens } from "./tokens-store.ts";
 export type PasswordChange = { user: { user_id: string; username: string }; ended: number; keys: number };
 
 /**
- * Sets another password for who knows the one that holds, and ends the person's other sessions: who has read the
- * old one may be in one of them. Their API keys go on, unless it is said that they be revoked. Guessing here counts as guessing at the sign-in.
- * Throws AppError: forbidden (the password is wrong), conflict (there is none; it was changed meanwhile), bad_input,
- * quota, unavailable.
+ * Sets another password for who knows the one that holds, and ends the person's other sessions: who has read the old
+ * one may be in one of them. Their API keys go on, unless it is said that they be revoked. Guessing here counts as
+ * guessing at the sign-in. Throws AppError: forbidden (the password is wrong), conflict (there is none; it was changed
+ * meanwhile), bad_input, quota, unavailable.
  */
 export async function changePassword(
   call: IdentityCall,

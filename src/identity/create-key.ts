@@ -13,9 +13,9 @@ import { countKeys, insertKey, lockForKey, selectOptionalMemberKind } from "./ke
 import type { IdentityCall } from "./sign-in.ts";
 
 /**
- * Makes a key for oneself, or for a service account of the organization; it acts there and nowhere else. The key is
- * in this answer and never again: a repeated request gets the row without it.
- * Throws AppError: usage (no organization), unauthenticated (the session just ended), bad_input (when it ends), forbidden (a scope that its owner does not have;
+ * Makes a key for oneself, or for a service account of the organization; it acts there and nowhere else. The key is in
+ * this answer and never again: a repeated request gets the row without it. Throws AppError: usage (no organization),
+ * unauthenticated (the session just ended), bad_input (when it ends), forbidden (a scope that its owner does not have;
  * a service account that may do more than the asker; another person), not_found, quota.
  */
 export async function createKey(call: IdentityCall, input: KeyCreate): Promise<MadeKey> {
@@ -53,7 +53,10 @@ export async function createKey(call: IdentityCall, input: KeyCreate): Promise<M
   });
 }
 
-/** Throws AppError bad_input where a key would make, reset or end people: whoever has it would be the installation's operator soon. */
+/**
+ * Throws AppError bad_input where a key would make, reset or end people: whoever has it would be the installation's
+ * operator soon.
+ */
 function refusePersonal(scopes: readonly string[]): void {
   const named: readonly string[] = IN_PERSON_PERMISSIONS;
   const at = scopes.findIndex((scope) => named.includes(scope));

@@ -8,8 +8,8 @@ import type { SubmittedJob } from "./schema.ts";
 import { type JobInput, submitJobs } from "./submit.ts";
 
 /**
- * A new job with the recipe, input and parameters of another: always a new one, whose tasks the cache may answer. Throws AppError not_found, also where one of its
- * inputs or its site is not the caller's to see.
+ * A new job with the recipe, input and parameters of another: always a new one, whose tasks the cache may answer.
+ * Throws AppError not_found, also where one of its inputs or its site is not the caller's to see.
  */
 export async function submitAgain(
   scope: ResultsScope,

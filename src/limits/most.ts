@@ -9,7 +9,10 @@ export const MOST = {
   services: 100,
   /** Invitations of an organization that are open at the same time. */
   invitations: 500,
-  /** Invitations of an organization that are used within 24 hours: each may make an account, whose name is taken for good. */
+  /**
+   * Invitations of an organization that are used within 24 hours: each may make an account, whose name is taken for
+   * good.
+   */
   accepted: 200,
   /** Roles of an organization's own: lists of roles come whole. */
   roles: 100,

@@ -25,7 +25,10 @@ export type ObjectStore = {
   look(orgId: string, uri: string, size_bytes: number): Promise<void>;
   /** False only where the store is there without it. Throws AppError not_found (no address), store_unavailable. */
   has(orgId: string, uri: string): Promise<boolean>;
-  /** Takes away what puts that were killed more than a day ago left aside, and returns how many. Throws AppError store_unavailable. */
+  /**
+   * Takes away what puts that were killed more than a day ago left aside, and returns how many. Throws AppError
+   * store_unavailable.
+   */
   sweep(orgId: string): Promise<number>;
   /** Every object of an organization, gone for good; none is fine too. Throws AppError store_unavailable. */
   removeOrganization(orgId: string): Promise<void>;

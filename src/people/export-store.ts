@@ -6,7 +6,10 @@ import type { HeldRows } from "./export-schema.ts";
 /** Both databases have a catalog, so this file speaks to either. */
 export type EitherTx = MetadataTx | ResultsTx;
 
-/** How columns are called that hold a person's id, besides those that refer to `users`: nothing in an organization's database does. */
+/**
+ * How columns are called that hold a person's id, besides those that refer to `users`: nothing in an organization's
+ * database does.
+ */
 const PERSON_COLUMNS: readonly string[] = [
   "user_id",
   "owner_id",

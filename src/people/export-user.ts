@@ -17,8 +17,9 @@ import { selectOptionalUserByText } from "./users-store.ts";
 /**
  * Everything that is held about a person: rows of the shared database that name them, and of each organization's own.
  * An organization whose database can't be read now says why, and the others are told all the same. Each table is read
- * in a transaction of its own while somebody waits for the answer, and of all together `most` rows are listed; of the others it is told how many they are.
- * Throws AppError not_found: nobody but the operator is told of anybody but themselves.
+ * in a transaction of its own while somebody waits for the answer, and of all together `most` rows are listed; of the
+ * others it is told how many they are. Throws AppError not_found: nobody but the operator is told of anybody but
+ * themselves.
  */
 export async function exportUser(
   call: PeopleCall,

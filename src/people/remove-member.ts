@@ -10,7 +10,8 @@ import { refuseLastOwner } from "./owners.ts";
 
 /**
  * Ends a membership, with the keys for this organization and the invitations that came from it. What they own here
- * stays, and so do keys of services that they made: programs use them. Throws AppError not_found, forbidden (an owner, by who is none), conflict (the last owner).
+ * stays, and so do keys of services that they made: programs use them. Throws AppError not_found, forbidden (an owner,
+ * by who is none), conflict (the last owner).
  */
 export async function removeMember(call: PeopleCall, input: { user: string }): Promise<RemovedMember> {
   const principal = inOrganization(call.principal);

@@ -43,10 +43,10 @@ const FIRST = "1";
 export const SHARE = "pipelines:share";
 
 /**
- * A new pipeline with a draft, or a draft of one that is there: the next number, or in the place of the draft that
- * it has. The number is written into the spec as its `version`. Throws AppError bad_input (the name, or every fault of the spec),
- * not_found (the template), conflict (the name is taken), forbidden (another's pipeline; or, without the permission
- * to share, to make it public or to describe a public one anew).
+ * A new pipeline with a draft, or a draft of one that is there: the next number, or in the place of the draft that it
+ * has. The number is written into the spec as its `version`. Throws AppError bad_input (the name, or every fault of the
+ * spec), not_found (the template), conflict (the name is taken), forbidden (another's pipeline; or, without the
+ * permission to share, to make it public or to describe a public one anew).
  */
 export async function createPipeline(
   { tx, principal }: { tx: MetadataTx; principal: Principal },

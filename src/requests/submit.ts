@@ -1,5 +1,6 @@
 import type { OrgPrincipal } from "../access/principal.ts";
 import type { ResultsScope } from "../db/results.ts";
+import { AppError } from "../errors.ts";
 import { questionSigner } from "../jobs/question.ts";
 import { submitJobs } from "../jobs/submit.ts";
 import { LookOutside } from "../look-outside.ts";
@@ -33,7 +34,8 @@ export type PreparedRequests = {
 export type SubmissionChoices = { priority?: number; reuse?: boolean; source_file?: string };
 
 /**
- * Chemistry of what a plan is run on, and what it asks; with no transaction open. Throws AppError as `prepareThings` does, and bad_input where all were rejected: there would be no job.
+ * Chemistry of what a plan is run on, and what it asks; with no transaction open. Throws AppError as `prepareThings`
+ * does, and bad_input where all were rejected: there would be no job.
  */
 export async function prepareRequests(
   call: Call,
@@ -72,10 +74,12 @@ export async function submitRequests(
   const owned = { owner_id: principal.user_id, visibility };
   const answers = reuse ? await answersTo(scope, owned, prepared) : [];
   const items = await makeItems(scope, { ...owned, source_file: source_file ?? null }, plan, things);
-  const requests = items.map((item, index) => ({
-    ...requestOf(plan, item),
-    input_signature: signatures[index] ?? "",
-  }));
+  const requests = items.map((item, index) => {
+    const input_signature = signatures[index];
+    // Two things under one empty signature would be one job.
+    if (input_signature === undefined) throw new AppError("internal", "a thing to compute has no signature");
+    return { ...requestOf(plan, item), input_signature };
+  });
   const jobs = await submitJobs(scope, { ...owned, pipeline, priority, reuse }, requests, answers);
   const cached = jobs.flatMap(({ job_id, cached }) => (cached ? [job_id] : []));
   const shared = visibility === "private" ? await selectShared(scope.tx, cached) : new Set(cached);

@@ -29,8 +29,9 @@ type Waiting<Request, Reply> = {
 };
 
 /**
- * Up to `size` threads running one file, each doing one thing at a time, started when there is work. Time
- * counts from when a thread takes a request, and those who wait are taken in turns. A thread at work keeps the process alive; an idle one does not.
+ * Up to `size` threads running one file, each doing one thing at a time, started when there is work. Time counts from
+ * when a thread takes a request, and those who wait are taken in turns. A thread at work keeps the process alive; an
+ * idle one does not.
  */
 export function openPool<Request, Reply>(file: URL, size: number): Pool<Request, Reply> {
   const queue = openTurns<Waiting<Request, Reply>>();

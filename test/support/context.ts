@@ -49,7 +49,10 @@ export type TestOptions = {
 
 let toolkit: Toolkit | undefined;
 
-/** One for all contexts of a process, as each costs 0.3 s before its first molecule, and 1.2 s before its first conformer. */
+/**
+ * One for all contexts of a process, as each costs 0.3 s before its first molecule, and 1.2 s before its first
+ * conformer.
+ */
 function sharedToolkit(): Toolkit {
   toolkit ??= openToolkit();
   return toolkit;
